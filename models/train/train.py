@@ -4,7 +4,7 @@
 
 Objectives: masked-LM at the masked positions only, and sentence-order prediction. Matrices of the encoder are trained
 with Muon (Jordan et al. 2024), the rest with AdamW; the learning rate rises and falls once over the time given. The
-last tenth of the time is spent at the full number of positions. Stopped, it continues from its last checkpoint when it
+last tenth of the time is spent on sequences of up to the full number of positions. Stopped, it continues from its last checkpoint when it
 is started again with the same arguments. At the end <out>/model holds config.json, model.safetensors (F16) and tokenizer.json.
 """
 
@@ -14,6 +14,7 @@ import math
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from muon import Muon
 from prepare import MASK, PAD, SPECIAL
 
 WARM_UP = 0.03  # share of the time
-LONG_FROM = 0.9  # share of the time after which sequences have the full length
+LONG_FROM = 0.9  # share of the time after which sequences have up to the full length
 SHORT = range(48, 65)  # tokens of a sequence before that
 SINGLES = 0.35  # share of the batches that are single sentences
 AVERAGE_FROM = 0.9  # share of the time after which checkpoints are averaged
@@ -119,13 +120,16 @@ def optimizers(model: nn.Module, options: argparse.Namespace) -> list[torch.opti
 
 
 def rate(progress: float) -> float:
-    """One cycle: up over WARM_UP, then along a cosine to 2 % of the peak."""
+    """One cycle: up over WARM_UP, along a cosine to a quarter of the peak, which leaves enough to learn from the long
+    sequences, and over those down to 2 %."""
     if progress < WARM_UP:
         return (progress + 0.001) / (WARM_UP + 0.001)
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1, (progress - WARM_UP) / (1 - WARM_UP))))
+    if progress < LONG_FROM:
+        return 0.25 + 0.75 * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (LONG_FROM - WARM_UP)))
+    return 0.02 + 0.23 * max(0, (1 - progress) / (1 - LONG_FROM))
 
 
-def draw(corpus: Corpus, random: np.random.Generator, tokens: int, lengths: range) -> Batch:
+def draw(corpus: Corpus, random: np.random.Generator, tokens: int, lengths: Sequence[int]) -> Batch:
     if random.random() < SINGLES:
         length = int(random.choice([n for n in corpus.by_length if len(corpus.by_length[n]) >= 64])) + 2
         return corpus.singles(random, max(1, tokens // length), length)
@@ -199,6 +203,8 @@ def main() -> None:
     held_out = [valid.pairs(fixed, 32, SHORT[-1]) for _ in range(5)] + [valid.singles(fixed, 24, n) for n in range(10, 42, 4)]
     held_out_long = [valid.pairs(fixed, 8, options.positions) for _ in range(4)]
 
+    long = [options.positions * quarters // 4 for quarters in (1, 2, 3, 4)]
+
     model = build_model(options).to(device)
     parameters = sum(p.numel() for p in model.parameters())
     print(
@@ -247,7 +253,7 @@ def main() -> None:
         for optimizer in optimizing:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
-        lengths = range(options.positions, options.positions + 1) if progress >= LONG_FROM else SHORT
+        lengths = long if progress >= LONG_FROM else SHORT
         batch = draw(corpus, random, options.batch_tokens, lengths)
         mlm, sop, _ = losses(trained, batch, device)
         (mlm + 0.5 * sop).backward()

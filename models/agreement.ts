@@ -1,0 +1,62 @@
+/** How far two backends of the same checkpoint are apart, mask by mask. No I/O of its own. */
+import type { Backend, Encoding } from '../src/inference/backend.ts';
+import type { QuantizationError } from '../src/model/manifest.ts';
+
+/**
+ * @param served the build whose error is measured
+ * @param reference the same weights in float32
+ * @param encodings of the probe texts
+ * @param progress is told the number of texts done
+ */
+export async function compareBackends(
+  served: Backend,
+  reference: Backend,
+  encodings: readonly Encoding[],
+  progress: (done: number) => void = () => undefined,
+): Promise<QuantizationError> {
+  let masks = 0;
+  let agreed = 0;
+  let divergence = 0;
+  let largest = 0;
+  for (const [i, encoding] of encodings.entries()) {
+    const [[ours], [theirs]] = [await served.run([encoding]), await reference.run([encoding])];
+    if (!ours || !theirs) throw new Error('a backend gave no answer');
+    const count = encoding.masked_positions.length;
+    const vocabulary = theirs.mlm.length / count;
+    for (let m = 0; m < count; m++) {
+      const q = softmax(ours.mlm.subarray(m * vocabulary, (m + 1) * vocabulary));
+      const p = softmax(theirs.mlm.subarray(m * vocabulary, (m + 1) * vocabulary));
+      masks++;
+      if (argmax(p) === argmax(q)) agreed++;
+      for (let id = 0; id < vocabulary; id++) {
+        const [pi = 0, qi = 0] = [p[id], q[id]];
+        if (pi > 0) divergence += pi * Math.log(pi / qi);
+        largest = Math.max(largest, Math.abs(pi - qi));
+      }
+    }
+    progress(i + 1);
+  }
+  return {
+    texts: encodings.length,
+    masks,
+    top1_agreement: round(agreed / masks),
+    mean_kl: round(divergence / masks),
+    max_score_error: round(largest),
+  };
+}
+
+function softmax(logits: Float32Array): Float64Array {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const weights = Float64Array.from(logits, (logit) => Math.exp(logit - largest));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((weight) => weight / sum);
+}
+
+function argmax(values: Float64Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
+  return best;
+}
+
+/** What is committed has no more digits than mean something. */
+const round = (value: number): number => Number(value.toPrecision(4));

@@ -1,0 +1,118 @@
+/** From a checkpoint in `models/<id>/` to what the bucket holds of it. Reads and writes files; no network. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import {
+  type Manifest,
+  MODEL_FILES,
+  type ModelFile,
+  revisionOf,
+  sealManifest,
+  sha256Hex,
+} from '../src/model/manifest.ts';
+import { type AlbertWeights, readAlbert } from './checkpoint/albert.ts';
+import { readCard } from './card.ts';
+import { buildAlbertGraph } from './onnx/albert.ts';
+import { readQuantizationError } from './quantization-error.ts';
+
+const MODELS = import.meta.dirname;
+const BUILT = join(MODELS, '.build');
+
+/** A checkpoint as it is committed. */
+export interface Checkpoint {
+  readonly id: string;
+  readonly folder: string;
+  readonly weights: AlbertWeights;
+  /** The text of `tokenizer.json`. */
+  readonly tokenizer: string;
+}
+
+/** What is served, before anything is said about it. */
+export interface Artifacts {
+  readonly revision: string;
+  readonly files: Record<ModelFile, Uint8Array<ArrayBuffer>>;
+  readonly listed: Manifest['files'];
+}
+
+/** @throws naming the file that is missing or wrong */
+export async function readCheckpoint(id: string): Promise<Checkpoint> {
+  const folder = join(MODELS, id);
+  for (const name of ['config.json', 'model.safetensors', 'tokenizer.json']) {
+    if (!existsSync(join(folder, name))) throw new Error(`models/${id} has no ${name}`);
+  }
+  const weights = readAlbert(
+    await readFile(join(folder, 'config.json'), 'utf8'),
+    new Uint8Array(await readFile(join(folder, 'model.safetensors'))),
+  );
+  return { id, folder, weights, tokenizer: await readFile(join(folder, 'tokenizer.json'), 'utf8') };
+}
+
+export async function makeArtifacts({ weights, tokenizer }: Checkpoint): Promise<Artifacts> {
+  const files: Artifacts['files'] = {
+    'model.onnx': buildAlbertGraph(weights, 'int8'),
+    // Without the blanks that make the committed one readable: it is parsed by every cold isolate.
+    'tokenizer.json': new TextEncoder().encode(JSON.stringify(JSON.parse(tokenizer))),
+  };
+  const listed = await Promise.all(
+    MODEL_FILES.map(async (name) => ({ name, bytes: files[name].length, sha256: await sha256Hex(files[name]) })),
+  );
+  return { revision: await revisionOf(listed), files, listed };
+}
+
+/** Of the tokens that the pipeline has to know by name. */
+export function specialTokens(tokenizer: string): Manifest['special_tokens'] {
+  const { added_tokens } = JSON.parse(tokenizer) as { added_tokens: { id: number; content: string }[] };
+  const find = (token: string) => {
+    const found = added_tokens.find(({ content }) => content === token);
+    if (!found) throw new Error(`tokenizer.json: added_tokens has no ${token}`);
+    return { id: found.id, token };
+  };
+  return { mask: find('[MASK]'), unk: find('<unk>') };
+}
+
+/**
+ * Builds models/.build/<id>/<revision>/, unless it is there. It appears whole or not at all.
+ * @throws when the committed quantization error was measured on another revision
+ */
+export async function build(id: string): Promise<{ revision: string; folder: string; manifest: Manifest }> {
+  const checkpoint = await readCheckpoint(id);
+  const artifacts = await makeArtifacts(checkpoint);
+  const { revision } = artifacts;
+  const { config, sop } = checkpoint.weights;
+  const manifest = await sealManifest({
+    format: 1,
+    id,
+    revision,
+    files: artifacts.listed,
+    architecture: {
+      family: 'albert',
+      vocab_size: config.vocab_size,
+      embedding_size: config.embedding_size,
+      hidden_size: config.hidden_size,
+      num_hidden_layers: config.num_hidden_layers,
+      num_attention_heads: config.num_attention_heads,
+      intermediate_size: config.intermediate_size,
+      max_position_embeddings: config.max_position_embeddings,
+    },
+    special_tokens: specialTokens(checkpoint.tokenizer),
+    heads: sop ? ['mlm', 'sop'] : ['mlm'],
+    quantization: {
+      weights: 'int8, a scale for each output channel',
+      activations: 'uint8, a scale for each token; twice in the feed-forward output and the decoder',
+      error: await readQuantizationError(checkpoint.folder, revision),
+    },
+    ...(await readCard(checkpoint.folder)),
+  });
+
+  const folder = join(BUILT, id, revision);
+  if (!existsSync(folder)) {
+    const part = `${folder}.part-${process.pid}`;
+    await rm(part, { recursive: true, force: true });
+    await mkdir(part, { recursive: true });
+    for (const name of MODEL_FILES) await writeFile(join(part, name), artifacts.files[name]);
+    await writeFile(join(part, 'manifest.json'), JSON.stringify(manifest, null, 2));
+    await rename(part, folder);
+  }
+  return { revision, folder, manifest };
+}

@@ -1,0 +1,154 @@
+/**
+ * ALBERT (Lan et al. 2020) as an ONNX graph that computes masked-LM logits at the masked positions only.
+ *
+ *   inputs    input_ids, token_type_ids (sequence,) int32; masked_positions (masks,) int32
+ *   outputs   logits (masks, vocab_size) float32; sop_logits (2,) float32 where the checkpoint has that head
+ *
+ * One text a run, so nothing is padded. Tensors are (1, sequence, width) where an operator wants a batch. The layer's
+ * weights are in the graph once, however often it is applied; likewise the word embeddings, which are the decoder as well.
+ */
+import type { AlbertWeights, LayerNorm, Linear } from '../checkpoint/albert.ts';
+import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
+import { float32Matrices, int8Matrices } from './linear.ts';
+import { encodeModel, FLOAT, INT32 } from './protobuf.ts';
+
+export type Precision = 'float32' | 'int8';
+
+/** @returns the bytes of `model.onnx` */
+export function buildAlbertGraph(weights: AlbertWeights, precision: Precision): Uint8Array<ArrayBuffer> {
+  const { config, embeddings, layer, mlm, sop } = weights;
+  const graph = new GraphBuilder();
+  const matrices = precision === 'int8' ? int8Matrices(graph) : float32Matrices(graph);
+  // The two small matrices at the ends stay as they are: what they would save is a hundredth of the file.
+  const exact = float32Matrices(graph);
+  const words = { weight: embeddings.words, inputs: config.embedding_size, outputs: config.vocab_size };
+
+  const bias = (name: Name, { bias: data }: { bias: Float32Array }) => graph.vector(`${name}.bias`, data);
+  const multiply = (x: Name, name: Name, linear: Linear) => matrices.multiply(matrices.prepare(x), name, linear);
+  const gains = (name: Name, { gain, bias: shift }: LayerNorm) => [
+    graph.vector(`${name}.gain`, gain),
+    graph.vector(`${name}.bias`, shift),
+  ];
+  /** Layer-norm of x + residual + bias, in one operator. */
+  const addAndNormalize = (x: Name, residual: Name, name: Name, norm: LayerNorm, added?: Name) =>
+    graph.addFused('SkipLayerNormalization', [x, residual, ...gains(name, norm), ...(added ? [added] : [])], {
+      epsilon: { float: norm.epsilon },
+    });
+
+  // (sequence, embedding_size): word + position + type, normalized.
+  const length = graph.add('Shape', ['input_ids']);
+  const positions = graph.add('Slice', [
+    graph.constant('positions', () => ({
+      data: embeddings.positions,
+      shape: [config.max_position_embeddings, config.embedding_size],
+    })),
+    graph.vector('zero', BigInt64Array.of(0n)),
+    length,
+  ]);
+  const types = graph.add('Gather', [
+    graph.constant('types', () => ({ data: embeddings.types, shape: [config.type_vocab_size, config.embedding_size] })),
+    'token_type_ids',
+  ]);
+  const embedded = addAndNormalize(
+    matrices.rows('input_ids', 'words', words),
+    graph.add('Add', [positions, types]),
+    'embeddings.norm',
+    embeddings.norm,
+  );
+  const projected = graph.add('Add', [
+    exact.multiply(exact.prepare(embedded), 'projection', embeddings.projection),
+    bias('projection', embeddings.projection),
+  ]);
+  // (1, sequence, hidden_size)
+  let x = graph.add('Unsqueeze', [projected, graph.vector('zero', BigInt64Array.of(0n))]);
+
+  const queryKeyValue = concatenate(layer.query, layer.key, layer.value);
+  for (let i = 0; i < config.num_hidden_layers; i++) {
+    const together = graph.add('Add', [
+      multiply(x, 'query_key_value', queryKeyValue),
+      bias('query_key_value', queryKeyValue),
+    ]);
+    const [query = '', key = '', value = ''] = graph.addMany(3, 'Split', [together], { axis: -1 });
+    const context = graph.addFused('MultiHeadAttention', [query, key, value], {
+      num_heads: config.num_attention_heads,
+    });
+    const attention = multiply(context, 'attention', layer.attention);
+    const middle = addAndNormalize(
+      attention,
+      x,
+      'attention.norm',
+      layer.attentionNorm,
+      bias('attention', layer.attention),
+    );
+    const wide = graph.addFused('FastGelu', [
+      multiply(middle, 'feed_forward', layer.feedForward),
+      bias('feed_forward', layer.feedForward),
+    ]);
+    // After GELU most values are small and a few large: these need the bits.
+    const narrow = matrices.multiplyFinely(wide, 'feed_forward_output', layer.feedForwardOutput);
+    x = addAndNormalize(
+      narrow,
+      middle,
+      'output.norm',
+      layer.outputNorm,
+      bias('feed_forward_output', layer.feedForwardOutput),
+    );
+  }
+  // (sequence, hidden_size)
+  const hidden = graph.add('Squeeze', [x, graph.vector('zero', BigInt64Array.of(0n))]);
+
+  const masked = graph.add('Gather', [hidden, 'masked_positions']);
+  const dense = graph.addFused('FastGelu', [
+    exact.multiply(exact.prepare(masked), 'mlm.dense', mlm.dense),
+    bias('mlm.dense', mlm.dense),
+  ]);
+  const normalized = graph.add('LayerNormalization', [dense, ...gains('mlm.norm', mlm.norm)], {
+    axis: -1,
+    epsilon: { float: mlm.norm.epsilon },
+  });
+  const logits = graph.add('Add', [matrices.multiplyFinely(normalized, 'words', words), bias('mlm', mlm)]);
+  const outputs = [{ name: 'logits', type: FLOAT, shape: ['masks', config.vocab_size], from: logits }];
+
+  if (sop) {
+    // (1, hidden_size): the first token alone.
+    const first = graph.add('Gather', [hidden, graph.vector('zero', BigInt64Array.of(0n))]);
+    const pooled = graph.add('Tanh', [
+      graph.add('Add', [multiply(first, 'pooler', sop.pooler), bias('pooler', sop.pooler)]),
+    ]);
+    const order = graph.add('Add', [multiply(pooled, 'sop', sop.classifier), bias('sop', sop.classifier)]);
+    outputs.push({
+      name: 'sop_logits',
+      type: FLOAT,
+      shape: [2],
+      from: graph.add('Squeeze', [order, graph.vector('zero', BigInt64Array.of(0n))]),
+    });
+  }
+
+  return encodeModel(
+    graph.finish(
+      'albert',
+      [
+        { name: 'input_ids', type: INT32, shape: ['sequence'] },
+        { name: 'token_type_ids', type: INT32, shape: ['sequence'] },
+        { name: 'masked_positions', type: INT32, shape: ['masks'] },
+      ],
+      outputs,
+    ),
+    OPSETS,
+  );
+}
+
+/** Several matrices that meet the same input, as one. */
+function concatenate(...linears: [Linear, ...Linear[]]): Linear {
+  const join = (field: 'weight' | 'bias') => {
+    const joined = new Float32Array(linears.reduce((size, linear) => size + linear[field].length, 0));
+    let at = 0;
+    for (const linear of linears) {
+      joined.set(linear[field], at);
+      at += linear[field].length;
+    }
+    return joined;
+  };
+  const outputs = linears.reduce((size, linear) => size + linear.outputs, 0);
+  return { inputs: linears[0].inputs, outputs, weight: join('weight'), bias: join('bias') };
+}

@@ -1,0 +1,47 @@
+/** Measures what quantization costs a checkpoint and commits the figure beside it. Reads and writes files. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Encoding } from '../src/inference/backend.ts';
+import type { QuantizationError } from '../src/model/manifest.ts';
+import { findMasks } from '../src/tokenizer/masks.ts';
+import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
+import { compareBackends } from './agreement.ts';
+import { type Checkpoint, makeArtifacts, readCheckpoint, specialTokens } from './build.ts';
+import { buildAlbertGraph } from './onnx/albert.ts';
+import { writeQuantizationError } from './quantization-error.ts';
+import { onnxruntimeInNode } from './runtime.ts';
+
+/** @throws when less than this share of first choices survives: such a model is not to be served */
+const LEAST_AGREEMENT = 0.97;
+
+/** The probe texts, masked by hand, as the checkpoint's tokenizer sees them. */
+export async function encodeProbes({ tokenizer }: Checkpoint): Promise<Encoding[]> {
+  const texts = JSON.parse(await readFile(join(import.meta.dirname, 'probes.json'), 'utf8')) as string[];
+  const encoder = createTokenizer(JSON.parse(tokenizer) as object, { special_tokens: specialTokens(tokenizer) });
+  return texts.map((text) => encoder.encode(findMasks(text)));
+}
+
+export async function verify(
+  id: string,
+  progress: (done: number, of: number) => void,
+): Promise<{ revision: string; error: QuantizationError }> {
+  const checkpoint = await readCheckpoint(id);
+  const { revision, files } = await makeArtifacts(checkpoint);
+  const runtime = await onnxruntimeInNode();
+  const encodings = await encodeProbes(checkpoint);
+  const error = await compareBackends(
+    await runtime.create(files['model.onnx']),
+    await runtime.create(buildAlbertGraph(checkpoint.weights, 'float32')),
+    encodings,
+    (done) => progress(done, encodings.length),
+  );
+  if (error.top1_agreement < LEAST_AGREEMENT) {
+    throw new Error(
+      `${id}: only ${(100 * error.top1_agreement).toFixed(1)} % of the first choices survive quantization, ` +
+        `${100 * LEAST_AGREEMENT} % have to. quantization.json is left as it was.`,
+    );
+  }
+  await writeQuantizationError(checkpoint.folder, revision, error);
+  return { revision, error };
+}

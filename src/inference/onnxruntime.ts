@@ -1,0 +1,97 @@
+/**
+ * `onnxruntime-web` behind the backend interface: the one importer of that package. No I/O.
+ *
+ * workerd compiles no WASM from bytes, and the package takes no ready `WebAssembly.Module`. So the module is handed in by
+ * the entry file, and while the runtime starts `WebAssembly.instantiate` gives that module where bytes are asked for.
+ */
+import * as ort from 'onnxruntime-web/wasm';
+
+import type { Backend, BackendKind, Encoding, Logits } from './backend.ts';
+
+/**
+ * @param runtime the compiled `ort-wasm-simd-threaded.wasm` of the same release as the package
+ * @returns the kind of backend for graphs with the inputs `input_ids`, `token_type_ids` (sequence,) and
+ *   `masked_positions` (masks,), all int32, and the outputs `logits` (masks, vocab_size) and, optionally, `sop_logits` (2,)
+ */
+export function onnxruntime(runtime: WebAssembly.Module): BackendKind {
+  return {
+    name: 'onnxruntime-web',
+    create: async (graph) => new OnnxruntimeBackend(await startSession(runtime, graph)),
+  };
+}
+
+class OnnxruntimeBackend implements Backend {
+  readonly #session: ort.InferenceSession;
+  readonly #waiting: (() => Promise<void>)[] = [];
+  #busy = false;
+
+  constructor(session: ort.InferenceSession) {
+    this.#session = session;
+  }
+
+  /**
+   * Two runs may not overlap: the package keeps its arguments on the WASM stack across an await and restores the stack
+   * pointer at the end, under the feet of the other. They are queued as functions, not as a chain of promises, because
+   * a request that is cancelled never continues its part of a chain.
+   */
+  run(batch: readonly Encoding[]): Promise<Logits[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => this.#runBatch(batch).then(resolve, reject));
+      if (!this.#busy) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#busy = true;
+    for (let work = this.#waiting.shift(); work; work = this.#waiting.shift()) await work();
+    this.#busy = false;
+  }
+
+  /** One text a run: nothing is padded, so a text's logits are the same alone and in company. */
+  async #runBatch(batch: readonly Encoding[]): Promise<Logits[]> {
+    const answers: Logits[] = [];
+    for (const encoding of batch) {
+      const sequence = [encoding.input_ids.length];
+      const output = await this.#session.run({
+        input_ids: new ort.Tensor('int32', encoding.input_ids, sequence),
+        token_type_ids: new ort.Tensor('int32', encoding.token_type_ids, sequence),
+        masked_positions: new ort.Tensor('int32', encoding.masked_positions, [encoding.masked_positions.length]),
+      });
+      answers.push({ mlm: floats(output, 'logits'), sop: floats(output, 'sop_logits') });
+    }
+    return answers;
+  }
+}
+
+function floats(output: ort.InferenceSession.OnnxValueMapType, name: string): Float32Array {
+  const data = output[name]?.data;
+  if (data === undefined) return new Float32Array();
+  if (!(data instanceof Float32Array)) throw new Error(`the graph's output ${name} is not float32`);
+  return data;
+}
+
+let starting: Promise<unknown> | undefined;
+
+async function startSession(runtime: WebAssembly.Module, graph: Uint8Array): Promise<ort.InferenceSession> {
+  // Nobody else may start while `instantiate` is replaced, or the second would restore the first one's replacement.
+  if (starting) throw new Error('onnxruntime-web is being started already');
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = new ArrayBuffer(8); // Never looked at: the module below takes its place.
+  ort.env.logLevel = 'error';
+
+  const { instantiate } = WebAssembly;
+  const replaced = async (_bytes: unknown, imports?: WebAssembly.Imports) => ({
+    module: runtime,
+    instance: await instantiate(runtime, imports),
+  });
+  // eslint-disable-next-line -- the overloads of `instantiate` cannot be met by one arrow function
+  WebAssembly.instantiate = replaced as unknown as typeof WebAssembly.instantiate;
+  try {
+    const session = ort.InferenceSession.create(graph, { executionProviders: ['wasm'], graphOptimizationLevel: 'all' });
+    starting = session;
+    return await session;
+  } finally {
+    WebAssembly.instantiate = instantiate;
+    starting = undefined;
+  }
+}

@@ -1,0 +1,32 @@
+/** The one model that a deployment serves, as its isolate holds it. Does I/O through the store. */
+import type { BackendKind } from '../inference/backend.ts';
+import { type LoadedModel, loadModel } from './loaded-model.ts';
+import type { Manifest } from './manifest.ts';
+import { once } from './once.ts';
+import { type ObjectStore, readManifest } from './source.ts';
+
+export interface DeployedModel {
+  /** Reads the manifest alone. */
+  manifest(store: ObjectStore): Promise<Manifest>;
+  /** Reads all of it, at the first call of the isolate. */
+  load(store: ObjectStore): Promise<LoadedModel>;
+}
+
+/** The deployment's own settings are wrong; nothing that a caller does helps. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+/**
+ * @param selected the variable MODEL: `<id>@<revision>`
+ * @throws {ConfigurationError} when it has another form
+ */
+export function deployedModel(selected: string, kind: BackendKind): DeployedModel {
+  const [, id, revision] = /^([^@/]+)@([^@/]+)$/.exec(selected) ?? [];
+  if (!id || !revision) {
+    throw new ConfigurationError(`The variable MODEL is "${selected}": set it to <id>@<revision> in wrangler.toml.`);
+  }
+  const manifest = once((store: ObjectStore) => readManifest(store, id, revision));
+  const load = once(async (store: ObjectStore) => loadModel(store, await manifest(store), kind));
+  return { manifest, load };
+}

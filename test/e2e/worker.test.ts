@@ -1,0 +1,86 @@
+/** The bundled worker, as it is deployed, over HTTP: built by wrangler, run by workerd, asked by another process. */
+import { connect } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { R2Bucket } from '@cloudflare/workers-types';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createTestHarness } from 'wrangler';
+
+import { type Manifest, objectKey } from '../../src/model/manifest.ts';
+
+const server = createTestHarness({ workers: [{ configPath: join(import.meta.dirname, '../../wrangler.toml') }] });
+let url: URL;
+
+beforeAll(async () => {
+  ({ url } = await server.listen());
+  const { folder, id, revision } = inject('built');
+  const { MODELS } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
+  for (const name of ['model.onnx', 'tokenizer.json', 'manifest.json'] as const) {
+    await MODELS.put(objectKey(id, revision, name), await readFile(join(folder, name)));
+  }
+});
+afterAll(() => server.close());
+
+function ask(inputs: unknown, signal?: AbortSignal): Promise<Response> {
+  return fetch(new URL('/fill-mask', url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs }),
+    ...(signal && { signal }),
+  });
+}
+
+describe('the deployed worker', () => {
+  it('is healthy before it has a model', async () => {
+    expect(await (await fetch(new URL('/health', url))).json()).toMatchObject({ status: 'ok' });
+  });
+
+  it('answers those who wait for the model when the one who asked first goes away', async () => {
+    const first = new AbortController();
+    const leader = ask('[MASK] goes away.', first.signal);
+    const others = Array.from({ length: 8 }, (_, i) => ask(`Number ${i} is a [MASK].`));
+    setTimeout(() => first.abort(), 5);
+    await expect(leader).rejects.toThrow();
+    expect((await Promise.all(others)).map(({ status }) => status)).toEqual(Array<number>(8).fill(200));
+  });
+
+  it('gives two lists for the example of the study notes', async () => {
+    const answer = (await (await ask('I love [MASK] because you are [MASK].')).json()) as { sequence: string }[][];
+    expect(answer.map((candidates) => candidates.length)).toEqual([5, 5]);
+    expect(answer[0]?.[0]?.sequence).toMatch(/^I love .+ because you are \[MASK\]\.$/);
+  });
+
+  it('gives the same to many at once as to each alone', async () => {
+    const texts = Array.from({ length: 16 }, (_, i) => `The ${'very '.repeat(i)}old [MASK] went to [MASK].`);
+    const together = await Promise.all(texts.map(async (text) => (await ask(text)).json()));
+    for (const [i, text] of texts.entries()) expect(together[i]).toEqual(await (await ask(text)).json());
+  });
+
+  it('tells its model', async () => {
+    const { id, revision } = inject('built');
+    const info = (await (await fetch(new URL('/info', url))).json()) as Manifest;
+    expect(info).toMatchObject({ model: id, revision });
+  });
+
+  it('answers a body that has no length and no end by 413', async () => {
+    const status = await new Promise<string>((resolve, reject) => {
+      let answer = '';
+      const socket = connect(Number(url.port), url.hostname, () => {
+        socket.write(
+          'POST /fill-mask HTTP/1.1\r\nhost: edge\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
+        );
+        const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
+        for (let i = 0; i < 16; i++) socket.write(chunk); // 1 MB, and no last chunk.
+      });
+      socket.on('error', reject);
+      socket.on('data', (data) => {
+        answer += data.toString();
+        if (!answer.includes('\r\n')) return;
+        socket.destroy();
+        resolve(answer.slice(0, answer.indexOf('\r\n')));
+      });
+    });
+    expect(status).toMatch(/^HTTP\/1\.1 413 /);
+  });
+});

@@ -1,0 +1,100 @@
+/** Tokenizer, float32 graph and decoder against what `transformers` said of the same checkpoint. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+
+import { encodeProbes } from '../../models/verify.ts';
+import { type Checkpoint, readCheckpoint, specialTokens } from '../../models/build.ts';
+import { buildAlbertGraph } from '../../models/onnx/albert.ts';
+import { onnxruntimeInNode } from '../../models/runtime.ts';
+import { targetCandidates, topCandidates } from '../../src/decode/candidates.ts';
+import type { Encoding } from '../../src/inference/backend.ts';
+import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
+import golden from '../fixtures/golden.json' with { type: 'json' };
+
+/** Float32 sums in another order than PyTorch's; the file has eight digits. */
+const TOLERANCE = 1e-4;
+
+let checkpoint: Checkpoint;
+let encodings: Encoding[];
+
+beforeAll(async () => {
+  checkpoint = await readCheckpoint(inject('built').id);
+  encodings = await encodeProbes(checkpoint);
+});
+
+describe('the golden file', () => {
+  it('was made from the committed checkpoint', async () => {
+    const weights = await readFile(join(checkpoint.folder, 'model.safetensors'));
+    expect(createHash('sha256').update(weights).digest('hex')).toBe(golden.checkpoint_sha256);
+  });
+
+  it('is varied enough for a wrong model to be noticed', () => {
+    const lengths = golden.cases.map(({ input_ids }) => input_ids.length);
+    expect(golden.cases.length).toBeGreaterThanOrEqual(200);
+    expect(Math.min(...lengths)).toBe(3);
+    expect(Math.max(...lengths)).toBe(512);
+    expect(lengths.filter((length) => length >= 65).length).toBeGreaterThanOrEqual(40);
+    expect(new Set(golden.cases.map(({ masks }) => masks.length))).toEqual(new Set([1, 2, 3, 4, 5, 6, 7, 8]));
+
+    const first = golden.cases.flatMap(({ masks }) => masks.map(([best]) => best?.token));
+    const most = Math.max(
+      ...Map.groupBy(first, (token) => token)
+        .values()
+        .map((group) => group.length),
+    );
+    expect(new Set(first).size).toBeGreaterThanOrEqual(60);
+    expect(most / first.length).toBeLessThanOrEqual(0.15);
+  });
+});
+
+describe('the tokenizer', () => {
+  it('gives the ids of transformers on every text', () => {
+    for (const [i, { text, input_ids }] of golden.cases.entries()) {
+      expect([...(encodings[i]?.input_ids ?? [])], text).toEqual(input_ids);
+    }
+  });
+
+  it('decodes every candidate as transformers does', () => {
+    const tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, {
+      special_tokens: specialTokens(checkpoint.tokenizer),
+    });
+    for (const { masks } of golden.cases) {
+      for (const { token, token_str } of masks.flat()) expect(tokenizer.decode(token)).toBe(token_str);
+    }
+  });
+});
+
+describe('the float32 graph', () => {
+  it('gives the scores of transformers, and its order where scores differ', async () => {
+    const backend = await (await onnxruntimeInNode()).create(buildAlbertGraph(checkpoint.weights, 'float32'));
+    const vocabulary = checkpoint.weights.config.vocab_size;
+    for (const [i, { text, masks, sop_logits }] of golden.cases.entries()) {
+      const [logits] = await backend.run([encodings[i] as Encoding]);
+      if (!logits) throw new Error('no answer');
+      for (const [m, expected] of masks.entries()) {
+        const row = logits.mlm.subarray(m * vocabulary, (m + 1) * vocabulary);
+        const scores = new Map(
+          targetCandidates(
+            row,
+            expected.map(({ token }) => token),
+          ).map(({ token, score }) => [token, score]),
+        );
+        for (const { token, score } of expected) {
+          expect(Math.abs((scores.get(token) ?? NaN) - score), `${text} [${m}] ${token}`).toBeLessThanOrEqual(
+            TOLERANCE,
+          );
+        }
+        // Best first: each of ours is as good as theirs of the same rank, and ids are theirs unless scores are equal.
+        for (const [rank, ours] of topCandidates(row, expected.length).entries()) {
+          expect(Math.abs(ours.score - (expected[rank]?.score ?? NaN))).toBeLessThanOrEqual(TOLERANCE);
+        }
+      }
+      for (const [k, logit] of sop_logits.entries()) {
+        expect(Math.abs((logits.sop[k] ?? NaN) - logit), `sentence order of ${text}`).toBeLessThanOrEqual(1e-3);
+      }
+    }
+  }, 300_000);
+});

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+
+import { targetCandidates, topCandidates } from '../../src/decode/candidates.ts';
+
+/** The definition, without care for overflow: exp(x) over the sum of them. */
+const softmax = (logits: number[]) => logits.map((x) => Math.exp(x) / logits.reduce((sum, y) => sum + Math.exp(y), 0));
+
+describe('topCandidates', () => {
+  const logits = Array.from({ length: 500 }, (_, id) => 5 * Math.sin(id * id));
+
+  it.each([1, 5, 100, 500])('gives the %i largest with their softmax', (top_k) => {
+    const expected = softmax(logits)
+      .map((score, token) => ({ token, score }))
+      .toSorted((a, b) => b.score - a.score)
+      .slice(0, top_k);
+    const found = topCandidates(Float32Array.from(logits), top_k);
+    expect(found.map(({ token }) => token)).toEqual(expected.map(({ token }) => token));
+    for (const [i, { score }] of found.entries()) expect(score).toBeCloseTo(expected[i]?.score ?? NaN, 6);
+  });
+
+  it('puts the lower id first among equals', () => {
+    expect(topCandidates(Float32Array.of(0, 3, 1, 3, 3), 3).map(({ token }) => token)).toEqual([1, 3, 4]);
+  });
+
+  it('gives all there are when asked for more', () => {
+    expect(topCandidates(Float32Array.of(1, 2), 5)).toHaveLength(2);
+  });
+
+  it('does not overflow', () => {
+    expect(topCandidates(Float32Array.of(1000, 1000), 1)).toEqual([{ token: 0, score: 0.5 }]);
+  });
+});
+
+describe('targetCandidates', () => {
+  it('scores the given ids as among all, each once, best first', () => {
+    const logits = [0, 1, 2, 3];
+    const all = softmax(logits);
+    const found = targetCandidates(Float32Array.from(logits), [0, 2, 0]);
+    expect(found.map(({ token }) => token)).toEqual([2, 0]);
+    expect(found[0]?.score).toBeCloseTo(all[2] ?? NaN, 9);
+    expect(found[1]?.score).toBeCloseTo(all[0] ?? NaN, 9);
+  });
+});

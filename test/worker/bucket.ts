@@ -1,0 +1,43 @@
+/** The built model in the bucket of a test, and questions to an app that has not loaded it yet. */
+import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import runtime from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
+
+import { createApp } from '../../src/app.ts';
+import { onnxruntime } from '../../src/inference/onnxruntime.ts';
+import { objectKey } from '../../src/model/manifest.ts';
+
+const [id = '', revision = ''] = env.MODEL.split('@');
+
+export const OBJECTS = ['manifest.json', 'tokenizer.json', 'model.onnx'] as const;
+export type ObjectName = (typeof OBJECTS)[number];
+
+export const keyOf = (name: ObjectName): string => objectKey(id, revision, name);
+
+export async function builtFile(name: ObjectName): Promise<Uint8Array> {
+  return new Uint8Array(await (await env.BUILT.fetch(`http://built/${name}`)).arrayBuffer());
+}
+
+export async function fillBucket(): Promise<void> {
+  for (const name of OBJECTS) await env.MODELS.put(keyOf(name), await builtFile(name));
+}
+
+/** An app as a new isolate has it, with the environment of the test or a changed one. */
+export function freshApp(changed: Partial<Env> = {}) {
+  const app = createApp(onnxruntime(runtime));
+  return {
+    async request(path: string, init?: RequestInit): Promise<Response> {
+      const ctx = createExecutionContext();
+      const response = await app.fetch(new Request(`http://edge${path}`, init), { ...env, ...changed }, ctx);
+      await waitOnExecutionContext(ctx);
+      return response;
+    },
+    ask(body: unknown, path = '/fill-mask'): Promise<Response> {
+      return this.request(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      });
+    },
+  };
+}

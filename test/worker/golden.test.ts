@@ -1,0 +1,41 @@
+/** The worker's int8 answers in workerd against what `transformers` said of the same checkpoint in float32. */
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import type { Prediction } from '../../src/fill-mask.ts';
+import golden from '../fixtures/golden.json';
+import { fillBucket, freshApp } from './bucket.ts';
+
+const LEAST_AGREEMENT = 0.97;
+
+const app = freshApp();
+beforeAll(fillBucket);
+
+describe('the answers of the worker', () => {
+  it('have the first choice of transformers on at least 97 % of the masks', async () => {
+    let masks = 0;
+    let agreed = 0;
+    let largest = 0;
+    for (const { text, masks: expected } of golden.cases) {
+      const response = await app.ask({ inputs: text });
+      expect(response.status).toBe(200);
+      const answer = await response.json<Prediction[] | Prediction[][]>();
+      const lists = (expected.length === 1 ? [answer] : answer) as Prediction[][];
+      expect(lists).toHaveLength(expected.length);
+      for (const [m, candidates] of expected.entries()) {
+        masks++;
+        if (lists[m]?.[0]?.token === candidates[0]?.token) agreed++;
+        for (const { token, token_str, score } of candidates) {
+          const ours = lists[m]?.find((candidate) => candidate.token === token);
+          if (!ours) continue; // Below our five best: its rank is what agreement counts.
+          expect(ours.token_str).toBe(token_str);
+          largest = Math.max(largest, Math.abs(ours.score - score));
+        }
+      }
+    }
+    console.log(
+      `int8 in workerd: first choice as in float32 on ${agreed} of ${masks} masks (${((100 * agreed) / masks).toFixed(2)} %), ` +
+        `largest difference of a score ${largest.toFixed(4)}`,
+    );
+    expect(agreed / masks).toBeGreaterThanOrEqual(LEAST_AGREEMENT);
+  }, 300_000);
+});

@@ -1,0 +1,68 @@
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, expect, it } from 'vitest';
+
+import { builtFile, fillBucket, freshApp, keyOf, OBJECTS, type ObjectName } from './bucket.ts';
+
+const question = { inputs: 'The [MASK] barked.' };
+
+beforeEach(fillBucket);
+
+async function damaged(name: ObjectName, damage: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+  await env.MODELS.put(keyOf(name), damage(await builtFile(name)));
+}
+
+const damages: [string, (name: ObjectName) => Promise<void>][] = [
+  ['missing', (name) => env.MODELS.delete(keyOf(name))],
+  ['short', (name) => damaged(name, (bytes) => bytes.subarray(0, -1))],
+  ['empty', (name) => damaged(name, () => new Uint8Array())],
+  // One bit: where a digit or a letter stands in the JSON files, the document stays JSON.
+  ...[0.1, 0.5, 0.9].map((part): (typeof damages)[number] => [
+    `altered by one byte at ${100 * part} %`,
+    (name) =>
+      damaged(name, (bytes) => {
+        const at = Math.floor(bytes.length * part);
+        bytes[at] = (bytes[at] ?? 0) ^ 1;
+        return bytes;
+      }),
+  ]),
+];
+
+describe.each(OBJECTS)('%s', (name) => {
+  it.each(damages)('when %s: 502 that names it, and the next request tries again', async (_, damage) => {
+    await damage(name);
+    const app = freshApp();
+    for (let attempt = 0; attempt < 2; attempt++) {
+      const response = await app.ask(question);
+      expect(response.status).toBe(502);
+      expect(await response.json()).toMatchObject({
+        error_type: 'model_unavailable',
+        error: expect.stringContaining(keyOf(name)),
+      });
+    }
+    await fillBucket();
+    expect((await app.ask(question)).status).toBe(200);
+  });
+});
+
+describe('the health of a deployment', () => {
+  it('is answered without the model', async () => {
+    for (const name of OBJECTS) await env.MODELS.delete(keyOf(name));
+    const response = await freshApp().request('/health');
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: 'ok', model: env.MODEL });
+  });
+
+  it.each(['nonsense', 'id@', '@revision', 'a/b@c'])('with MODEL = %s says how to set it', async (MODEL) => {
+    const response = await freshApp({ MODEL }).ask(question);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({
+      error_type: 'misconfigured',
+      error: expect.stringContaining('<id>@<revision>'),
+    });
+  });
+
+  it('does not read the bucket for a question that no model could answer', async () => {
+    await env.MODELS.delete(keyOf('manifest.json'));
+    expect((await freshApp().ask({ inputs: 'no mask' })).status).toBe(422);
+  });
+});

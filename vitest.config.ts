@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { Response } from 'miniflare';
+import { defineConfig } from 'vitest/config';
+
+// Nothing is asked of a network while testing.
+process.env['WRANGLER_SEND_METRICS'] = 'false';
+process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
+
+export default defineConfig({
+  test: {
+    reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'test/.report.json' }]] : ['default'],
+    globalSetup: './test/build-model.ts',
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'] } },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
+      {
+        extends: true,
+        plugins: [
+          cloudflareTest(({ inject }) => ({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: {
+              // The files of the build, for a test to put into the bucket.
+              serviceBindings: {
+                BUILT: async ({ url }) =>
+                  new Response(await readFile(join(inject('built').folder, basename(new URL(url).pathname)))),
+              },
+            },
+          })),
+        ],
+        test: { name: 'worker', include: ['test/worker/**/*.test.ts'] },
+      },
+    ],
+  },
+});
