@@ -70,11 +70,12 @@ function floats(output: ort.InferenceSession.OnnxValueMapType, name: string): Fl
   return data;
 }
 
-let starting: Promise<unknown> | undefined;
+let starting = false;
 
 async function startSession(runtime: WebAssembly.Module, graph: Uint8Array): Promise<ort.InferenceSession> {
   // Nobody else may start while `instantiate` is replaced, or the second would restore the first one's replacement.
   if (starting) throw new Error('onnxruntime-web is being started already');
+  starting = true;
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = new ArrayBuffer(8); // Never looked at: the module below takes its place.
   ort.env.logLevel = 'error';
@@ -84,14 +85,15 @@ async function startSession(runtime: WebAssembly.Module, graph: Uint8Array): Pro
     module: runtime,
     instance: await instantiate(runtime, imports),
   });
-  // eslint-disable-next-line -- the overloads of `instantiate` cannot be met by one arrow function
+  // The overloads of `instantiate` cannot be met by one arrow function.
   WebAssembly.instantiate = replaced as unknown as typeof WebAssembly.instantiate;
   try {
-    const session = ort.InferenceSession.create(graph, { executionProviders: ['wasm'], graphOptimizationLevel: 'all' });
-    starting = session;
-    return await session;
+    return await ort.InferenceSession.create(graph, {
+      executionProviders: ['wasm'],
+      graphOptimizationLevel: 'all',
+    });
   } finally {
     WebAssembly.instantiate = instantiate;
-    starting = undefined;
+    starting = false;
   }
 }
