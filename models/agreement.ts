@@ -2,6 +2,9 @@
 import type { Backend, Encoding } from '../src/inference/backend.ts';
 import type { QuantizationError } from '../src/model/manifest.ts';
 
+/** By how many logits the reference's first choice leads the second where the choice counts as clear. */
+export const CLEAR_LEAD = 0.1;
+
 /**
  * @param served the build whose error is measured
  * @param reference the same weights in float32
@@ -16,6 +19,8 @@ export async function compareBackends(
 ): Promise<QuantizationError> {
   let masks = 0;
   let agreed = 0;
+  let clear = 0;
+  let clearAgreed = 0;
   let divergence = 0;
   let largest = 0;
   for (const [i, encoding] of encodings.entries()) {
@@ -26,8 +31,15 @@ export async function compareBackends(
     for (let m = 0; m < count; m++) {
       const q = softmax(ours.mlm.subarray(m * vocabulary, (m + 1) * vocabulary));
       const p = softmax(theirs.mlm.subarray(m * vocabulary, (m + 1) * vocabulary));
+      const [first, second] = firstTwo(p);
+      const same = firstTwo(q)[0] === first ? 1 : 0;
       masks++;
-      if (argmax(p) === argmax(q)) agreed++;
+      agreed += same;
+      // A difference of logits is a ratio of probabilities.
+      if (Math.log((p[first] as number) / (p[second] as number)) >= CLEAR_LEAD) {
+        clear++;
+        clearAgreed += same;
+      }
       for (let id = 0; id < vocabulary; id++) {
         const [pi = 0, qi = 0] = [p[id], q[id]];
         if (pi > 0) divergence += pi * Math.log(pi / qi);
@@ -40,6 +52,8 @@ export async function compareBackends(
     texts: encodings.length,
     masks,
     top1_agreement: round(agreed / masks),
+    clear_masks: clear,
+    clear_top1_agreement: round(clear === 0 ? 1 : clearAgreed / clear),
     mean_kl: round(divergence / masks),
     max_score_error: round(largest),
   };
@@ -52,10 +66,16 @@ function softmax(logits: Float32Array): Float64Array {
   return weights.map((weight) => weight / sum);
 }
 
-function argmax(values: Float64Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
-  return best;
+/** Where the two largest values are. */
+export function firstTwo(values: Float64Array | Float32Array): [first: number, second: number] {
+  let [first, second] = [0, 1];
+  if ((values[second] as number) > (values[first] as number)) [first, second] = [second, first];
+  for (let i = 2; i < values.length; i++) {
+    const value = values[i] as number;
+    if (value > (values[first] as number)) [first, second] = [i, first];
+    else if (value > (values[second] as number)) second = i;
+  }
+  return [first, second];
 }
 
 /** What is committed has no more digits than mean something. */

@@ -1,12 +1,13 @@
 /** From a checkpoint in `models/<id>/` to what the bucket holds of it. Reads and writes files; no network. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import {
   type Manifest,
   MODEL_FILES,
   type ModelFile,
+  type QuantizationError,
   revisionOf,
   sealManifest,
   sha256Hex,
@@ -35,11 +36,15 @@ export interface Artifacts {
   readonly listed: Manifest['files'];
 }
 
-/** @throws naming the file that is missing or wrong */
-export async function readCheckpoint(id: string): Promise<Checkpoint> {
-  const folder = join(MODELS, id);
+/**
+ * @param model the id of a folder here, or the path of one elsewhere
+ * @throws naming the file that is missing or wrong
+ */
+export async function readCheckpoint(model: string): Promise<Checkpoint> {
+  const folder = model.includes('/') ? model : join(MODELS, model);
+  const id = basename(folder);
   for (const name of ['config.json', 'model.safetensors', 'tokenizer.json']) {
-    if (!existsSync(join(folder, name))) throw new Error(`models/${id} has no ${name}`);
+    if (!existsSync(join(folder, name))) throw new Error(`${folder} has no ${name}`);
   }
   const weights = readAlbert(
     await readFile(join(folder, 'config.json'), 'utf8'),
@@ -71,20 +76,18 @@ export function specialTokens(tokenizer: string): Manifest['special_tokens'] {
   return { mask: find('[MASK]'), unk: find('<unk>') };
 }
 
-/**
- * Builds models/.build/<id>/<revision>/, unless it is there. It appears whole or not at all.
- * @throws when the committed quantization error was measured on another revision
- */
-export async function build(id: string): Promise<{ revision: string; folder: string; manifest: Manifest }> {
-  const checkpoint = await readCheckpoint(id);
-  const artifacts = await makeArtifacts(checkpoint);
-  const { revision } = artifacts;
-  const { config, sop } = checkpoint.weights;
-  const manifest = await sealManifest({
+/** What the bucket says of the artifacts, beside themselves. */
+export function makeManifest(
+  { id, weights: { config, sop }, tokenizer }: Checkpoint,
+  { revision, listed }: Artifacts,
+  error: QuantizationError,
+  card: { license: string; source: string },
+): Promise<Manifest> {
+  return sealManifest({
     format: 1,
     id,
     revision,
-    files: artifacts.listed,
+    files: listed,
     architecture: {
       family: 'albert',
       vocab_size: config.vocab_size,
@@ -95,15 +98,31 @@ export async function build(id: string): Promise<{ revision: string; folder: str
       intermediate_size: config.intermediate_size,
       max_position_embeddings: config.max_position_embeddings,
     },
-    special_tokens: specialTokens(checkpoint.tokenizer),
+    special_tokens: specialTokens(tokenizer),
     heads: sop ? ['mlm', 'sop'] : ['mlm'],
     quantization: {
       weights: 'int8, a scale for each output channel',
-      activations: 'uint8, a scale for each token; twice in the feed-forward output and the decoder',
-      error: await readQuantizationError(checkpoint.folder, revision),
+      activations: 'uint8, a scale for each token; twice in the decoder',
+      error,
     },
-    ...(await readCard(checkpoint.folder)),
+    ...card,
   });
+}
+
+/**
+ * Builds models/.build/<id>/<revision>/, unless it is there. It appears whole or not at all.
+ * @throws when the committed quantization error was measured on another revision
+ */
+export async function build(id: string): Promise<{ revision: string; folder: string; manifest: Manifest }> {
+  const checkpoint = await readCheckpoint(id);
+  const artifacts = await makeArtifacts(checkpoint);
+  const { revision } = artifacts;
+  const manifest = await makeManifest(
+    checkpoint,
+    artifacts,
+    await readQuantizationError(checkpoint.folder, revision),
+    await readCard(checkpoint.folder),
+  );
 
   const folder = join(BUILT, id, revision);
   if (!existsSync(folder)) {

@@ -9,22 +9,57 @@
  */
 import type { AlbertWeights, LayerNorm, Linear } from '../checkpoint/albert.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
-import { float32Matrices, int8Matrices } from './linear.ts';
+import { float32Matrices, int8Matrices, type Int8Scheme, perTensorMatrices, SERVED } from './linear.ts';
+import { multiplyColumns, smoothing } from './quantize.ts';
 import { encodeModel, FLOAT, INT32 } from './protobuf.ts';
 
-export type Precision = 'float32' | 'int8';
+/** The least value of GELU, at −0.75; a little lower, for what rounding does. */
+const GELU_LEAST = -0.1701;
 
-/** @returns the bytes of `model.onnx` */
-export function buildAlbertGraph(weights: AlbertWeights, precision: Precision): Uint8Array<ArrayBuffer> {
+/**
+ * @param precision float32; or int8, as it is served unless another scheme is to be measured
+ * @returns the bytes of `model.onnx`
+ */
+export function buildAlbertGraph(
+  weights: AlbertWeights,
+  precision: 'float32' | 'int8' | Int8Scheme,
+): Uint8Array<ArrayBuffer> {
   const { config, embeddings, layer, mlm, sop } = weights;
   const graph = new GraphBuilder();
-  const matrices = precision === 'int8' ? int8Matrices(graph) : float32Matrices(graph);
-  // The two small matrices at the ends stay as they are: what they would save is a hundredth of the file.
+  const scheme = precision === 'int8' ? SERVED : precision;
   const exact = float32Matrices(graph);
+  let matrices = exact;
+  if (scheme !== 'float32') matrices = scheme.scales === 'fine' ? int8Matrices(graph) : perTensorMatrices(graph);
+  const ends = scheme !== 'float32' && scheme.ends === 'int8' ? matrices : exact;
   const words = { weight: embeddings.words, inputs: config.embedding_size, outputs: config.vocab_size };
 
   const bias = (name: Name, { bias: data }: { bias: Float32Array }) => graph.vector(`${name}.bias`, data);
-  const multiply = (x: Name, name: Name, linear: Linear) => matrices.multiply(matrices.prepare(x), name, linear);
+  const multiply = (x: Name, name: Name, linear: Omit<Linear, 'bias'>) =>
+    matrices.multiply(matrices.prepare(x), name, linear);
+  const decode: typeof matrices.multiplyTwice = (x, name, linear) =>
+    scheme !== 'float32' && scheme.decoder === 'once'
+      ? multiply(x, name, linear)
+      : matrices.multiplyTwice(x, name, linear);
+  /** After GELU most values are small and a few large: these need the bits. */
+  const afterGelu: typeof matrices.multiplyTwice = (x, name, linear) => {
+    if (scheme === 'float32' || scheme.feedForwardOutput === 'once') return multiply(x, name, linear);
+    return scheme.feedForwardOutput === 'twice'
+      ? matrices.multiplyTwice(x, name, linear)
+      : matrices.multiplyFrom(GELU_LEAST, x, name, linear);
+  };
+  /** The product of a layer-norm's output. */
+  const afterNorm = (x: Name, name: Name, linear: Linear, norm: LayerNorm) => {
+    if (scheme === 'float32' || !scheme.smooth) return multiply(x, name, linear);
+    const divisors = smoothing(norm, linear);
+    const even = graph.add('Mul', [
+      x,
+      graph.vector(
+        `${name}.smoothing`,
+        divisors.map((divisor) => 1 / divisor),
+      ),
+    ]);
+    return multiply(even, name, multiplyColumns(linear, divisors));
+  };
   const gains = (name: Name, { gain, bias: shift }: LayerNorm) => [
     graph.vector(`${name}.gain`, gain),
     graph.vector(`${name}.bias`, shift),
@@ -56,7 +91,7 @@ export function buildAlbertGraph(weights: AlbertWeights, precision: Precision): 
     embeddings.norm,
   );
   const projected = graph.add('Add', [
-    exact.multiply(exact.prepare(embedded), 'projection', embeddings.projection),
+    ends.multiply(ends.prepare(embedded), 'projection', embeddings.projection),
     bias('projection', embeddings.projection),
   ]);
   // (1, sequence, hidden_size)
@@ -65,7 +100,7 @@ export function buildAlbertGraph(weights: AlbertWeights, precision: Precision): 
   const queryKeyValue = concatenate(layer.query, layer.key, layer.value);
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const together = graph.add('Add', [
-      multiply(x, 'query_key_value', queryKeyValue),
+      afterNorm(x, 'query_key_value', queryKeyValue, layer.outputNorm),
       bias('query_key_value', queryKeyValue),
     ]);
     const [query = '', key = '', value = ''] = graph.addMany(3, 'Split', [together], { axis: -1 });
@@ -81,11 +116,10 @@ export function buildAlbertGraph(weights: AlbertWeights, precision: Precision): 
       bias('attention', layer.attention),
     );
     const wide = graph.addFused('FastGelu', [
-      multiply(middle, 'feed_forward', layer.feedForward),
+      afterNorm(middle, 'feed_forward', layer.feedForward, layer.attentionNorm),
       bias('feed_forward', layer.feedForward),
     ]);
-    // After GELU most values are small and a few large: these need the bits.
-    const narrow = matrices.multiplyFinely(wide, 'feed_forward_output', layer.feedForwardOutput);
+    const narrow = afterGelu(wide, 'feed_forward_output', layer.feedForwardOutput);
     x = addAndNormalize(
       narrow,
       middle,
@@ -99,14 +133,14 @@ export function buildAlbertGraph(weights: AlbertWeights, precision: Precision): 
 
   const masked = graph.add('Gather', [hidden, 'masked_positions']);
   const dense = graph.addFused('FastGelu', [
-    exact.multiply(exact.prepare(masked), 'mlm.dense', mlm.dense),
+    ends.multiply(ends.prepare(masked), 'mlm.dense', mlm.dense),
     bias('mlm.dense', mlm.dense),
   ]);
   const normalized = graph.add('LayerNormalization', [dense, ...gains('mlm.norm', mlm.norm)], {
     axis: -1,
     epsilon: { float: mlm.norm.epsilon },
   });
-  const logits = graph.add('Add', [matrices.multiplyFinely(normalized, 'words', words), bias('mlm', mlm)]);
+  const logits = graph.add('Add', [decode(normalized, 'words', words), bias('mlm', mlm)]);
   const outputs = [{ name: 'logits', type: FLOAT, shape: ['masks', config.vocab_size], from: logits }];
 
   if (sop) {

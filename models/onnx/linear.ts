@@ -13,7 +13,9 @@ export interface Matrices {
   /** (…, inputs) to (…, outputs), no bias. A name stands for one matrix, however often it is used. */
   multiply(x: Prepared, name: Name, linear: Omit<Linear, 'bias'>): Name;
   /** The same for an unprepared input, its activations with about twice the bits: where it counts. */
-  multiplyFinely(x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name;
+  multiplyTwice(x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name;
+  /** The same for an unprepared input of which no value is below `least`. */
+  multiplyFrom(least: number, x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name;
   /** The rows of a table that `multiply` uses too, at `ids` (n,): (n, inputs). */
   rows(ids: Name, name: Name, table: Omit<Linear, 'bias'>): Name;
 }
@@ -22,6 +24,8 @@ interface Prepared {
   readonly values: Name;
   /** (…, 1): what one step of the values is worth; only in int8. */
   readonly scale?: Name;
+  /** Which value stands for zero; only in int8. */
+  readonly zero?: number;
   /** The input less what the values stand for; only in int8, and computed only where something uses it. */
   readonly rest?: () => Name;
 }
@@ -29,13 +33,37 @@ interface Prepared {
 export function float32Matrices(graph: GraphBuilder): Matrices {
   const matrix = (name: Name, { weight, inputs, outputs }: Omit<Linear, 'bias'>) =>
     graph.constant(name, () => ({ data: transpose(weight, outputs, inputs), shape: [inputs, outputs] }));
+  const product = (x: Name, name: Name, linear: Omit<Linear, 'bias'>) => graph.add('MatMul', [x, matrix(name, linear)]);
   return {
     prepare: (values) => ({ values }),
-    multiply: ({ values }, name, linear) => graph.add('MatMul', [values, matrix(name, linear)]),
-    multiplyFinely: (x, name, linear) => graph.add('MatMul', [x, matrix(name, linear)]),
+    multiply: ({ values }, name, linear) => product(values, name, linear),
+    multiplyTwice: product,
+    multiplyFrom: (_least, x, name, linear) => product(x, name, linear),
     rows: (ids, name, table) => graph.add('Transpose', [graph.add('Gather', [matrix(name, table), ids], { axis: 1 })]),
   };
 }
+
+/** How the int8 form multiplies. The build uses SERVED; the others are there to be measured against it. */
+export interface Int8Scheme {
+  /** What shares a scale: a token's activations and an output's weights, or all of a text's and all of a matrix's. */
+  readonly scales: 'fine' | 'per tensor';
+  /** Whether what a layer-norm gives is evened out, channel by channel, before it is rounded (`smoothing`). */
+  readonly smooth: boolean;
+  /** The small matrices at the two ends. */
+  readonly ends: 'int8' | 'float32';
+  /** How often the activations are rounded: a second time for what the first left over, or once. */
+  readonly decoder: 'once' | 'twice';
+  /** Likewise after GELU; or once with the range moved to begin at the least value that GELU has. */
+  readonly feedForwardOutput: 'once' | 'moved' | 'twice';
+}
+
+export const SERVED: Int8Scheme = {
+  scales: 'fine',
+  smooth: true,
+  ends: 'float32',
+  decoder: 'twice',
+  feedForwardOutput: 'moved',
+};
 
 /**
  * Weights in int8 with a scale for each output, symmetric. Activations in uint8 around 128 with a scale for each token,
@@ -43,40 +71,42 @@ export function float32Matrices(graph: GraphBuilder): Matrices {
  * model that applies one layer many times that error is made anew each time.
  */
 export function int8Matrices(graph: GraphBuilder): Matrices {
-  const quantized = new Map<Name, QuantizedRows>();
-  const matrix = (name: Name, { weight, inputs, outputs }: Omit<Linear, 'bias'>) => {
-    const rows = quantized.get(name) ?? quantizeRows(weight, outputs, inputs);
-    quantized.set(name, rows);
-    return {
-      values: graph.constant(`${name}.int8`, () => ({
-        data: transpose(rows.values, outputs, inputs),
-        shape: [inputs, outputs],
-      })),
-      scales: graph.vector(`${name}.scales`, rows.scales),
-    };
+  const matrix = int8Weights(graph, true);
+  /** Steps of each token's own size, moved by `zero` into uint8. */
+  const round = (x: Name, largest: Name, steps: number, zero: number): Prepared => {
+    const step = graph.add('Mul', [largest, graph.scalar(`1/${steps}`, Float32Array.of(1 / steps))]);
+    // A token of nothing but zeros keeps a scale to divide by.
+    const scale = graph.add('Max', [step, graph.scalar('tiny', Float32Array.of(1e-30))]);
+    const rounded = graph.add('Round', [graph.add('Div', [x, scale])]);
+    const shifted = zero > 0 ? graph.add('Add', [rounded, graph.scalar(`${zero}`, Float32Array.of(zero))]) : rounded;
+    const rest = () => graph.add('Sub', [x, graph.add('Mul', [rounded, scale])]);
+    return { values: graph.add('Cast', [shifted], { to: UINT8 }), scale, zero, rest };
   };
   return {
-    prepare(x) {
-      const largest = graph.add('ReduceMax', [graph.add('Abs', [x])], { axes: [-1], keepdims: 1 });
-      const step = graph.add('Mul', [largest, graph.scalar('1/127', Float32Array.of(1 / 127))]);
-      // A token of nothing but zeros keeps a scale to divide by.
-      const scale = graph.add('Max', [step, graph.scalar('tiny', Float32Array.of(1e-30))]);
-      const steps = graph.add('Round', [graph.add('Div', [x, scale])]);
-      const shifted = graph.add('Add', [steps, graph.scalar('128', Float32Array.of(128))]);
-      const rest = () => graph.add('Sub', [x, graph.add('Mul', [steps, scale])]);
-      return { values: graph.add('Cast', [shifted], { to: UINT8 }), scale, rest };
-    },
-    multiplyFinely(x, name, linear) {
+    prepare: (x) => round(x, graph.add('ReduceMax', [graph.add('Abs', [x])], { axes: [-1], keepdims: 1 }), 127, 128),
+    multiplyTwice(x, name, linear) {
       // What rounding left over is rounded in its turn, and both products are added.
       const coarse = this.prepare(x);
       const fine = this.prepare(coarse.rest?.() ?? x);
       return graph.add('Add', [this.multiply(coarse, name, linear), this.multiply(fine, name, linear)]);
     },
-    multiply({ values, scale }, name, linear) {
-      if (scale === undefined) throw new Error('the input of an int8 product was not prepared for it');
+    multiplyFrom(least, x, name, linear) {
+      // All 255 steps lie above `least`; what the move adds to each product is a constant of the weights.
+      const moved = graph.add('Sub', [x, graph.scalar(`${name}.least`, Float32Array.of(least))]);
+      const largest = graph.add('ReduceMax', [moved], { axes: [-1], keepdims: 1 });
+      const product = this.multiply(round(moved, largest, 255, 0), name, linear);
+      const { rows } = matrix(name, linear);
+      const added = Float32Array.from(rows.scales, (scale, row) => {
+        const values = rows.values.subarray(row * linear.inputs, (row + 1) * linear.inputs);
+        return least * scale * values.reduce((sum, value) => sum + value, 0);
+      });
+      return graph.add('Add', [product, graph.vector(`${name}.moved`, added)]);
+    },
+    multiply({ values, scale, zero }, name, linear) {
+      if (scale === undefined || zero === undefined) throw new Error('the input of an int8 product was not prepared');
       const weights = matrix(name, linear);
-      const zero = graph.scalar('128.uint8', Uint8Array.of(128));
-      const sums = graph.add('Cast', [graph.add('MatMulInteger', [values, weights.values, zero])], { to: FLOAT });
+      const zeroPoint = graph.scalar(`${zero}.uint8`, Uint8Array.of(zero));
+      const sums = graph.add('Cast', [graph.add('MatMulInteger', [values, weights.values, zeroPoint])], { to: FLOAT });
       return graph.add('Mul', [graph.add('Mul', [sums, scale]), weights.scales]);
     },
     rows(ids, name, table) {
@@ -86,6 +116,48 @@ export function int8Matrices(graph: GraphBuilder): Matrices {
       const scales = graph.add('Gather', [weights.scales, ids]);
       return graph.add('Mul', [values, graph.add('Unsqueeze', [scales, graph.vector('axis 1', BigInt64Array.of(1n))])]);
     },
+  };
+}
+
+/** What dynamic quantization usually means: one scale for a text's activations, one for a matrix. */
+export function perTensorMatrices(graph: GraphBuilder): Matrices {
+  const matrix = int8Weights(graph, false);
+  const product = (x: Name, name: Name, linear: Omit<Linear, 'bias'>) => {
+    const weights = matrix(name, linear);
+    return graph.addFused('DynamicQuantizeMatMul', [x, weights.values, weights.scales]);
+  };
+  return {
+    prepare: (values) => ({ values }),
+    multiply: ({ values }, name, linear) => product(values, name, linear),
+    multiplyTwice: product,
+    multiplyFrom: (_least, x, name, linear) => product(x, name, linear),
+    rows(ids, name, table) {
+      const weights = matrix(name, table);
+      const columns = graph.add('Gather', [weights.values, ids], { axis: 1 });
+      const values = graph.add('Cast', [graph.add('Transpose', [columns])], { to: FLOAT });
+      return graph.add('Mul', [values, weights.scales]);
+    },
+  };
+}
+
+/** Each matrix in the graph once, (inputs, outputs), with a scale for each output or one for all. */
+function int8Weights(graph: GraphBuilder, scaleForEachOutput: boolean) {
+  const quantized = new Map<Name, QuantizedRows>();
+  return (name: Name, { weight, inputs, outputs }: Omit<Linear, 'bias'>) => {
+    const rows =
+      quantized.get(name) ??
+      (scaleForEachOutput ? quantizeRows(weight, outputs, inputs) : quantizeRows(weight, 1, weight.length));
+    quantized.set(name, rows);
+    return {
+      rows,
+      values: graph.constant(`${name}.int8`, () => ({
+        data: transpose(rows.values, outputs, inputs),
+        shape: [inputs, outputs],
+      })),
+      scales: scaleForEachOutput
+        ? graph.vector(`${name}.scales`, rows.scales)
+        : graph.scalar(`${name}.scale`, rows.scales),
+    };
   };
 }
 

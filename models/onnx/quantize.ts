@@ -1,4 +1,5 @@
 /** Rounds a weight matrix to int8, a scale for each row. No I/O, and the same result on every machine. */
+import type { LayerNorm, Linear } from '../checkpoint/albert.ts';
 
 export interface QuantizedRows {
   /** (rows, columns), each in [-127, 127]: symmetric, so that there is no zero point. */
@@ -22,4 +23,30 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
     }
   }
   return { values, scales };
+}
+
+/**
+ * What to divide each channel of a layer-norm's output by, so that its large channels do not take the steps from the small
+ * ones: the square root of how large the channel is over how large its weights are (SmoothQuant, Xiao et al. 2023, α = ½).
+ * How large a channel is follows from its gain and bias; no text is needed for it.
+ * @returns (inputs,)
+ */
+export function smoothing(
+  { gain, bias }: LayerNorm,
+  { weight, inputs }: Pick<Linear, 'weight' | 'inputs'>,
+): Float32Array {
+  const weights = new Float32Array(inputs);
+  for (const [i, w] of weight.entries()) weights[i % inputs] = Math.max(weights[i % inputs] as number, Math.abs(w));
+  const divisors = gain.map((g, channel) => {
+    const values = 3 * Math.abs(g) + Math.abs(bias[channel] as number); // Three standard deviations.
+    return Math.sqrt(values / (weights[channel] as number));
+  });
+  // A channel that is always zero, or that nothing weighs, may be divided by anything.
+  return divisors.map((divisor) => (divisor > 0 && Number.isFinite(divisor) ? divisor : 1));
+}
+
+/** The matrix for an input whose channels were divided: (outputs, inputs) with each column multiplied. */
+export function multiplyColumns<T extends Pick<Linear, 'weight' | 'inputs'>>(linear: T, factors: Float32Array): T {
+  const weight = linear.weight.map((w, i) => w * (factors[i % linear.inputs] as number));
+  return { ...linear, weight };
 }

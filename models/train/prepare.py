@@ -20,7 +20,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 # The ids that ALBERT gives its special tokens.
@@ -69,6 +68,8 @@ def read_documents(path: Path):
 
 def train_tokenizer(paths: list[Path], size: int, sample_bytes: int, out: Path) -> Tokenizer:
     """Trains a unigram vocabulary of `size` pieces on an even sample of the files, about `sample_bytes` in all."""
+    import sentencepiece
+
     clean = normalizer()
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "sample.txt"

@@ -12,9 +12,10 @@ import argparse
 import json
 import math
 import os
+import pickle
 import shutil
 import time
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +26,16 @@ import transformers
 from torch import nn
 from torch.nn import functional as F
 
-from data import Batch, Corpus
+from data import Batch, Batches, Corpus
 from muon import Muon
-from prepare import MASK, PAD, SPECIAL
+from prepare import PAD, SPECIAL
 
 WARM_UP = 0.03  # share of the time
 LONG_FROM = 0.9  # share of the time after which sequences have up to the full length
-SHORT = range(48, 65)  # tokens of a sequence before that
-SINGLES = 0.35  # share of the batches that are single sentences
+SHORT = range(32, 129, 8)  # tokens of a pair before that
+PLACE = 32  # channels of the embeddings that are for positions to begin with
+# To begin with, where each head looks (tokens from its own place) and how closely; further heads begin at random.
+HEADS = ((-1, 3.0), (1, 3.0), (0, 0.5), (0, 0.0))
 AVERAGE_FROM = 0.9  # share of the time after which checkpoints are averaged
 AVERAGE_EVERY = 0.005
 
@@ -54,6 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--report-seconds", type=float, default=60)
     parser.add_argument("--save-seconds", type=float, default=300)
     parser.add_argument("--compile", action="store_true", help="torch.compile: pays on a GPU and for long runs")
+    parser.add_argument("--workers", type=int, help="processes that draw batches; without it none on a CPU, 8 for a GPU")
     return parser.parse_args()
 
 
@@ -83,21 +87,48 @@ def build_model(options: argparse.Namespace) -> transformers.AlbertForPreTrainin
         for layer in group.albert_layers:
             layer.activation = fused
     with torch.no_grad():
-        model.albert.embeddings.word_embeddings.weight.copy_(torch.from_numpy(embeddings) * 0.5)
-        model.albert.embeddings.position_embeddings.weight.copy_(waves(options.positions, embeddings.shape[1]))
-        model.predictions.bias.copy_(torch.from_numpy(log_unigram))
+        begin(model, torch.from_numpy(embeddings), torch.from_numpy(log_unigram))
     model.tie_weights()
     return model
 
 
-def waves(positions: int, width: int) -> torch.Tensor:
-    """(positions, width): sines and cosines (Vaswani et al. 2017), as large as the words, to begin with.
+def begin(model: transformers.AlbertForPreTraining, words: torch.Tensor, log_unigram: torch.Tensor) -> None:
+    """Weights that are a crude model before the first step: a mask is told the words before and after it and those around
+    it, and answers with what keeps their company. From random weights most of a short run goes by until attention finds
+    the neighbours, since that is of no use before their words are, and the other way round.
 
-    From random vectors "the word before" has to be learned for each position; here one rotation says it for all, those
-    that only the long sequences at the end of the run reach included.
+    The first E − PLACE channels of an embedding are for words, the others for places, as sines and cosines (Vaswani et al.
+    2017): there, one rotation leads from each place to its neighbour.
     """
-    angles = torch.arange(positions)[:, None] * positions ** (-torch.arange(0, width, 2) / width)
-    return torch.cat([angles.sin(), angles.cos()], 1) * (0.5 * 2**0.5 / width**0.5)
+    config = model.config
+    width, size = config.embedding_size, config.hidden_size // config.num_attention_heads
+    embeddings = model.albert.embeddings
+    embeddings.word_embeddings.weight.zero_()
+    embeddings.word_embeddings.weight[:, :-PLACE] = 0.5 * F.normalize(words[:, :-PLACE], dim=1)
+    embeddings.token_type_embeddings.weight.zero_()
+    longest, shortest = config.max_position_embeddings, 4  # wave lengths, in tokens
+    speeds = 2 * math.pi / torch.logspace(math.log2(shortest), math.log2(longest), PLACE // 2, base=2)
+    angles = torch.arange(longest)[:, None] * speeds
+    embeddings.position_embeddings.weight.zero_()
+    embeddings.position_embeddings.weight[:, -PLACE:] = 0.5 * torch.cat([angles.sin(), angles.cos()], 1) * (2 / PLACE) ** 0.5
+
+    into = model.albert.encoder.embedding_hidden_mapping_in.weight  # (H, E)
+    nn.init.orthogonal_(into)
+    [layer] = model.albert.encoder.albert_layer_groups[0].albert_layers
+    attention = layer.attention
+    for head, (offset, sharpness) in enumerate(HEADS[: config.num_attention_heads]):
+        own = slice(head * size, (head + 1) * size)
+        sine, cosine = torch.diag(torch.sin(offset * speeds)), torch.diag(torch.cos(offset * speeds))
+        rotation = torch.cat([torch.cat([cosine, sine], 1), torch.cat([-sine, cosine], 1)])
+        attention.query.weight[own][:PLACE] += sharpness * rotation @ into[:, -PLACE:].T
+        attention.key.weight[own][:PLACE] += into[:, -PLACE:].T
+        # Each head hands on as many of the channels of words as it has room for.
+        channels = torch.arange(min(size, width - PLACE)) + (0 if head % 2 == 0 else max(0, width - PLACE - size))
+        attention.value.weight[own][: len(channels)] += into[:, channels].T
+        attention.dense.weight[:, own][:, : len(channels)] += 0.7 * into[:, channels]
+    # Small enough for GELU to be nearly linear; the layer-norm after it makes up for it.
+    model.predictions.dense.weight.copy_(0.1 * into.T)
+    model.predictions.bias.copy_(log_unigram)
 
 
 def optimizers(model: nn.Module, options: argparse.Namespace) -> list[torch.optim.Optimizer]:
@@ -129,48 +160,64 @@ def rate(progress: float) -> float:
     return 0.02 + 0.23 * max(0, (1 - progress) / (1 - LONG_FROM))
 
 
-def draw(corpus: Corpus, random: np.random.Generator, tokens: int, lengths: Sequence[int]) -> Batch:
-    if random.random() < SINGLES:
-        length = int(random.choice([n for n in corpus.by_length if len(corpus.by_length[n]) >= 64])) + 2
-        return corpus.singles(random, max(1, tokens // length), length)
-    length = int(random.choice(lengths))
-    return corpus.pairs(random, max(1, tokens // length), length)
-
-
 def losses(model: nn.Module, batch: Batch, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Masked-LM loss, sentence-order loss (zero for single sentences) and number of right first choices."""
-    ids, types, positions, labels = (
-        torch.from_numpy(a).to(device, non_blocking=True)
-        for a in (batch.input_ids, batch.token_type_ids, batch.positions, batch.labels)
-    )
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        hidden, pooled = model.albert(ids, token_type_ids=types)[:2]
-        logits = model.predictions(hidden.reshape(-1, hidden.shape[-1])[positions])
+        hidden, pooled = model.albert(batch.input_ids, token_type_ids=batch.token_type_ids)[:2]
+        logits = model.predictions(hidden.reshape(-1, hidden.shape[-1])[batch.positions])
         order = model.sop_classifier(pooled)
-    mlm = F.cross_entropy(logits.float(), labels)
-    sop = mlm.new_zeros(())
-    if batch.order is not None:
-        sop = F.cross_entropy(order.float(), torch.from_numpy(batch.order).to(device))
-    return mlm, sop, (logits.argmax(-1) == labels).sum()
+    mlm = F.cross_entropy(logits.float(), batch.labels)
+    sop = mlm.new_zeros(()) if batch.order is None else F.cross_entropy(order.float(), batch.order)
+    return mlm, sop, (logits.argmax(-1) == batch.labels).sum()
+
+
+def to(batch: Batch, device: str) -> Batch:
+    return Batch(*(None if a is None else torch.as_tensor(a).to(device, non_blocking=True) for a in batch))
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, held_out: list[Batch], device: str) -> tuple[float, float]:
-    """Masked-LM loss in nats and accuracy, over all masks of the batches."""
-    total = right = count = 0.0
+def evaluate(model: nn.Module, held_out: list[Batch], characters: torch.Tensor, device: str) -> dict[str, float]:
+    """Over all masks of the batches: loss in nats, bits per character (`characters` of each piece) and accuracy."""
+    total = right = count = written = 0.0
     for batch in held_out:
+        batch = to(batch, device)
         mlm, _, correct = losses(model, batch, device)
         total += mlm.item() * len(batch.labels)
+        written += characters[batch.labels.cpu()].sum().item()
         right += correct.item()
         count += len(batch.labels)
-    return total / count, right / count
+    return {"loss": total / count, "bits_per_character": total / math.log(2) / written, "accuracy": right / count}
+
+
+def shown(figures: dict[str, float]) -> str:
+    return "loss {loss:.3f} bits/character {bits_per_character:.3f} accuracy {accuracy:.2%}".format(**figures)
 
 
 def replace(path: Path, write) -> None:
     """Writes beside the file and renames, so that a full disk or a kill leaves the last good one."""
     part = path.with_name(path.name + ".part")
-    write(part)
-    os.replace(part, path)
+    try:
+        write(part)
+        os.replace(part, path)
+    except (OSError, RuntimeError, safetensors.SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise SystemExit(
+            f"{path} cannot be written ({error}). Make room and start again with the same arguments: "
+            "the run continues from the last checkpoint that was."
+        ) from None
+
+
+def read_checkpoint(path: Path, device: str) -> dict:
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise SystemExit(f"{path} is damaged ({error}). Delete it to start anew, or use another --out.") from None
+
+
+def load(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
 
 
 def export(model: nn.Module, options: argparse.Namespace, run: dict) -> None:
@@ -184,6 +231,38 @@ def export(model: nn.Module, options: argparse.Namespace, run: dict) -> None:
     replace(folder / "training.json", lambda p: p.write_text(json.dumps(run, indent=2) + "\n"))
 
 
+@dataclass
+class Data:
+    corpus: Corpus
+    shards: list[str]
+    held_out: list[Batch]
+    held_out_long: list[Batch]
+    characters: torch.Tensor
+    """(pieces,) how many characters each has"""
+
+
+def read_data(folder: Path, positions: int) -> Data:
+    for name in ("tokenizer.json", "embeddings.npz"):
+        if not (folder / name).exists():
+            raise SystemExit(f"{folder / name} is missing. Run prepare.py to write it.")
+    vocabulary = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    pieces = [vocabulary.id_to_token(i) for i in range(vocabulary.get_vocab_size())]
+    starts_word = np.array([p.startswith("▁") or not p[:1].isalnum() for p in pieces])
+    shards = sorted(p for p in folder.glob("*.npz") if p.stem not in ("embeddings", "valid"))
+    if not shards:
+        raise SystemExit(f"{folder} holds no shards to train on. Run prepare.py to write them.")
+    valid = Corpus([folder / "valid.npz"], starts_word)
+    fixed = np.random.default_rng(0)
+    short = [valid.pairs(fixed, 32, 64) for _ in range(5)] + [valid.singles(fixed, 24, n) for n in range(10, 42, 4)]
+    return Data(
+        corpus=Corpus(shards, starts_word),
+        shards=[p.stem for p in shards],
+        held_out=short,
+        held_out_long=[valid.pairs(fixed, 8, positions) for _ in range(4)],
+        characters=torch.tensor([len(p.removeprefix("▁")) for p in pieces]),
+    )
+
+
 def main() -> None:
     options = arguments()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -193,22 +272,13 @@ def main() -> None:
     torch.set_flush_denormal(True)
     torch.manual_seed(options.seed)
 
-    vocabulary = tokenizers.Tokenizer.from_file(str(options.data / "tokenizer.json"))
-    pieces = [vocabulary.id_to_token(i) for i in range(vocabulary.get_vocab_size())]
-    starts_word = np.array([p.startswith("▁") or not p[:1].isalnum() for p in pieces])
-    shards = sorted(p for p in options.data.glob("*.npz") if p.stem not in ("embeddings", "valid"))
-    corpus = Corpus(shards, starts_word)
-    valid = Corpus([options.data / "valid.npz"], starts_word)
-    fixed = np.random.default_rng(0)
-    held_out = [valid.pairs(fixed, 32, SHORT[-1]) for _ in range(5)] + [valid.singles(fixed, 24, n) for n in range(10, 42, 4)]
-    held_out_long = [valid.pairs(fixed, 8, options.positions) for _ in range(4)]
-
-    long = [options.positions * quarters // 4 for quarters in (1, 2, 3, 4)]
+    data = read_data(options.data, options.positions)
+    corpus, held_out, held_out_long, characters = data.corpus, data.held_out, data.held_out_long, data.characters
 
     model = build_model(options).to(device)
     parameters = sum(p.numel() for p in model.parameters())
     print(
-        f"{parameters:,} parameters, {len(pieces):,} pieces, {len(corpus.ids):,} training tokens; "
+        f"{parameters:,} parameters, {len(characters):,} pieces, {len(corpus.ids):,} training tokens; "
         f"torch {torch.__version__}, transformers {transformers.__version__}, {device}",
         flush=True,
     )
@@ -218,7 +288,7 @@ def main() -> None:
     average: dict[str, torch.Tensor] = {}
     saved = options.out / "checkpoint.pt"
     if saved.exists():
-        state = torch.load(saved, map_location=device, weights_only=True)
+        state = read_checkpoint(saved, device)
         try:
             model.load_state_dict(state["model"])
         except RuntimeError as error:
@@ -227,8 +297,19 @@ def main() -> None:
             optimizer.load_state_dict(was)
         step, seen, averaged, before, average = (state[k] for k in ("step", "seen", "averaged", "before", "average"))
         print(f"continues at step {step} after {before / 60:.1f} minutes", flush=True)
-    random = np.random.default_rng([options.seed, step])
-    trained = torch.compile(model, dynamic=True) if options.compile else model
+    quarters = [options.positions * n // 4 for n in (1, 2, 3, 4)]
+    batches = Batches(corpus, (options.seed, step), options.batch_tokens, (SHORT, quarters))
+    workers = (8 if device == "cuda" else 0) if options.workers is None else options.workers
+    loader = iter(torch.utils.data.DataLoader(batches, None, num_workers=workers, pin_memory=device == "cuda"))
+    forward = torch.compile(losses, dynamic=True) if options.compile else losses
+    if options.compile:
+        # Compiles what a step needs, of pairs and of single sentences, before the clock runs.
+        start = time.monotonic()
+        for batch in (held_out[0], held_out[-1]):
+            mlm, sop, _ = forward(model, to(batch, device), device)
+            (mlm + 0.5 * sop).backward()
+        model.zero_grad(set_to_none=True)
+        print(f"compiled in {time.monotonic() - start:.0f} s", flush=True)
 
     start = time.monotonic()
     limit = options.minutes * 60
@@ -253,16 +334,16 @@ def main() -> None:
         for optimizer in optimizing:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
-        lengths = long if progress >= LONG_FROM else SHORT
-        batch = draw(corpus, random, options.batch_tokens, lengths)
-        mlm, sop, _ = losses(trained, batch, device)
+        batches.phase.value = progress >= LONG_FROM
+        batch = to(next(loader), device)
+        mlm, sop, _ = forward(model, batch, device)
         (mlm + 0.5 * sop).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizing:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         step += 1
-        seen += batch.input_ids.size
+        seen += batch.input_ids.numel()
         if device == "cpu" or step % 20 == 0:
             window.append(mlm.item())
             if batch.order is not None:
@@ -276,11 +357,10 @@ def main() -> None:
         now = time.monotonic()
         if now - last_report > options.report_seconds:
             last_report = now
-            loss, accuracy = evaluate(model, held_out, device)
             print(
                 f"{progress:6.1%}  step {step:6d}  {seen / 1e6:8.2f} M tokens  {seen / (before + now - start):8.0f} tokens/s  "
                 f"train {np.mean(window):.3f}  order {np.mean(orders or [math.nan]):.3f}  "
-                f"held-out loss {loss:.3f} accuracy {accuracy:.2%}",
+                f"held-out {shown(evaluate(model, held_out, characters, device))}",
                 flush=True,
             )
             window.clear()
@@ -291,34 +371,29 @@ def main() -> None:
             export(model, options, {"unfinished": True, "step": step})
 
     checkpoint()
-    results = {"last": (*evaluate(model, held_out, device), *evaluate(model, held_out_long, device))}
+    results = {"last": evaluate(model, held_out, characters, device)}
     last = {n: p.detach().clone() for n, p in model.named_parameters()}
     if average:
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(average[name])
-        results["average"] = (*evaluate(model, held_out, device), *evaluate(model, held_out_long, device))
-        if results["average"][0] > results["last"][0]:
-            with torch.no_grad():
-                for name, parameter in model.named_parameters():
-                    parameter.copy_(last[name])
-    best = min(results, key=lambda k: results[k][0])
-    for kind, (loss, accuracy, long_loss, long_accuracy) in results.items():
-        print(
-            f"{kind}: held-out loss {loss:.3f} accuracy {accuracy:.2%}; "
-            f"at {options.positions} tokens loss {long_loss:.3f} accuracy {long_accuracy:.2%}"
-        )
+        load(model, average)
+        results["average"] = evaluate(model, held_out, characters, device)
+    best = min(results, key=lambda kind: results[kind]["loss"])
+    load(model, average if best == "average" else last)
+    long = evaluate(model, held_out_long, characters, device)
+    for kind, figures in results.items():
+        print(f"{kind}: held-out {shown(figures)}")
+    print(f"at {options.positions} tokens: {shown(long)}")
     run = {
         "minutes": options.minutes,
         "device": torch.cuda.get_device_name() if device == "cuda" else f"CPU, {options.threads} threads",
         "torch": torch.__version__,
         "transformers": transformers.__version__,
-        "shards": [p.stem for p in shards],
+        "shards": data.shards,
         "tokens_seen": seen,
         "steps": step,
         "seed": options.seed,
         "weights": best,
-        "held_out": dict(zip(("loss", "accuracy", "loss_full_length", "accuracy_full_length"), results[best])),
+        "held_out": results[best],
+        "held_out_full_length": long,
     }
     export(model, options, run)
     print(json.dumps(run))

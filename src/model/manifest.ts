@@ -14,6 +14,9 @@ const quantizationError = v.strictObject({
   masks: count,
   /** Share of masks where the first choice is that of fp32. */
   top1_agreement: share,
+  /** The same for the masks where the first choice of fp32 leads the second by 0.1 logits or more. Not in older manifests. */
+  clear_masks: v.optional(count),
+  clear_top1_agreement: v.optional(share),
   /** Mean Kullback-Leibler divergence of the served from the fp32 distribution, in nats. */
   mean_kl: v.pipe(v.number(), v.minValue(0)),
   /** The largest difference of any probability. */

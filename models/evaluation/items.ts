@@ -1,0 +1,194 @@
+/** What is asked of a model: minimal pairs, facts, and windows of running text with whole words masked. No I/O. */
+import type { Encoding } from '../../src/inference/backend.ts';
+import { findMasks, startsWord } from '../../src/tokenizer/masks.ts';
+import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { specialTokens } from '../build.ts';
+import type { EvaluationData, Fact } from './data.ts';
+import { sample, seeded } from './random.ts';
+
+/** A text as ids and which of them begin a word. */
+export interface Words {
+  /** (sequence,) */
+  readonly ids: Int32Array;
+  /** (sequence,) 1 where a word begins */
+  readonly starts: Uint8Array;
+}
+
+export interface PairItem {
+  readonly kind: 'pair';
+  readonly set: string;
+  /** With the special tokens at both ends. */
+  readonly good: Words;
+  readonly bad: Words;
+}
+
+export interface FactItem {
+  readonly kind: 'fact';
+  readonly encoding: Encoding;
+  /** The id at its one mask. */
+  readonly answer: number;
+}
+
+export interface WindowItem {
+  readonly kind: 'window';
+  readonly set: string;
+  readonly encoding: Encoding;
+  /** (masks,) what stood in the place of each mask */
+  readonly labels: Int32Array;
+  /** (words,) how many masks each word takes, in the order of the masks */
+  readonly words: Int32Array;
+  /** Letters of all masked words, as the tokenizer has normalized them. */
+  readonly characters: number;
+}
+
+export type Item = PairItem | FactItem | WindowItem;
+
+export const MASKED_SHARE = 0.15;
+export const LENGTHS = [16, 64, 128, 256, 512] as const;
+const WINDOW_TOKENS = 128;
+const PAIRS_OF_EACH_SET = 50;
+const FACTS = 2000;
+const WINDOWS = 2000;
+/** For accuracy by length: as many tokens of each. */
+const TOKENS_OF_EACH_LENGTH = 1 << 16;
+const SEED = 1;
+
+export interface Items {
+  readonly mask_id: number;
+  readonly items: readonly Item[];
+  /** Facts whose answer is a single piece, of all facts. */
+  readonly singlePiece: { readonly facts: number; readonly of: number };
+}
+
+/**
+ * @param json the text of the model's `tokenizer.json`
+ * @param positions the longest text that the model takes, in tokens
+ * @param full everything rather than a seeded sample
+ */
+export function makeItems(data: EvaluationData, json: string, positions: number, full: boolean): Items {
+  const special = specialTokens(json);
+  const tokenizer = createTokenizer(JSON.parse(json) as object, { special_tokens: special });
+  const begins = wordBeginnings(json);
+  const random = seeded(SEED);
+  const most = (count: number) => (full ? Infinity : count);
+  const encode = (text: string): Words => {
+    const ids = tokenizer.encode({ text, masks: [] }).input_ids;
+    return { ids, starts: Uint8Array.from(ids, (id, i) => (begins[id] || i <= 1 || i === ids.length - 1 ? 1 : 0)) };
+  };
+
+  const pairs: PairItem[] = [];
+  for (const [set, all] of data.blimp) {
+    for (const { good, bad } of sample(all, most(PAIRS_OF_EACH_SET), random)) {
+      pairs.push({ kind: 'pair', set, good: encode(good), bad: encode(bad) });
+    }
+  }
+  const facts = data.facts.flatMap((fact) => askFact(fact, tokenizer) ?? []);
+
+  const running = (documents: EvaluationData['valid']) =>
+    documents.map((paragraphs) => {
+      const encoded = paragraphs.map(encode);
+      return {
+        ids: Int32Array.from(encoded.flatMap(({ ids }) => Array.from(ids.subarray(1, -1)))),
+        starts: Uint8Array.from(encoded.flatMap(({ starts }) => Array.from(starts.subarray(1, -1)))),
+      };
+    });
+  const frame = encode('').ids;
+  const windows = (set: string, texts: readonly Words[], length: number, count: number) =>
+    sample(cut(texts, length - 2), most(count), random).map((window) =>
+      maskWords(set, window, frame, special.mask.id, tokenizer, random),
+    );
+  const [valid, wikitext] = [running(data.valid), running(data.wikitext)];
+  return {
+    mask_id: special.mask.id,
+    items: [
+      ...pairs,
+      ...sample(facts, most(FACTS), random),
+      ...windows('valid', valid, WINDOW_TOKENS, WINDOWS),
+      ...windows('wikitext-2-raw', wikitext, WINDOW_TOKENS, WINDOWS),
+      ...LENGTHS.filter((length) => length <= positions).flatMap((length) =>
+        windows(String(length), valid, length, TOKENS_OF_EACH_LENGTH / length),
+      ),
+    ],
+    singlePiece: { facts: facts.length, of: data.facts.length },
+  };
+}
+
+/**
+ * By id, whether the piece begins a word. A mark of punctuation is a word of its own, as in training.
+ * @param json the text of `tokenizer.json`
+ */
+export function wordBeginnings(json: string): Uint8Array {
+  const { vocab } = (JSON.parse(json) as { model: { vocab: Record<string, number> | [string, number][] } }).model;
+  const pieces: [string, number][] = Array.isArray(vocab)
+    ? vocab.map(([piece], id) => [piece, id])
+    : Object.entries(vocab);
+  const begins = new Uint8Array(pieces.length);
+  const continues = pieces.some(([piece]) => piece.startsWith('##'))
+    ? (piece: string) => piece.startsWith('##')
+    : (piece: string) => /^[\p{L}\p{N}]/u.test(piece) && !piece.startsWith('Ġ');
+  for (const [piece, id] of pieces) begins[id] = continues(piece) ? 0 : 1;
+  return begins;
+}
+
+function askFact({ text, answer }: Fact, tokenizer: Tokenizer): FactItem | undefined {
+  const masked = findMasks(text);
+  const [id, ...more] = tokenizer.encodeTarget(answer, startsWord(masked, 0));
+  if (masked.masks.length !== 1 || id === undefined || more.length > 0 || id === tokenizer.unk_id) return undefined;
+  return { kind: 'fact', encoding: tokenizer.encode(masked), answer: id };
+}
+
+/** Consecutive windows of `length` tokens, each from the beginning of a word and within one text. */
+function cut(texts: readonly Words[], length: number): Words[] {
+  const windows: Words[] = [];
+  for (const { ids, starts } of texts) {
+    for (let from = 0; from + length <= ids.length; from += length) {
+      while (from < ids.length && !starts[from]) from++;
+      if (from + length > ids.length) break;
+      windows.push({ ids: ids.subarray(from, from + length), starts: starts.subarray(from, from + length) });
+    }
+  }
+  return windows;
+}
+
+/** Masks whole words of the window, drawn at random, until the share of its tokens is reached. */
+function maskWords(
+  set: string,
+  { ids, starts }: Words,
+  frame: Int32Array,
+  mask: number,
+  tokenizer: Tokenizer,
+  random: (below: number) => number,
+): WindowItem {
+  const begin = Array.from(starts.keys()).filter((i) => starts[i] || i === 0);
+  const spans = begin.map((from, i) => ({ from, to: begin[i + 1] ?? ids.length }));
+  const wanted = Math.max(1, Math.round(MASKED_SHARE * ids.length));
+  const chosen: typeof spans = [];
+  let masked = 0;
+  // A word at the end may be cut short: it is not asked for.
+  for (const span of sample(spans.slice(0, -1), Infinity, random)) {
+    if (masked >= wanted) break;
+    chosen.push(span);
+    masked += span.to - span.from;
+  }
+  chosen.sort((a, b) => a.from - b.from);
+
+  const input_ids = Int32Array.of(frame[0] as number, ...ids, frame.at(-1) as number);
+  const positions = chosen.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i));
+  const labels = Int32Array.from(positions, (position) => ids[position] as number);
+  for (const position of positions) input_ids[position + 1] = mask;
+  const encoding: Encoding = {
+    input_ids,
+    token_type_ids: new Int32Array(input_ids.length),
+    masked_positions: Int32Array.from(positions, (position) => position + 1),
+  };
+  let characters = 0;
+  for (const id of labels) characters += tokenizer.decode(id).trim().length;
+  return {
+    kind: 'window',
+    set,
+    encoding,
+    labels,
+    words: Int32Array.from(chosen, ({ from, to }) => to - from),
+    characters,
+  };
+}

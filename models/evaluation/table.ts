@@ -1,0 +1,150 @@
+/** From scored items to one table of figures with their standard errors. No I/O. */
+import { CLEAR_LEAD } from '../agreement.ts';
+import type { Item, WindowItem } from './items.ts';
+import { LENGTHS } from './items.ts';
+import type { FactScore, PairScore, WindowScore } from './score.ts';
+import type { Scored } from './worker.ts';
+
+/** A figure and its standard error. */
+interface Figure {
+  readonly value: number;
+  readonly error: number;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly sample: string;
+  readonly unit: '%' | 'bits';
+  readonly float32: Figure;
+  readonly int8: Figure;
+}
+
+export interface Evaluation {
+  readonly rows: readonly Row[];
+  /** Masks of the windows where both builds have the same first choice: of all, and of those where float32's is clear. */
+  readonly agreement: { readonly all: Agreement; readonly clear: Agreement };
+}
+
+interface Agreement {
+  readonly same: number;
+  readonly of: number;
+}
+
+const BUILDS = ['float32', 'int8'] as const;
+const many = (count: number) => count.toLocaleString('en');
+
+/** @param scores of the items, in their order */
+export function tabulate(items: readonly Item[], scores: readonly Scored[]): Evaluation {
+  const of = <K extends Item['kind']>(kind: K) =>
+    items.flatMap((item, i) => (item.kind === kind ? [{ item: item as Item & { kind: K }, scored: scores[i] }] : []));
+  const rows: Row[] = [];
+  const row = (name: string, sample: string, unit: Row['unit'], figure: (build: (typeof BUILDS)[number]) => Figure) =>
+    rows.push({ name, sample, unit, float32: figure('float32'), int8: figure('int8') });
+
+  const pairs = of('pair') as { item: { set: string }; scored: Scored<PairScore> }[];
+  const sets = Map.groupBy(pairs, ({ item }) => item.set);
+  for (const by of ['within_word_l2r', 'plain'] as const) {
+    row(
+      `BLiMP, ${by === 'plain' ? 'plain PLL' : by}`,
+      `${many(pairs.length)} pairs of ${sets.size} sets`,
+      '%',
+      (build) => meanOfShares([...sets.values()].map((set) => set.map(({ scored }) => scored[build][by]))),
+    );
+  }
+
+  const facts = of('fact') as unknown as { scored: Scored<FactScore> }[];
+  for (const k of [1, 10]) {
+    row(`ParaRel P@${k}`, `${many(facts.length)} facts`, '%', (build) =>
+      meanOfShares([facts.map(({ scored }) => scored[build].better < k)]),
+    );
+  }
+
+  const windows = Map.groupBy(of('window') as unknown as ScoredWindow[], ({ item }) => item.set);
+  for (const set of ['valid', 'wikitext-2-raw']) {
+    const found = windows.get(set) ?? [];
+    const count = `${many(sum(found, ({ item }) => item.words.length))} words in ${many(found.length)} windows`;
+    row(`${set}, words right`, count, '%', (build) => wordsRight(found, build));
+    row(`${set}, bits per character`, count, 'bits', (build) =>
+      ratio(found.map(({ item, scored }) => [scored[build].bits, item.characters])),
+    );
+  }
+  for (const length of LENGTHS) {
+    const found = windows.get(String(length));
+    if (!found) continue;
+    row(`words right at ${length} tokens`, `${many(sum(found, ({ item }) => item.words.length))} words`, '%', (build) =>
+      wordsRight(found, build),
+    );
+  }
+
+  const masks = [...windows.values()].flat().flatMap(({ scored: { int8, float32 } }) =>
+    Array.from(float32.first, (id, m) => ({
+      same: int8.first[m] === id,
+      clear: (float32.lead[m] as number) >= CLEAR_LEAD,
+    })),
+  );
+  const agreement = (among: typeof masks) => ({ same: among.filter(({ same }) => same).length, of: among.length });
+  return { rows, agreement: { all: agreement(masks), clear: agreement(masks.filter(({ clear }) => clear)) } };
+}
+
+interface ScoredWindow {
+  readonly item: WindowItem;
+  readonly scored: Scored<WindowScore>;
+}
+
+const wordsRight = (found: readonly ScoredWindow[], build: (typeof BUILDS)[number]) =>
+  inPercent(ratio(found.map(({ item, scored }) => [scored[build].right, item.words.length])));
+
+/** The mean over the groups of the share of trues, in percent. */
+function meanOfShares(groups: readonly (readonly boolean[])[]): Figure {
+  const shares = groups.map((group) => ({ share: sum(group, Number) / group.length, size: group.length }));
+  const variance = sum(shares, ({ share, size }) => (share * (1 - share)) / size);
+  return inPercent({
+    value: sum(shares, ({ share }) => share) / groups.length,
+    error: Math.sqrt(variance) / groups.length,
+  });
+}
+
+/** Σ above / Σ below, with the error of a ratio over texts, since what one text holds goes together (Cochran 1977, § 2.11). */
+function ratio(texts: readonly (readonly [above: number, below: number])[]): Figure {
+  const below = sum(texts, ([, b]) => b);
+  const value = sum(texts, ([a]) => a) / below;
+  const spread = sum(texts, ([a, b]) => (a - value * b) ** 2);
+  return { value, error: Math.sqrt((spread * texts.length) / Math.max(1, texts.length - 1)) / below };
+}
+
+const inPercent = ({ value, error }: Figure): Figure => ({ value: 100 * value, error: 100 * error });
+
+function sum<T>(values: readonly T[], of: (value: T) => number): number {
+  return values.reduce((total, value) => total + of(value), 0);
+}
+
+/** The figures in which int8 is worse by more than `points` percent points, or by as many hundredths of a bit. */
+export function worseThan({ rows }: Evaluation, points: number): string[] {
+  return rows.filter((row) => loss(row) > points).map(({ name }) => name);
+}
+
+function loss({ unit, int8, float32 }: Row): number {
+  return unit === '%' ? float32.value - int8.value : 100 * (int8.value - float32.value);
+}
+
+/** As Markdown, aligned for a terminal too. */
+export function printTable({ rows }: Evaluation): string {
+  const cells = rows.map(({ name, sample, unit, float32, int8 }) => {
+    const digits = unit === '%' ? 1 : 3;
+    const shown = ({ value, error }: Figure) => `${value.toFixed(digits)} ± ${error.toFixed(digits)}`;
+    const difference = int8.value - float32.value;
+    return [
+      unit === '%' ? `${name}, %` : name,
+      sample,
+      shown(float32),
+      shown(int8),
+      `${difference < 0 ? '−' : '+'}${Math.abs(difference).toFixed(digits + 1)}`,
+    ];
+  });
+  const table = [['', 'sample', 'float32', 'int8', 'difference'], ...cells];
+  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)));
+  const line = (given: readonly string[]) =>
+    `| ${given.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
+  const rule = `| ${widths.map((width, i) => (i < 2 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
+  return [line(table[0] ?? []), rule, ...cells.map(line)].join('\n');
+}
