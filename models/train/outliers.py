@@ -20,7 +20,7 @@ from torch import nn
 from data import Batches
 from train import Data, evaluate, export, losses, optimizers, read_data, shown, to
 
-CHANNELS = 5
+CHANNELS = 4
 TIMES = (10, 30)
 ENOUGH = 0.8
 LENGTHS = range(32, 129, 8)
@@ -83,11 +83,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=15, help="when to give up")
+    parser.add_argument("--minutes", type=float, default=30, help="when to give up")
     parser.add_argument("--batch-tokens", type=int, default=2048)
-    parser.add_argument("--muon-lr", type=float, default=0.003)
-    parser.add_argument("--adam-lr", type=float, default=5e-4)
-    parser.add_argument("--grow-steps", type=int, default=100, help="over how many steps the gains grow")
+    parser.add_argument("--muon-lr", type=float, default=0.005)
+    parser.add_argument("--adam-lr", type=float, default=1e-3)
+    parser.add_argument("--grow-steps", type=int, default=300, help="over how many steps the gains grow")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report-seconds", type=float, default=15)
