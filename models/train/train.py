@@ -58,7 +58,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--save-seconds", type=float, default=300)
     parser.add_argument("--compile", action="store_true", help="torch.compile: pays on a GPU and for long runs")
     parser.add_argument("--workers", type=int, help="processes that draw batches; without it none on a CPU, 8 for a GPU")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.positions < max(SHORT):
+        parser.error(f"--positions must be at least {max(SHORT)}, the longest of the short sequences")
+    return options
 
 
 def build_model(options: argparse.Namespace) -> transformers.AlbertForPreTraining:
@@ -253,12 +256,17 @@ def read_data(folder: Path, positions: int) -> Data:
         raise SystemExit(f"{folder} holds no shards to train on. Run prepare.py to write them.")
     valid = Corpus([folder / "valid.npz"], starts_word)
     fixed = np.random.default_rng(0)
-    short = [valid.pairs(fixed, 32, 64) for _ in range(5)] + [valid.singles(fixed, 24, n) for n in range(10, 42, 4)]
+    try:
+        short = [valid.pairs(fixed, 32, 64) for _ in range(5)]
+        short += [valid.singles(fixed, 24, n) for n in range(10, 42, 4) if len(valid.by_length[n - 2])]
+        long = [valid.pairs(fixed, 8, positions) for _ in range(4)]
+    except ValueError:
+        raise SystemExit(f"{folder / 'valid.npz'} is too short a text to evaluate on. Give prepare.py a longer valid.txt.") from None
     return Data(
         corpus=Corpus(shards, starts_word),
         shards=[p.stem for p in shards],
         held_out=short,
-        held_out_long=[valid.pairs(fixed, 8, positions) for _ in range(4)],
+        held_out_long=long,
         characters=torch.tensor([len(p.removeprefix("▁")) for p in pieces]),
     )
 

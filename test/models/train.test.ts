@@ -11,10 +11,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { readCheckpoint } from '../../models/build.ts';
+import { seeded } from '../../models/evaluation/random.ts';
 
 const PYTHON = process.env['PYTHON'];
 const SCRIPTS = join(import.meta.dirname, '../../models/train');
-const GEOMETRY = ['--hidden', '64', '--layers', '2', '--heads', '2', '--positions', '64', '--batch-tokens', '256'];
+const GEOMETRY = ['--hidden', '64', '--layers', '2', '--heads', '2', '--positions', '128', '--batch-tokens', '256'];
 const LONG = 300_000;
 
 let folder: string;
@@ -41,18 +42,15 @@ describe.skipIf(!PYTHON)('training (skipped unless PYTHON names one with PyTorch
     folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
     const [texts, names] = [join(folder, 'texts'), ['boats', 'valid']];
     await mkdir(texts);
-    const [who, did, what] = [
-      ['The old captain', 'A young sailor', 'Her brother', 'Nobody here', 'The harbour master'],
-      ['painted', 'sold', 'forgot', 'repaired', 'admired'],
-      ['the small boat', 'a broken mast', 'every sail', 'the heavy anchor', 'that rusty engine'],
-    ];
-    const sentences = who.flatMap((a) =>
-      did.flatMap((b) => what.map((c, i) => `${a} ${b} ${c}${' today'.repeat(i)}.`)),
-    );
-    const document = `A title\n${sentences.join(' ')}\n\n`;
-    for (const name of names) await writeFile(join(texts, `${name}.txt`), document.repeat(40));
+    // Of all lengths, as running text has them.
+    const random = seeded(1);
+    const word = () => Array.from({ length: 2 }, () => `${'bdklmnrst'[random(9)]}${'aeiou'[random(5)]}`).join('');
+    const sentence = () => `So ${Array.from({ length: 1 + random(20) }, word).join(' ')}.`;
+    const document = () => `A title\n${Array.from({ length: 40 }, sentence).join(' ')}\n\n`;
+    for (const name of names)
+      await writeFile(join(texts, `${name}.txt`), Array.from({ length: 80 }, document).join(''));
     prepared = join(folder, 'prepared');
-    const given = ['--text', texts, '--out', prepared, '--vocabulary', '100', '--embedding', '48'];
+    const given = ['--text', texts, '--out', prepared, '--vocabulary', '200', '--embedding', '48'];
     const { code, said } = await python('prepare.py', given);
     if (code !== 0) throw new Error(said);
   }, LONG);
@@ -64,7 +62,7 @@ describe.skipIf(!PYTHON)('training (skipped unless PYTHON names one with PyTorch
     expect(said).toContain('held-out loss');
     expect(code).toBe(0);
     const { weights } = await readCheckpoint(join(out, 'model'));
-    expect(weights.config).toMatchObject({ hidden_size: 64, num_hidden_layers: 2, max_position_embeddings: 64 });
+    expect(weights.config).toMatchObject({ hidden_size: 64, num_hidden_layers: 2, max_position_embeddings: 128 });
     const run = JSON.parse(await readFile(join(out, 'model/training.json'), 'utf8')) as Record<string, unknown>;
     expect(run).toMatchObject({ minutes: 0.05, shards: ['boats'], torch: expect.any(String) });
 
