@@ -19,8 +19,9 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'] } },
       { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
-      {
-        extends: true,
+      ...['engine', 'onnxruntime'].map((backend) => ({
+        extends: true as const,
+        resolve: { alias: { '#kind': join(import.meta.dirname, `test/worker/kind-${backend}.ts`) } },
         plugins: [
           cloudflareTest(({ inject }) => ({
             wrangler: { configPath: './wrangler.toml' },
@@ -33,8 +34,8 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: 'worker', include: ['test/worker/**/*.test.ts'] },
-      },
+        test: { name: `worker-${backend}`, include: ['test/worker/**/*.test.ts'] },
+      })),
     ],
   },
 });

@@ -3,19 +3,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import {
-  type Manifest,
-  MODEL_FILES,
-  type ModelFile,
-  type QuantizationError,
-  revisionOf,
-  sealManifest,
-  sha256Hex,
-} from '../src/model/manifest.ts';
-import { type AlbertWeights, readAlbert } from './checkpoint/albert.ts';
+import { type Manifest, revisionOf, sealManifest, sha256Hex } from '../src/model/manifest.ts';
+import { readAlbert } from './checkpoint/albert.ts';
+import type { EncoderWeights } from './checkpoint/encoder.ts';
 import { readCard } from './card.ts';
+import { packEngineFile } from './engine/pack.ts';
 import { buildAlbertGraph } from './onnx/albert.ts';
-import { readQuantizationError } from './quantization-error.ts';
+import { type MeasuredErrors, readQuantizationErrors } from './quantization-error.ts';
 
 const MODELS = import.meta.dirname;
 const BUILT = join(MODELS, '.build');
@@ -24,7 +18,7 @@ const BUILT = join(MODELS, '.build');
 export interface Checkpoint {
   readonly id: string;
   readonly folder: string;
-  readonly weights: AlbertWeights;
+  readonly weights: EncoderWeights;
   /** The text of `tokenizer.json`. */
   readonly tokenizer: string;
 }
@@ -32,7 +26,7 @@ export interface Checkpoint {
 /** What is served, before anything is said about it. */
 export interface Artifacts {
   readonly revision: string;
-  readonly files: Record<ModelFile, Uint8Array<ArrayBuffer>>;
+  readonly files: Readonly<Record<'model.onnx' | 'model.efm' | 'tokenizer.json', Uint8Array<ArrayBuffer>>>;
   readonly listed: Manifest['files'];
 }
 
@@ -56,11 +50,16 @@ export async function readCheckpoint(model: string): Promise<Checkpoint> {
 export async function makeArtifacts({ weights, tokenizer }: Checkpoint): Promise<Artifacts> {
   const files: Artifacts['files'] = {
     'model.onnx': buildAlbertGraph(weights, 'int8'),
+    'model.efm': packEngineFile(weights),
     // Without the blanks that make the committed one readable: it is parsed by every cold isolate.
     'tokenizer.json': new TextEncoder().encode(JSON.stringify(JSON.parse(tokenizer))),
   };
   const listed = await Promise.all(
-    MODEL_FILES.map(async (name) => ({ name, bytes: files[name].length, sha256: await sha256Hex(files[name]) })),
+    Object.entries(files).map(async ([name, bytes]) => ({
+      name: name as keyof typeof files,
+      bytes: bytes.length,
+      sha256: await sha256Hex(bytes),
+    })),
   );
   return { revision: await revisionOf(listed), files, listed };
 }
@@ -80,11 +79,11 @@ export function specialTokens(tokenizer: string): Manifest['special_tokens'] {
 export function makeManifest(
   { id, weights: { config, sop }, tokenizer }: Checkpoint,
   { revision, listed }: Artifacts,
-  error: QuantizationError,
+  errors: MeasuredErrors,
   card: { license: string; source: string },
 ): Promise<Manifest> {
   return sealManifest({
-    format: 1,
+    format: 2,
     id,
     revision,
     files: listed,
@@ -101,9 +100,16 @@ export function makeManifest(
     special_tokens: specialTokens(tokenizer),
     heads: sop ? ['mlm', 'sop'] : ['mlm'],
     quantization: {
-      weights: 'int8, a scale for each output channel',
-      activations: 'uint8, a scale for each token; twice in the decoder',
-      error,
+      'model.onnx': {
+        weights: 'int8, a scale for each output channel',
+        activations: 'uint8, a scale for each token; twice in the decoder',
+        error: errors['model.onnx'],
+      },
+      'model.efm': {
+        weights: 'int8, a scale for each output channel',
+        activations: '7 bits, a scale and a minimum for each token; 14 bits at both ends',
+        error: errors['model.efm'],
+      },
     },
     ...card,
   });
@@ -120,7 +126,7 @@ export async function build(id: string): Promise<{ revision: string; folder: str
   const manifest = await makeManifest(
     checkpoint,
     artifacts,
-    await readQuantizationError(checkpoint.folder, revision),
+    await readQuantizationErrors(checkpoint.folder, revision),
     await readCard(checkpoint.folder),
   );
 
@@ -129,7 +135,7 @@ export async function build(id: string): Promise<{ revision: string; folder: str
     const part = `${folder}.part-${process.pid}`;
     await rm(part, { recursive: true, force: true });
     await mkdir(part, { recursive: true });
-    for (const name of MODEL_FILES) await writeFile(join(part, name), artifacts.files[name]);
+    for (const [name, bytes] of Object.entries(artifacts.files)) await writeFile(join(part, name), bytes);
     await writeFile(join(part, 'manifest.json'), JSON.stringify(manifest, null, 2));
     await rename(part, folder);
   }

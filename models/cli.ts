@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 
 import { CLEAR_LEAD } from './agreement.ts';
 import { build } from './build.ts';
-import { selectedModel } from './deployed.ts';
+import { selectedBackend, selectedModel } from './deployed.ts';
 import { evaluate } from './evaluate.ts';
 import { WHERE_FROM } from './evaluation/data.ts';
 import { printTable, worseThan } from './evaluation/table.ts';
@@ -22,7 +22,7 @@ const USAGE = `npm run models -- <command> [id]
   build      write what the bucket holds of a model to models/.build
   push       build, and put it into the local bucket unless it is there
 
-Without an id: the model that wrangler.toml selects.`;
+Without an id: the model that wrangler.toml selects. BACKEND=onnxruntime means its environment of that name.`;
 
 /** For int8 against float32, in points or in hundredths of a bit. */
 const MOST_WORSE = 0.5;
@@ -35,15 +35,17 @@ const ratio = (one: number, all = NaN) => (one / all).toFixed(2);
 
 const commands: Record<string, (id: string, options: { data?: string; full?: boolean }) => Promise<void>> = {
   async verify(id) {
-    const { revision, error } = await verify(id, (done, of) => {
+    const { revision, errors } = await verify(id, (done, of) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${done}/${of} texts${done === of ? '\n' : ''}`);
     });
     console.log(`${id}@${revision}`);
-    console.log(
-      `first choice as in float32: ${percent(error.clear_top1_agreement ?? 0)} of ${error.clear_masks} masks ` +
-        `where float32's leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall`,
-    );
-    console.log(`divergence: ${error.mean_kl} nats; largest difference of a score: ${error.max_score_error}`);
+    for (const [name, error] of Object.entries(errors)) {
+      console.log(
+        `${name}: first choice as in float32: ${percent(error.clear_top1_agreement ?? 0)} of ${error.clear_masks} masks ` +
+          `where float32's leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall; ` +
+          `divergence ${error.mean_kl} nats, largest difference of a score ${error.max_score_error}`,
+      );
+    }
     warnUnlessSelected(id, revision);
   },
   async evaluate(id, { data, full = false }) {
@@ -51,7 +53,9 @@ const commands: Record<string, (id: string, options: { data?: string; full?: boo
     const evaluation = await evaluate(id, { data, full, progress: progressBar() });
     const { revision, singlePiece } = evaluation;
     const { clear, all } = evaluation.agreement;
-    console.log(`${id}@${revision}, ${full ? 'everything' : 'a seeded sample'}; ± is the standard error\n`);
+    console.log(
+      `${id}@${revision}, int8 by ${selectedBackend()}, ${full ? 'everything' : 'a seeded sample'}; ± is the standard error\n`,
+    );
     console.log(printTable(evaluation));
     console.log(`
 First choice as in float32: ${percent(clear.same / clear.of)} of ${many(clear.of)} masks where float32's leads by ${CLEAR_LEAD} logits or more,
@@ -80,11 +84,11 @@ ${many(singlePiece.facts)} of ${many(singlePiece.of)} facts have an answer of on
       '| H × layers | multiply-adds a token, M | F16, MB | int8, MB | WASM heap at 512, MB | 16 tokens, ms | ratio |',
     );
     console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
-    for (const { geometry, multiplyAdds, checkpointBytes, graphBytes, heapBytes, milliseconds } of costs) {
+    for (const { geometry, multiplyAdds, checkpointBytes, fileBytes, heapBytes, milliseconds } of costs) {
       const cells = [
         geometry.replace('x', ' × '),
         `${mega(multiplyAdds)} (${ratio(multiplyAdds, yardstick?.multiplyAdds)})`,
-        ...[checkpointBytes, graphBytes, heapBytes].map(mega),
+        ...[checkpointBytes, fileBytes, heapBytes].map(mega),
         milliseconds.toFixed(1),
         ratio(milliseconds, yardstick?.milliseconds),
       ];

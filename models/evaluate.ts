@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
 import { makeArtifacts, readCheckpoint } from './build.ts';
+import { selectedBackend } from './deployed.ts';
 import { readEvaluationData } from './evaluation/data.ts';
 import { type Item, type Items, makeItems } from './evaluation/items.ts';
 import { type Evaluation, tabulate } from './evaluation/table.ts';
@@ -26,7 +27,9 @@ export async function evaluate(
   const checkpoint = await readCheckpoint(id);
   const sets = await readEvaluationData(data);
   const { revision, files } = await makeArtifacts(checkpoint);
-  const builds = { int8: files['model.onnx'], float32: buildAlbertGraph(checkpoint.weights, 'float32') };
+  const backend = selectedBackend();
+  const int8 = backend === 'engine' ? files['model.efm'] : files['model.onnx'];
+  const builds = { int8, backend, float32: buildAlbertGraph(checkpoint.weights, 'float32') };
   const items = makeItems(sets, checkpoint.tokenizer, checkpoint.weights.config.max_position_embeddings, full);
   const scores = await scoreAll(items, builds, progress);
   return { revision, singlePiece: items.singlePiece, ...tabulate(items.items, scores) };

@@ -3,17 +3,18 @@
  * the build, time from the worker itself in workerd, all geometries in turn so that a noisy machine is noisy for each.
  */
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
 
 import type { R2Bucket } from '@cloudflare/workers-types';
 import { createTestHarness } from 'wrangler';
 
+import { MAX_MASKS_PER_TEXT } from '../src/limits.ts';
 import { objectKey } from '../src/model/manifest.ts';
 import { findMasks } from '../src/tokenizer/masks.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { makeArtifacts, makeManifest, readCheckpoint, specialTokens } from './build.ts';
-import type { AlbertConfig, AlbertWeights, LayerNorm, Linear } from './checkpoint/albert.ts';
+import type { EncoderConfig, EncoderWeights, LayerNorm, Linear } from './checkpoint/encoder.ts';
 import { seeded } from './evaluation/random.ts';
+import { engineBackend } from './runtime.ts';
 
 /** hidden size × layers; the last is the yardstick, ALBERT-base. */
 export const GEOMETRIES = ['256x4', '256x6', '384x6', '512x8', '640x10', '768x7', '768x12'] as const;
@@ -27,9 +28,9 @@ export interface Cost {
   readonly geometry: string;
   /** Multiply-adds of the layers for one token. */
   readonly multiplyAdds: number;
-  /** Bytes of the committed checkpoint (F16) and of the served graph. */
+  /** Bytes of the committed checkpoint (F16) and of the engine's file. */
   readonly checkpointBytes: number;
-  readonly graphBytes: number;
+  readonly fileBytes: number;
   /** Bytes of WASM memory after a prediction at 512 tokens. */
   readonly heapBytes: number;
   /** Median of a request with 16 tokens and one mask, there and back, in ms. */
@@ -63,8 +64,8 @@ export async function geometryCosts(model: string, progress: (what: string) => v
           geometry,
           multiplyAdds: layers * 12 * hidden ** 2,
           checkpointBytes: 2 * parameters(weights),
-          graphBytes: artifacts.files['model.onnx'].length,
-          heapBytes: await heapAfter(artifacts.files['model.onnx'], LONGEST),
+          fileBytes: artifacts.files['model.efm'].length,
+          heapBytes: await heapAfter(artifacts.files['model.efm'], LONGEST),
         },
       });
     }
@@ -92,7 +93,8 @@ type Checkpoint = Parameters<typeof makeManifest>[0];
 type Artifacts = Parameters<typeof makeManifest>[1];
 
 async function serve(checkpoint: Checkpoint, artifacts: Artifacts) {
-  const unmeasured = { texts: 1, masks: 1, top1_agreement: 0, mean_kl: 0, max_score_error: 0 };
+  const error = { texts: 1, masks: 1, top1_agreement: 0, mean_kl: 0, max_score_error: 0 };
+  const unmeasured = { 'model.onnx': error, 'model.efm': error };
   const manifest = await makeManifest(checkpoint, artifacts, unmeasured, { license: 'none', source: 'random weights' });
   const { id, revision } = manifest;
   const server = createTestHarness({
@@ -109,13 +111,16 @@ async function serve(checkpoint: Checkpoint, artifacts: Artifacts) {
   return { server, url };
 }
 
-/** In a thread of its own, since a WASM memory never shrinks. */
-function heapAfter(graph: Uint8Array, tokens: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL('heap-worker.ts', import.meta.url), { workerData: { graph, tokens } });
-    thread.on('message', resolve);
-    thread.on('error', reject);
-  });
+async function heapAfter(file: Uint8Array, tokens: number): Promise<number> {
+  const backend = await engineBackend(file);
+  await backend.run([
+    {
+      input_ids: new Int32Array(tokens).fill(5),
+      token_type_ids: new Int32Array(tokens),
+      masked_positions: Int32Array.from({ length: MAX_MASKS_PER_TEXT }, (_, i) => i + 1),
+    },
+  ]);
+  return backend.kernels.memory.buffer.byteLength;
 }
 
 /** A text with one mask that has exactly so many tokens. */
@@ -128,10 +133,10 @@ function textOf(tokens: number, json: string): string {
   throw new Error(`no text of ${tokens} tokens was found`);
 }
 
-function randomWeights(config: AlbertConfig): AlbertWeights {
-  const random = seeded(1);
+/** Uniform, as wide as trained ones about. */
+export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
+  const random = seeded(seed);
   const { vocab_size: V, embedding_size: E, hidden_size: H, intermediate_size: F } = config;
-  // Uniform, as wide as a trained one about; what the values are costs nothing.
   const array = (size: number, width = 0.04) =>
     Float32Array.from({ length: size }, () => width * (random(1 << 16) / (1 << 15) - 1));
   const linear = (inputs: number, outputs: number): Linear => ({
@@ -154,16 +159,18 @@ function randomWeights(config: AlbertConfig): AlbertWeights {
       norm: norm(E),
       projection: linear(E, H),
     },
-    layer: {
-      query: linear(H, H),
-      key: linear(H, H),
-      value: linear(H, H),
-      attention: linear(H, H),
-      attentionNorm: norm(H),
-      feedForward: linear(H, F),
-      feedForwardOutput: linear(F, H),
-      outputNorm: norm(H),
-    },
+    layers: [
+      {
+        query: linear(H, H),
+        key: linear(H, H),
+        value: linear(H, H),
+        attention: linear(H, H),
+        attentionNorm: norm(H),
+        feedForward: linear(H, F),
+        feedForwardOutput: linear(F, H),
+        outputNorm: norm(H),
+      },
+    ],
     mlm: { dense: linear(H, E), norm: norm(E), bias: array(V) },
     sop: { pooler: linear(H, H), classifier: linear(H, 2) },
   };

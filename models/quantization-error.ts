@@ -1,13 +1,16 @@
-/** The measured error of a build, committed beside the checkpoint with the revision it belongs to. Reads and writes files. */
+/** The measured errors of a build, committed beside the checkpoint with the revision it belongs to. Reads and writes files. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { QuantizationError } from '../src/model/manifest.ts';
+import type { QuantizationError, WeightsFile } from '../src/model/manifest.ts';
+
+/** For each file of weights. */
+export type MeasuredErrors = Record<WeightsFile, QuantizationError>;
 
 const FILE = 'quantization.json';
 
 /** @throws when there is none, or it was measured on another revision */
-export async function readQuantizationError(folder: string, revision: string): Promise<QuantizationError> {
+export async function readQuantizationErrors(folder: string, revision: string): Promise<MeasuredErrors> {
   const hint = 'measure it with `npm run models -- verify`';
   let text: string;
   try {
@@ -15,17 +18,13 @@ export async function readQuantizationError(folder: string, revision: string): P
   } catch {
     throw new Error(`${folder} has no ${FILE}: ${hint}`);
   }
-  const { revision: measured, ...error } = JSON.parse(text) as QuantizationError & { revision: string };
+  const { revision: measured, ...errors } = JSON.parse(text) as MeasuredErrors & { revision: string };
   if (measured !== revision) {
     throw new Error(`${FILE} was measured on revision ${measured}, the checkpoint builds to ${revision}: ${hint}`);
   }
-  return error;
+  return errors;
 }
 
-export async function writeQuantizationError(
-  folder: string,
-  revision: string,
-  error: QuantizationError,
-): Promise<void> {
-  await writeFile(join(folder, FILE), `${JSON.stringify({ revision, ...error }, null, 2)}\n`);
+export async function writeQuantizationErrors(folder: string, revision: string, errors: MeasuredErrors): Promise<void> {
+  await writeFile(join(folder, FILE), `${JSON.stringify({ revision, ...errors }, null, 2)}\n`);
 }

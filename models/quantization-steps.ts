@@ -1,7 +1,7 @@
 /** npm run models -- quantization: what each step away from plain dynamic quantization buys, on held-out text. */
 import type { Backend } from '../src/inference/backend.ts';
 import { CLEAR_LEAD } from './agreement.ts';
-import { onnxruntimeInNode } from './runtime.ts';
+import { onnxBackend } from './runtime.ts';
 import { readCheckpoint } from './build.ts';
 import { readEvaluationData } from './evaluation/data.ts';
 import { makeItems, type WindowItem } from './evaluation/items.ts';
@@ -58,7 +58,6 @@ export async function quantizationSteps(model: string, data: string, report: (st
   const windows = items
     .filter((item) => item.kind === 'window' && item.set === 'valid')
     .slice(0, WINDOWS) as WindowItem[];
-  const runtime = await onnxruntimeInNode();
   const run = async (backend: Backend) => {
     const scores: WindowScore[] = [];
     for (const window of windows) scores.push((await score(window, backend, 0)) as WindowScore);
@@ -70,7 +69,7 @@ export async function quantizationSteps(model: string, data: string, report: (st
   let reference: WindowScore[] | undefined;
   for (const { name, scheme } of [{ name: 'float32', scheme: 'float32' as const }, ...STEPS]) {
     const graph = buildAlbertGraph(weights, scheme);
-    const scores = await run(await runtime.create(graph));
+    const scores = await run(await onnxBackend(graph));
     reference ??= scores;
     const [all, clear] = [
       { same: 0, of: 0 },

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
 import { build } from './build.ts';
-import { selectedModel } from './deployed.ts';
+import { selectedEnvironment, selectedModel } from './deployed.ts';
 import { pushLocally } from './local-bucket.ts';
 
 const DEFAULT_PORT = '8787';
@@ -16,6 +16,7 @@ if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
 }
 
 const { id, revision } = selectedModel();
+const environment = selectedEnvironment();
 const built = await build(id);
 if (built.revision !== revision) {
   console.error(
@@ -32,7 +33,13 @@ console.log(
 const root = join(import.meta.dirname, '..');
 const wrangler = spawn(
   process.execPath,
-  [join(root, 'node_modules/wrangler/bin/wrangler.js'), 'dev', '--port', port, '--show-interactive-dev-session=false'],
+  [
+    join(root, 'node_modules/wrangler/bin/wrangler.js'),
+    'dev',
+    '--port',
+    port,
+    '--show-interactive-dev-session=false',
+  ].concat(environment ? ['--env', environment] : []),
   { cwd: root, stdio: 'inherit', env: { ...process.env, WRANGLER_SEND_METRICS: 'false' } },
 );
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => wrangler.kill(signal));

@@ -3,14 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Encoding } from '../src/inference/backend.ts';
-import type { QuantizationError } from '../src/model/manifest.ts';
 import { findMasks } from '../src/tokenizer/masks.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { compareBackends } from './agreement.ts';
 import { type Checkpoint, makeArtifacts, readCheckpoint, specialTokens } from './build.ts';
 import { buildAlbertGraph } from './onnx/albert.ts';
-import { writeQuantizationError } from './quantization-error.ts';
-import { onnxruntimeInNode } from './runtime.ts';
+import { type MeasuredErrors, writeQuantizationErrors } from './quantization-error.ts';
+import { engineBackend, onnxBackend } from './runtime.ts';
 
 /** The least share of clear first choices that has to survive: a model that keeps fewer is not to be served. */
 const LEAST_AGREEMENT = 0.99;
@@ -25,24 +24,30 @@ export async function encodeProbes({ tokenizer }: Checkpoint): Promise<Encoding[
 export async function verify(
   id: string,
   progress: (done: number, of: number) => void,
-): Promise<{ revision: string; error: QuantizationError }> {
+): Promise<{ revision: string; errors: MeasuredErrors }> {
   const checkpoint = await readCheckpoint(id);
   const { revision, files } = await makeArtifacts(checkpoint);
-  const runtime = await onnxruntimeInNode();
   const encodings = await encodeProbes(checkpoint);
-  const error = await compareBackends(
-    await runtime.create(files['model.onnx']),
-    await runtime.create(buildAlbertGraph(checkpoint.weights, 'float32')),
-    encodings,
-    (done) => progress(done, encodings.length),
-  );
-  const { clear_top1_agreement: survived = 0 } = error;
-  if (survived < LEAST_AGREEMENT) {
+  const reference = await onnxBackend(buildAlbertGraph(checkpoint.weights, 'float32'));
+  const served = {
+    'model.onnx': await onnxBackend(files['model.onnx']),
+    'model.efm': await engineBackend(files['model.efm']),
+  };
+  const compare = async (name: keyof typeof served, before: number) => {
+    const error = await compareBackends(served[name], reference, encodings, (done) =>
+      progress(before + done, 2 * encodings.length),
+    );
+    const { clear_top1_agreement: survived = 0 } = error;
+    if (survived >= LEAST_AGREEMENT) return error;
     throw new Error(
-      `${id}: only ${(100 * survived).toFixed(1)} % of the clear first choices survive quantization, ` +
+      `${id}: only ${(100 * survived).toFixed(1)} % of the clear first choices survive quantization in ${name}, ` +
         `${100 * LEAST_AGREEMENT} % have to. quantization.json is left as it was.`,
     );
-  }
-  await writeQuantizationError(checkpoint.folder, revision, error);
-  return { revision, error };
+  };
+  const errors = {
+    'model.onnx': await compare('model.onnx', 0),
+    'model.efm': await compare('model.efm', encodings.length),
+  };
+  await writeQuantizationErrors(checkpoint.folder, revision, errors);
+  return { revision, errors };
 }

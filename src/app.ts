@@ -67,7 +67,7 @@ export function createApp(kind: BackendKind): Hono<Worker> {
     return c.json({
       model: id,
       revision,
-      backend: kind.name,
+      backend: kind.description,
       mask_token: special_tokens.mask.token,
       heads,
       limits: {
@@ -80,7 +80,7 @@ export function createApp(kind: BackendKind): Hono<Worker> {
         top_k: { default: DEFAULT_TOP_K, max: MAX_TOP_K },
       },
       architecture,
-      quantization,
+      quantization: quantization[kind.file],
       license,
       source,
     });

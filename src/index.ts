@@ -1,6 +1,6 @@
-import runtime from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
+import kernels from './inference/.build/engine.wasm';
 
 import { createApp } from './app.ts';
-import { onnxruntime } from './inference/onnxruntime.ts';
+import { engine } from './inference/engine.ts';
 
-export default createApp(onnxruntime(runtime));
+export default createApp(engine(kernels));

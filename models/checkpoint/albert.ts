@@ -1,72 +1,8 @@
 /**
- * An ALBERT checkpoint (Lan et al. 2020; tensor names as `AlbertForPreTraining` in transformers) as plain weights, in no
- * form that a backend would want in particular. No I/O.
+ * An ALBERT checkpoint (Lan et al. 2020; tensor names as `AlbertForPreTraining` in transformers) as plain weights. No I/O.
  */
+import type { EncoderConfig, EncoderWeights, LayerNorm, Linear } from './encoder.ts';
 import { readSafetensors, type Tensor } from './safetensors.ts';
-
-/** y = x W + b. The checkpoint keeps the transpose, (outputs, inputs); so does this. */
-export interface Linear {
-  readonly inputs: number;
-  readonly outputs: number;
-  /** (outputs, inputs) */
-  readonly weight: Float32Array;
-  /** (outputs,) */
-  readonly bias: Float32Array;
-}
-
-export interface LayerNorm {
-  /** (width,) */
-  readonly gain: Float32Array;
-  readonly bias: Float32Array;
-  readonly epsilon: number;
-}
-
-export interface AlbertConfig {
-  readonly vocab_size: number;
-  readonly embedding_size: number;
-  readonly hidden_size: number;
-  readonly num_hidden_layers: number;
-  readonly num_attention_heads: number;
-  readonly intermediate_size: number;
-  readonly max_position_embeddings: number;
-  readonly type_vocab_size: number;
-  readonly layer_norm_eps: number;
-}
-
-export interface AlbertWeights {
-  readonly config: AlbertConfig;
-  readonly embeddings: {
-    /** (vocab_size, embedding_size); also the decoder of the masked-LM head. */
-    readonly words: Float32Array;
-    /** (max_position_embeddings, embedding_size) */
-    readonly positions: Float32Array;
-    /** (type_vocab_size, embedding_size) */
-    readonly types: Float32Array;
-    readonly norm: LayerNorm;
-    /** embedding_size to hidden_size */
-    readonly projection: Linear;
-  };
-  /** The one layer, applied `num_hidden_layers` times. */
-  readonly layer: {
-    readonly query: Linear;
-    readonly key: Linear;
-    readonly value: Linear;
-    readonly attention: Linear;
-    readonly attentionNorm: LayerNorm;
-    readonly feedForward: Linear;
-    readonly feedForwardOutput: Linear;
-    readonly outputNorm: LayerNorm;
-  };
-  readonly mlm: {
-    /** hidden_size to embedding_size */
-    readonly dense: Linear;
-    readonly norm: LayerNorm;
-    /** (vocab_size,) */
-    readonly bias: Float32Array;
-  };
-  /** Over the first token: a pooler with tanh, then two logits (as it was, swapped). */
-  readonly sop: { readonly pooler: Linear; readonly classifier: Linear } | undefined;
-}
 
 const COUNTS = [
   'vocab_size',
@@ -84,7 +20,7 @@ const COUNTS = [
  * @param file the bytes of `model.safetensors`
  * @throws naming the field or tensor, when it is none of this family or its parts contradict each other
  */
-export function readAlbert(configJson: string, file: Uint8Array): AlbertWeights {
+export function readAlbert(configJson: string, file: Uint8Array): EncoderWeights {
   const config = readConfig(configJson);
   const { embedding_size: E, hidden_size: H, intermediate_size: F, vocab_size: V } = config;
   const tensors = readSafetensors(file);
@@ -121,16 +57,18 @@ export function readAlbert(configJson: string, file: Uint8Array): AlbertWeights 
       norm: norm('albert.embeddings.LayerNorm', E),
       projection: linear('albert.encoder.embedding_hidden_mapping_in', E, H),
     },
-    layer: {
-      query: linear(`${layer}.attention.query`, H, H),
-      key: linear(`${layer}.attention.key`, H, H),
-      value: linear(`${layer}.attention.value`, H, H),
-      attention: linear(`${layer}.attention.dense`, H, H),
-      attentionNorm: norm(`${layer}.attention.LayerNorm`, H),
-      feedForward: linear(`${layer}.ffn`, H, F),
-      feedForwardOutput: linear(`${layer}.ffn_output`, F, H),
-      outputNorm: norm(`${layer}.full_layer_layer_norm`, H),
-    },
+    layers: [
+      {
+        query: linear(`${layer}.attention.query`, H, H),
+        key: linear(`${layer}.attention.key`, H, H),
+        value: linear(`${layer}.attention.value`, H, H),
+        attention: linear(`${layer}.attention.dense`, H, H),
+        attentionNorm: norm(`${layer}.attention.LayerNorm`, H),
+        feedForward: linear(`${layer}.ffn`, H, F),
+        feedForwardOutput: linear(`${layer}.ffn_output`, F, H),
+        outputNorm: norm(`${layer}.full_layer_layer_norm`, H),
+      },
+    ],
     mlm: {
       dense: linear('predictions.dense', H, E),
       norm: norm('predictions.LayerNorm', E),
@@ -142,7 +80,7 @@ export function readAlbert(configJson: string, file: Uint8Array): AlbertWeights 
   };
 }
 
-function readConfig(json: string): AlbertConfig {
+function readConfig(json: string): EncoderConfig {
   const config = JSON.parse(json) as Record<string, unknown>;
   if (config['model_type'] !== 'albert')
     throw new Error(`config.json: model_type is ${String(config['model_type'])}, not albert`);
@@ -159,7 +97,7 @@ function readConfig(json: string): AlbertConfig {
     }
   }
   if (typeof config['layer_norm_eps'] !== 'number') throw new Error('config.json: layer_norm_eps is not a number');
-  const read = config as unknown as AlbertConfig;
+  const read = config as unknown as EncoderConfig;
   if (read.hidden_size % read.num_attention_heads !== 0) {
     throw new Error('config.json: hidden_size is no multiple of num_attention_heads');
   }

@@ -1,19 +1,22 @@
 /** A thread that puts items to the two builds of a model. */
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { onnxruntimeInNode } from '../runtime.ts';
+import type { selectedBackend } from '../deployed.ts';
+import { engineBackend, onnxBackend } from '../runtime.ts';
 import type { Item } from './items.ts';
 import { score, type Score } from './score.ts';
 
+/** The file of the served weights, which backend reads it, and the graph of the same weights in float32. */
 export interface Builds {
   readonly int8: Uint8Array;
+  readonly backend: ReturnType<typeof selectedBackend>;
   readonly float32: Uint8Array;
 }
-export type Scored<S extends Score = Score> = Record<keyof Builds, S>;
+export type Scored<S extends Score = Score> = Record<'int8' | 'float32', S>;
 
 const { builds, mask_id } = workerData as { builds: Builds; mask_id: number };
-const runtime = await onnxruntimeInNode();
-const [int8, float32] = [await runtime.create(builds.int8), await runtime.create(builds.float32)];
+const int8 = await (builds.backend === 'engine' ? engineBackend(builds.int8) : onnxBackend(builds.int8));
+const float32 = await onnxBackend(builds.float32);
 
 parentPort?.on('message', (item: Item) => {
   void (async () => {

@@ -7,10 +7,10 @@
  * One text a run, so nothing is padded. Tensors are (1, sequence, width) where an operator wants a batch. The layer's
  * weights are in the graph once, however often it is applied; likewise the word embeddings, which are the decoder as well.
  */
-import type { AlbertWeights, LayerNorm, Linear } from '../checkpoint/albert.ts';
+import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
 import { float32Matrices, int8Matrices, type Int8Scheme, perTensorMatrices, SERVED } from './linear.ts';
-import { multiplyColumns, smoothing } from './quantize.ts';
+import { concatenate, multiplyColumns, smoothing } from './quantize.ts';
 import { encodeModel, FLOAT, INT32 } from './protobuf.ts';
 
 /** The least value of GELU, at −0.75; a little lower, for what rounding does. */
@@ -21,10 +21,13 @@ const GELU_LEAST = -0.1701;
  * @returns the bytes of `model.onnx`
  */
 export function buildAlbertGraph(
-  weights: AlbertWeights,
+  weights: EncoderWeights,
   precision: 'float32' | 'int8' | Int8Scheme,
 ): Uint8Array<ArrayBuffer> {
-  const { config, embeddings, layer, mlm, sop } = weights;
+  const { config, embeddings, mlm, sop } = weights;
+  const [layer] = weights.layers;
+  const { projection } = embeddings;
+  if (!projection || weights.layers.length > 1) throw new Error('only ALBERT can be built as a graph');
   const graph = new GraphBuilder();
   const scheme = precision === 'int8' ? SERVED : precision;
   const exact = float32Matrices(graph);
@@ -91,8 +94,8 @@ export function buildAlbertGraph(
     embeddings.norm,
   );
   const projected = graph.add('Add', [
-    ends.multiply(ends.prepare(embedded), 'projection', embeddings.projection),
-    bias('projection', embeddings.projection),
+    ends.multiply(ends.prepare(embedded), 'projection', projection),
+    bias('projection', projection),
   ]);
   // (1, sequence, hidden_size)
   let x = graph.add('Unsqueeze', [projected, graph.vector('zero', BigInt64Array.of(0n))]);
@@ -170,19 +173,4 @@ export function buildAlbertGraph(
     ),
     OPSETS,
   );
-}
-
-/** Several matrices that meet the same input, as one. */
-function concatenate(...linears: [Linear, ...Linear[]]): Linear {
-  const join = (field: 'weight' | 'bias') => {
-    const joined = new Float32Array(linears.reduce((size, linear) => size + linear[field].length, 0));
-    let at = 0;
-    for (const linear of linears) {
-      joined.set(linear[field], at);
-      at += linear[field].length;
-    }
-    return joined;
-  };
-  const outputs = linears.reduce((size, linear) => size + linear.outputs, 0);
-  return { inputs: linears[0].inputs, outputs, weight: join('weight'), bias: join('bias') };
 }

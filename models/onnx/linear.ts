@@ -2,7 +2,7 @@
  * The two ways in which a graph multiplies by a weight matrix: in float32 as the checkpoint has it, and in int8.
  * A caller gets the product without the bias, since the operators that follow add it on their way.
  */
-import type { Linear } from '../checkpoint/albert.ts';
+import type { Linear } from '../checkpoint/encoder.ts';
 import type { GraphBuilder, Name } from './graph-builder.ts';
 import { FLOAT, UINT8 } from './protobuf.ts';
 import { quantizeRows, type QuantizedRows } from './quantize.ts';

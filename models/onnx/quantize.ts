@@ -1,5 +1,5 @@
 /** Rounds a weight matrix to int8, a scale for each row. No I/O, and the same result on every machine. */
-import type { LayerNorm, Linear } from '../checkpoint/albert.ts';
+import type { LayerNorm, Linear } from '../checkpoint/encoder.ts';
 
 export interface QuantizedRows {
   /** (rows, columns), each in [-127, 127]: symmetric, so that there is no zero point. */
@@ -49,4 +49,19 @@ export function smoothing(
 export function multiplyColumns<T extends Pick<Linear, 'weight' | 'inputs'>>(linear: T, factors: Float32Array): T {
   const weight = linear.weight.map((w, i) => w * (factors[i % linear.inputs] as number));
   return { ...linear, weight };
+}
+
+/** Several matrices that meet the same input, as one. */
+export function concatenate(...linears: [Linear, ...Linear[]]): Linear {
+  const join = (field: 'weight' | 'bias') => {
+    const joined = new Float32Array(linears.reduce((size, linear) => size + linear[field].length, 0));
+    let at = 0;
+    for (const linear of linears) {
+      joined.set(linear[field], at);
+      at += linear[field].length;
+    }
+    return joined;
+  };
+  const outputs = linears.reduce((size, linear) => size + linear.outputs, 0);
+  return { inputs: linears[0].inputs, outputs, weight: join('weight'), bias: join('bias') };
 }

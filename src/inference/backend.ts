@@ -1,4 +1,5 @@
 /** The seam between the pipeline and what computes logits. Types only. */
+import type { WeightsFile } from '../model/manifest.ts';
 
 /** One text as the model reads it. Made by a tokenizer; the arrays are not changed afterwards. */
 export interface Encoding {
@@ -26,10 +27,24 @@ export interface Backend {
   run(batch: readonly Encoding[]): Promise<Logits[]>;
 }
 
+/** A model file on its way from the store. It can be read once. */
+export interface ModelBytes {
+  readonly size: number;
+  /**
+   * Gives the file piece by piece, in order, `size` bytes in all. A piece is another's as soon as `take` has returned.
+   * @throws what `take` throws, and when the store fails or has fewer or more bytes
+   */
+  read(take: (piece: Uint8Array) => void): Promise<void>;
+  /** @throws unless these are the bytes that the file should have */
+  verify(bytes: Uint8Array): Promise<void>;
+}
+
 /** What a deployment chooses in its entry file. */
 export interface BackendKind {
-  /** As `GET /info` names it. */
-  readonly name: string;
-  /** @throws when the graph is none that the runtime can run */
-  create(graph: Uint8Array): Promise<Backend>;
+  /** As `GET /info` says it. */
+  readonly description: { readonly name: string; readonly build: string; readonly instruction_set: string };
+  /** Which file of a revision it reads. */
+  readonly file: WeightsFile;
+  /** @throws when the file cannot be read, or is none that it can run */
+  create(file: ModelBytes): Promise<Backend>;
 }

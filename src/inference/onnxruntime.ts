@@ -15,8 +15,22 @@ import type { Backend, BackendKind, Encoding, Logits } from './backend.ts';
  */
 export function onnxruntime(runtime: WebAssembly.Module): BackendKind {
   return {
-    name: 'onnxruntime-web',
-    create: async (graph) => new OnnxruntimeBackend(await startSession(runtime, graph)),
+    description: {
+      name: 'onnxruntime-web',
+      build: ort.env.versions.web ?? 'unknown',
+      instruction_set: 'WebAssembly SIMD',
+    },
+    file: 'model.onnx',
+    async create(file) {
+      const graph = new Uint8Array(file.size);
+      let filled = 0;
+      await file.read((piece) => {
+        graph.set(piece, filled);
+        filled += piece.length;
+      });
+      await file.verify(graph);
+      return new OnnxruntimeBackend(await startSession(runtime, graph));
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 /** The one model that a deployment serves, as its isolate holds it. Does I/O through the store. */
-import type { BackendKind } from '../inference/backend.ts';
+import type { Backend, BackendKind } from '../inference/backend.ts';
 import { type LoadedModel, loadModel } from './loaded-model.ts';
 import type { Manifest } from './manifest.ts';
 import { once } from './once.ts';
@@ -27,6 +27,18 @@ export function deployedModel(selected: string, kind: BackendKind): DeployedMode
     throw new ConfigurationError(`The variable MODEL is "${selected}": set it to <id>@<revision> in wrangler.toml.`);
   }
   const manifest = once((store: ObjectStore) => readManifest(store, id, revision));
-  const load = once(async (store: ObjectStore) => loadModel(store, await manifest(store), kind));
+  const load = once(async (store: ObjectStore) => {
+    const model = await loadModel(store, await manifest(store), kind);
+    // Nobody knows what a failed run leaves in the memory of a backend: the next request gets a new one.
+    const run: Backend['run'] = async (batch) => {
+      try {
+        return await model.backend.run(batch);
+      } catch (error) {
+        load.forget();
+        throw error;
+      }
+    };
+    return { ...model, backend: { run } };
+  });
   return { manifest, load };
 }

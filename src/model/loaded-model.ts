@@ -1,8 +1,8 @@
 /** A model ready to answer: its manifest, tokenizer and backend. Does I/O through the store. */
 import type { Backend, BackendKind } from '../inference/backend.ts';
 import { createTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
-import { type Manifest, objectKey } from './manifest.ts';
-import { ModelObjectError, type ObjectStore, readModelFile } from './source.ts';
+import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
+import { ModelObjectError, type ObjectStore, openModelFile, readModelFile } from './source.ts';
 
 export interface LoadedModel {
   readonly manifest: Manifest;
@@ -12,23 +12,22 @@ export interface LoadedModel {
 
 /** @throws {ModelObjectError} when the store does not hold what the manifest lists, or holds what cannot be used */
 export async function loadModel(store: ObjectStore, manifest: Manifest, kind: BackendKind): Promise<LoadedModel> {
-  const [json, graph] = await Promise.all([
-    readModelFile(store, manifest, 'tokenizer.json'),
-    readModelFile(store, manifest, 'model.onnx'),
-  ]);
-  const use = async <T>(name: 'tokenizer.json' | 'model.onnx', make: () => T | Promise<T>): Promise<T> => {
+  const use = async <T>(name: ModelFile, make: () => Promise<T>): Promise<T> => {
     try {
       return await make();
     } catch (cause) {
+      if (cause instanceof ModelObjectError) throw cause;
       const key = objectKey(manifest.id, manifest.revision, name);
-      throw new ModelObjectError(key, `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`, {
-        cause,
-      });
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new ModelObjectError(key, `cannot be used: ${reason}`, { cause });
     }
   };
-  const tokenizer = await use('tokenizer.json', () =>
-    createTokenizer(JSON.parse(new TextDecoder().decode(json)) as object, manifest),
-  );
-  const backend = await use('model.onnx', () => kind.create(graph));
+  const [tokenizer, backend] = await Promise.all([
+    use('tokenizer.json', async () => {
+      const json = await readModelFile(store, manifest, 'tokenizer.json');
+      return createTokenizer(JSON.parse(new TextDecoder().decode(json)) as object, manifest);
+    }),
+    use(kind.file, async () => kind.create(await openModelFile(store, manifest, kind.file))),
+  ]);
   return { manifest, tokenizer, backend };
 }

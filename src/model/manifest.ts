@@ -1,8 +1,11 @@
 /** What the bucket says of a model: `models/<id>/<revision>/manifest.json`. Parsing and checking only, no I/O. */
 import * as v from 'valibot';
 
-export const MODEL_FILES = ['model.onnx', 'tokenizer.json'] as const;
+/** What a revision can hold. The graph and the engine's file are the same weights, for one backend each. */
+export const MODEL_FILES = ['model.onnx', 'model.efm', 'tokenizer.json', 'tokenizer.bin'] as const;
 export type ModelFile = (typeof MODEL_FILES)[number];
+/** Those of them that a backend reads. */
+export type WeightsFile = 'model.onnx' | 'model.efm';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
@@ -24,11 +27,17 @@ const quantizationError = v.strictObject({
 });
 export type QuantizationError = v.InferOutput<typeof quantizationError>;
 
+const quantization = v.strictObject({ weights: v.string(), activations: v.string(), error: quantizationError });
+
 const manifest = v.strictObject({
-  format: v.literal(1),
+  format: v.literal(2),
   id: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]*$/)),
   revision: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
-  files: v.pipe(v.array(v.strictObject({ name: v.picklist(MODEL_FILES), bytes: count, sha256 })), v.length(2)),
+  files: v.pipe(
+    v.array(v.strictObject({ name: v.picklist(MODEL_FILES), bytes: count, sha256 })),
+    v.minLength(1),
+    v.check((files) => new Set(files.map(({ name }) => name)).size === files.length, 'each file can be listed once'),
+  ),
   architecture: v.strictObject({
     family: v.picklist(['albert', 'bert', 'roberta']),
     vocab_size: count,
@@ -50,7 +59,8 @@ const manifest = v.strictObject({
     }),
   }),
   heads: v.array(v.picklist(['mlm', 'sop', 'nsp'])),
-  quantization: v.strictObject({ weights: v.string(), activations: v.string(), error: quantizationError }),
+  /** How the weights in each file were rounded, and what that costs. */
+  quantization: v.strictObject({ 'model.onnx': v.optional(quantization), 'model.efm': v.optional(quantization) }),
   license: v.string(),
   source: v.string(),
   /** SHA-256 of this document without this field, as `JSON.stringify` writes it: the revision covers the files only. */

@@ -9,18 +9,18 @@ import { createTestHarness } from 'wrangler';
 
 import { type Manifest, objectKey } from '../../src/model/manifest.ts';
 
-const server = createTestHarness({ workers: [{ configPath: join(import.meta.dirname, '../../wrangler.toml') }] });
+/** The environments of wrangler.toml, the engine with both kinds of instructions. */
+const DEPLOYMENTS = [
+  { name: 'the engine', env: undefined, SIMD: 'relaxed', backend: { name: 'engine', build: 'relaxed' } },
+  {
+    name: 'the engine without relaxed SIMD',
+    env: undefined,
+    SIMD: 'plain',
+    backend: { name: 'engine', build: 'plain' },
+  },
+  { name: 'onnxruntime-web', env: 'onnxruntime', SIMD: 'relaxed', backend: { name: 'onnxruntime-web' } },
+];
 let url: URL;
-
-beforeAll(async () => {
-  ({ url } = await server.listen());
-  const { folder, id, revision } = inject('built');
-  const { MODELS } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
-  for (const name of ['model.onnx', 'tokenizer.json', 'manifest.json'] as const) {
-    await MODELS.put(objectKey(id, revision, name), await readFile(join(folder, name)));
-  }
-});
-afterAll(() => server.close());
 
 function ask(inputs: unknown, signal?: AbortSignal): Promise<Response> {
   return fetch(new URL('/fill-mask', url), {
@@ -31,7 +31,25 @@ function ask(inputs: unknown, signal?: AbortSignal): Promise<Response> {
   });
 }
 
-describe('the deployed worker', () => {
+describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backend }) => {
+  let server: ReturnType<typeof createTestHarness>;
+
+  beforeAll(async () => {
+    const before = process.env['SIMD'];
+    process.env['SIMD'] = SIMD;
+    try {
+      const configPath = join(import.meta.dirname, '../../wrangler.toml');
+      server = createTestHarness({ workers: [{ configPath, ...(env && { env }) }] });
+      ({ url } = await server.listen());
+    } finally {
+      process.env['SIMD'] = before;
+    }
+    const { folder, id, revision, files } = inject('built');
+    const { MODELS } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
+    for (const name of files) await MODELS.put(objectKey(id, revision, name), await readFile(join(folder, name)));
+  });
+  afterAll(() => server.close());
+
   it('is healthy before it has a model', async () => {
     expect(await (await fetch(new URL('/health', url))).json()).toMatchObject({ status: 'ok' });
   });
@@ -57,10 +75,10 @@ describe('the deployed worker', () => {
     for (const [i, text] of texts.entries()) expect(together[i]).toEqual(await (await ask(text)).json());
   });
 
-  it('tells its model', async () => {
+  it('tells its model and what runs it', async () => {
     const { id, revision } = inject('built');
     const info = (await (await fetch(new URL('/info', url))).json()) as Manifest;
-    expect(info).toMatchObject({ model: id, revision });
+    expect(info).toMatchObject({ model: id, revision, backend });
   });
 
   it('answers a body that has no length and no end by 413', async () => {

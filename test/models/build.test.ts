@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Checkpoint, makeArtifacts, readCheckpoint, specialTokens } from '../../models/build.ts';
 import { readCard } from '../../models/card.ts';
 import { selectedModel } from '../../models/deployed.ts';
-import { readQuantizationError, writeQuantizationError } from '../../models/quantization-error.ts';
+import { readQuantizationErrors, writeQuantizationErrors } from '../../models/quantization-error.ts';
 import { parseManifest } from '../../src/model/manifest.ts';
 
 let checkpoint: Checkpoint;
@@ -49,6 +49,7 @@ describe('a build', () => {
     expect(source).toBeLessThan(25_000_000);
     const { files } = await makeArtifacts(checkpoint);
     expect(files['model.onnx'].length).toBeLessThan(12_000_000);
+    expect(files['model.efm'].length).toBeLessThan(12_000_000);
   });
 
   it('has the weights of the shared layer and of the embeddings once', async () => {
@@ -63,26 +64,28 @@ describe('a build', () => {
     const float32 = 4 * (P * E + 2 * E * H + 2 * V + 16 * (H + F));
     const { files } = await makeArtifacts(checkpoint);
     expect(files['model.onnx'].length).toBeLessThan(int8 + float32 + 50_000);
+    expect(files['model.efm'].length).toBeLessThan(int8 + float32 + 50_000);
   });
 });
 
 describe('the measured error', () => {
   const error = { texts: 1, masks: 2, top1_agreement: 1, mean_kl: 0.001, max_score_error: 0.01 };
+  const errors = { 'model.onnx': error, 'model.efm': { ...error, masks: 3 } };
 
   it('is kept with the revision it belongs to', async () => {
-    await writeQuantizationError(folder, 'a'.repeat(16), error);
-    expect(await readQuantizationError(folder, 'a'.repeat(16))).toEqual(error);
+    await writeQuantizationErrors(folder, 'a'.repeat(16), errors);
+    expect(await readQuantizationErrors(folder, 'a'.repeat(16))).toEqual(errors);
   });
 
   it('is refused for another revision, with the command that measures it', async () => {
-    await writeQuantizationError(folder, 'a'.repeat(16), error);
-    await expect(readQuantizationError(folder, 'b'.repeat(16))).rejects.toThrow(
+    await writeQuantizationErrors(folder, 'a'.repeat(16), errors);
+    await expect(readQuantizationErrors(folder, 'b'.repeat(16))).rejects.toThrow(
       /measured on revision a+, .* b+: .* `npm run models -- verify`/,
     );
   });
 
   it('is asked for when there is none', async () => {
-    await expect(readQuantizationError(join(folder, 'nothing'), 'a'.repeat(16))).rejects.toThrow(
+    await expect(readQuantizationErrors(join(folder, 'nothing'), 'a'.repeat(16))).rejects.toThrow(
       /no quantization\.json/,
     );
   });

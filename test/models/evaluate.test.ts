@@ -14,7 +14,7 @@ import { type Items, makeItems, wordBeginnings } from '../../models/evaluation/i
 import { pseudoLogLikelihoods, score } from '../../models/evaluation/score.ts';
 import { printTable, tabulate, worseThan } from '../../models/evaluation/table.ts';
 import { buildAlbertGraph } from '../../models/onnx/albert.ts';
-import { onnxruntimeInNode } from '../../models/runtime.ts';
+import { onnxBackend } from '../../models/runtime.ts';
 import type { Backend } from '../../src/inference/backend.ts';
 
 const run = promisify(execFile);
@@ -38,7 +38,7 @@ beforeAll(async () => {
   checkpoint = await readCheckpoint(inject('built').id);
   data = await readEvaluationData(folder);
   made = makeItems(data, checkpoint.tokenizer, 512, false);
-  backend = await (await onnxruntimeInNode()).create(buildAlbertGraph(checkpoint.weights, 'float32'));
+  backend = await onnxBackend(buildAlbertGraph(checkpoint.weights, 'float32'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 

@@ -9,7 +9,7 @@ const files: Manifest['files'] = [
 
 async function sealed(changed: object = {}): Promise<Manifest> {
   return sealManifest({
-    format: 1,
+    format: 2,
     id: 'model',
     revision: await revisionOf(files),
     files,
@@ -26,9 +26,11 @@ async function sealed(changed: object = {}): Promise<Manifest> {
     special_tokens: { mask: { id: 4, token: '[MASK]' }, unk: { id: 1, token: '<unk>' } },
     heads: ['mlm'],
     quantization: {
-      weights: 'int8',
-      activations: 'uint8',
-      error: { texts: 1, masks: 1, top1_agreement: 1, mean_kl: 0, max_score_error: 0 },
+      'model.onnx': {
+        weights: 'int8',
+        activations: 'uint8',
+        error: { texts: 1, masks: 1, top1_agreement: 1, mean_kl: 0, max_score_error: 0 },
+      },
     },
     license: 'none',
     source: 'nowhere',

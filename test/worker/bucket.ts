@@ -1,15 +1,15 @@
 /** The built model in the bucket of a test, and questions to an app that has not loaded it yet. */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
-import runtime from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
+import { kind } from '#kind';
 
 import { createApp } from '../../src/app.ts';
-import { onnxruntime } from '../../src/inference/onnxruntime.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 
 const [id = '', revision = ''] = env.MODEL.split('@');
 
-export const OBJECTS = ['manifest.json', 'tokenizer.json', 'model.onnx'] as const;
+/** What the app reads. */
+export const OBJECTS = ['manifest.json', 'tokenizer.json', kind.file] as const;
 export type ObjectName = (typeof OBJECTS)[number];
 
 export const keyOf = (name: ObjectName): string => objectKey(id, revision, name);
@@ -24,7 +24,7 @@ export async function fillBucket(): Promise<void> {
 
 /** An app as a new isolate has it, with the environment of the test or a changed one. */
 export function freshApp(changed: Partial<Env> = {}) {
-  const app = createApp(onnxruntime(runtime));
+  const app = createApp(kind);
   return {
     async request(path: string, init?: RequestInit): Promise<Response> {
       const ctx = createExecutionContext();

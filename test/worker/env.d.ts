@@ -4,3 +4,8 @@ declare namespace Cloudflare {
     BUILT: Fetcher;
   }
 }
+
+/** The backend under test: every test here runs once with each. */
+declare module '#kind' {
+  export const kind: import('../../src/inference/backend.ts').BackendKind;
+}

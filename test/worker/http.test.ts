@@ -1,3 +1,4 @@
+import { kind } from '#kind';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { MAX_BODY_BYTES, MAX_MASKS_PER_TEXT, MAX_TEXT_LENGTH, MAX_TEXTS } from '../../src/limits.ts';
@@ -233,7 +234,8 @@ describe('routes', () => {
   it('tell what is served', async () => {
     const info = await (await app.request('/info')).json<Record<string, unknown>>();
     expect(info).toMatchObject({
-      backend: 'onnxruntime-web',
+      backend: kind.description,
+      quantization: { weights: expect.stringContaining('int8') },
       mask_token: '[MASK]',
       heads: ['mlm', 'sop'],
       limits: { tokens: 512, texts: 32, masks_per_text: 16 },

@@ -1,0 +1,196 @@
+/**
+ * The engine of our own behind the backend interface: what is around the kernels. Its memory is the model file as it lies in
+ * the bucket, and the working space behind it, laid out once. No I/O of its own.
+ */
+import type { Backend, BackendKind, Encoding, Logits, ModelBytes } from './backend.ts';
+import { type Geometry, headerBytesOf, readHeader } from './blob.ts';
+
+/** What `kernels/index.ts` exports. The globals are addresses of arrays, described where they are declared. */
+interface Kernels {
+  readonly memory: WebAssembly.Memory;
+  readonly relaxedSimd: WebAssembly.Global;
+  blobStart(): number;
+  prepare(): number;
+  embed(texts: number): void;
+  encode(layer: number, texts: number): void;
+  encodeSelected(layer: number, texts: number): void;
+  predict(first: number, count: number): void;
+  judge(row: number): void;
+  readonly inputIds: WebAssembly.Global;
+  readonly tokenTypeIds: WebAssembly.Global;
+  readonly starts: WebAssembly.Global;
+  readonly selection: WebAssembly.Global;
+  readonly selectionStarts: WebAssembly.Global;
+  readonly masked: WebAssembly.Global;
+  readonly hidden: WebAssembly.Global;
+  readonly logits: WebAssembly.Global;
+  readonly sentenceLogits: WebAssembly.Global;
+}
+
+const PAGE_BYTES = 65_536;
+/** As many masks as the kernels decode together (LOGIT_ROWS). */
+const MASKS_AT_ONCE = 8;
+/** A text's keys take up a multiple of 8 of the places there are. */
+const slotsOf = ({ input_ids }: Encoding): number => Math.ceil(input_ids.length / 8) * 8;
+
+/** @param module the kernels, compiled */
+export function engine(module: WebAssembly.Module): BackendKind {
+  const { relaxedSimd } = instantiate(module);
+  return {
+    description: {
+      name: 'engine',
+      build: relaxedSimd.value ? 'relaxed' : 'plain',
+      instruction_set: relaxedSimd.value ? 'WebAssembly SIMD, relaxed SIMD' : 'WebAssembly SIMD',
+    },
+    file: 'model.efm',
+    create: (file) => loadEngine(module, file),
+  };
+}
+
+const instantiate = (module: WebAssembly.Module): Kernels =>
+  new WebAssembly.Instance(module).exports as unknown as Kernels;
+
+/** One copy, from the store's pieces to where the kernels use it. The header is read before memory is grown for the rest. */
+export async function loadEngine(module: WebAssembly.Module, file: ModelBytes): Promise<EngineBackend> {
+  const kernels = instantiate(module);
+  const { memory } = kernels;
+  const start = kernels.blobStart();
+  let head = new Uint8Array();
+  let geometry: Geometry | undefined;
+  let at = start;
+  await file.read((piece) => {
+    let next = piece;
+    if (!geometry) {
+      next = head = joined(head, piece);
+      if (head.length < headerBytesOf(head)) return;
+      geometry = readHeader(head, file.size);
+      memory.grow(Math.ceil((start + file.size - memory.buffer.byteLength) / PAGE_BYTES));
+    }
+    new Uint8Array(memory.buffer).set(next, at);
+    at += next.length;
+  });
+  geometry ??= readHeader(head, file.size);
+  await file.verify(new Uint8Array(memory.buffer, start, file.size));
+  if (!kernels.prepare()) throw new Error('there is not enough memory for it');
+  return new EngineBackend(kernels, geometry);
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+export class EngineBackend implements Backend {
+  readonly kernels: Kernels;
+  readonly geometry: Geometry;
+  readonly #capacity: number;
+
+  constructor(kernels: Kernels, geometry: Geometry) {
+    this.kernels = kernels;
+    this.geometry = geometry;
+    this.#capacity = Math.ceil(geometry.max_position_embeddings / 8) * 8;
+  }
+
+  /** Texts are packed end to end, as many as there is room for, and answered alike alone and in company. */
+  // eslint-disable-next-line @typescript-eslint/require-await -- what throws in it is to reject
+  async run(batch: readonly Encoding[]): Promise<Logits[]> {
+    const answers: Logits[] = [];
+    let group: Encoding[] = [];
+    let taken = 0;
+    for (const encoding of batch) {
+      const slots = slotsOf(encoding);
+      if (taken + slots > this.#capacity) {
+        answers.push(...this.#runGroup(group));
+        group = [];
+        taken = 0;
+      }
+      group.push(encoding);
+      taken += slots;
+    }
+    answers.push(...this.#runGroup(group));
+    return answers;
+  }
+
+  #runGroup(texts: readonly Encoding[]): Logits[] {
+    if (texts.length === 0) return [];
+    const { kernels, geometry } = this;
+    const lastLayer = geometry.num_hidden_layers - 1;
+    this.write(texts);
+    kernels.embed(texts.length);
+    for (let layer = 0; layer < lastLayer; layer++) kernels.encode(layer, texts.length);
+    const answers = this.#select(texts);
+    kernels.encodeSelected(lastLayer, texts.length);
+    return this.#decode(answers);
+  }
+
+  /** Puts ids, types and beginnings where `embed` reads them. */
+  write(texts: readonly Encoding[]): void {
+    const { memory, inputIds, tokenTypeIds, starts } = this.kernels;
+    const total = texts.reduce((sum, { input_ids }) => sum + input_ids.length, 0);
+    const ids = new Int32Array(memory.buffer, inputIds.value, total);
+    const types = new Int32Array(memory.buffer, tokenTypeIds.value, total);
+    const beginnings = new Int32Array(memory.buffer, starts.value, texts.length + 1);
+    let row = 0;
+    for (const [t, { input_ids, token_type_ids }] of texts.entries()) {
+      beginnings[t] = row;
+      ids.set(input_ids, row);
+      types.set(token_type_ids, row);
+      row += input_ids.length;
+    }
+    beginnings[texts.length] = row;
+  }
+
+  /**
+   * Of each text the rows that the heads want: the first one for the sentence head, and those of the masks.
+   * @returns for each text which of the selected rows they are
+   */
+  #select(texts: readonly Encoding[]): { first: number; masks: number }[] {
+    const { memory, selection, selectionStarts, masked } = this.kernels;
+    const rows: number[] = [];
+    const beginnings = [0];
+    const ofMasks: number[] = [];
+    let start = 0;
+    const selected = texts.map(({ input_ids, masked_positions }) => {
+      const first = rows.length;
+      if (this.geometry.sentence) rows.push(start);
+      for (const position of masked_positions) {
+        if (this.geometry.sentence && position === 0) ofMasks.push(first);
+        else ofMasks.push(rows.push(start + position) - 1);
+      }
+      beginnings.push(rows.length);
+      start += input_ids.length;
+      return { first, masks: masked_positions.length };
+    });
+    new Int32Array(memory.buffer, selection.value, rows.length).set(rows);
+    new Int32Array(memory.buffer, selectionStarts.value, beginnings.length).set(beginnings);
+    new Int32Array(memory.buffer, masked.value, ofMasks.length).set(ofMasks);
+    return selected;
+  }
+
+  #decode(selected: readonly { first: number; masks: number }[]): Logits[] {
+    const { kernels, geometry } = this;
+    const { vocab_size } = geometry;
+    const width = Math.ceil(vocab_size / 8) * 8;
+    const answers = selected.map(({ first, masks }) => {
+      const sop = new Float32Array(geometry.sentence ? 2 : 0);
+      if (geometry.sentence) {
+        kernels.judge(first);
+        sop.set(new Float32Array(kernels.memory.buffer, kernels.sentenceLogits.value, 2));
+      }
+      return { mlm: new Float32Array(masks * vocab_size), sop };
+    });
+    const places = answers.flatMap(({ mlm }, text) =>
+      Array.from({ length: selected[text]?.masks ?? 0 }, (_, m) => mlm.subarray(m * vocab_size, (m + 1) * vocab_size)),
+    );
+    for (let first = 0; first < places.length; first += MASKS_AT_ONCE) {
+      const block = places.slice(first, first + MASKS_AT_ONCE);
+      kernels.predict(first, block.length);
+      for (const [i, place] of block.entries()) {
+        place.set(new Float32Array(kernels.memory.buffer, kernels.logits.value + 4 * i * width, vocab_size));
+      }
+    }
+    return answers;
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017, 3.2), a text and a head at a time: softmax(q kᵀ / √D) v. The
+ * division by √D is in the weights of the query.
+ *
+ * Both products are of 16-bit whole numbers. Queries and keys have 13 bits, a scale for each row and head: D × 4095² stays
+ * below 2³¹ for D up to 128. Values have 16 bits, likewise; what one step of a value is worth goes into the share of
+ * its key, and the shares of a query are scaled to a sum of 32767, so that this product stays below 2³¹ too.
+ */
+import { exp, largestOf, round, sumOf } from './math';
+import {
+  A,
+  CAPACITY,
+  D,
+  H,
+  fourQueries,
+  fourScores,
+  fourShares,
+  keyScales,
+  keys,
+  slots,
+  tile,
+  valueScales,
+  values,
+} from './model';
+import { tile16 } from './tiles';
+
+const QUERY_STEPS: f32 = 4095;
+const VALUE_STEPS: f32 = 32767;
+const SHARE_STEPS: f32 = 32767;
+/** For what stands behind the last key: its share is nothing. */
+const NOTHING: f32 = -1e30;
+
+/**
+ * Puts keys and values where `attend` reads them.
+ * @param rows (count, 2 H) f32: keys, then values
+ * @param first which row of the run the first one is
+ */
+export function keepKeysAndValues(rows: usize, first: i32, count: i32): void {
+  for (let i = 0; i < count; i++) {
+    const slot = load<i32>(slots + (first + i) * 4);
+    for (let head = 0; head < A; head++) {
+      keepKey(rows + (i * 2 * H + head * D) * 4, head, slot);
+      keepValue(rows + (i * 2 * H + H + head * D) * 4, head, slot);
+    }
+  }
+}
+
+/** How large the largest of (D,) f32 is. */
+function largestSize(x: usize): f32 {
+  let largest = f32x4.splat(0);
+  for (let i = 0; i < D; i += 4) largest = f32x4.max(largest, f32x4.abs(v128.load(x + i * 4)));
+  return largestOf(largest);
+}
+
+/** Four numbers in steps, as i16 in the lower half. */
+// @ts-ignore: decorator
+@inline
+function toSteps(x: usize, inverse: v128): v128 {
+  const four = round(f32x4.mul(v128.load(x), inverse));
+  return i16x8.narrow_i32x4_s(four, four);
+}
+
+function keepKey(key: usize, head: i32, slot: i32): void {
+  const largest = largestSize(key);
+  store<f32>(keyScales + (head * CAPACITY + slot) * 4, largest / QUERY_STEPS);
+  const inverse = f32x4.splat(largest > 0 ? QUERY_STEPS / largest : 0);
+  let out = keys + head * CAPACITY * D * 2 + (slot >> 3) * D * 16 + (slot & 7) * 4;
+  for (let d = 0; d < D; d += 4) {
+    const four = toSteps(key + d * 4, inverse);
+    v128.store32_lane(out, four, 0);
+    v128.store32_lane(out, four, 1, 32);
+    out += 64;
+  }
+}
+
+function keepValue(value: usize, head: i32, slot: i32): void {
+  const largest = largestSize(value);
+  store<f32>(valueScales + (head * CAPACITY + slot) * 4, largest / VALUE_STEPS);
+  const inverse = f32x4.splat(largest > 0 ? VALUE_STEPS / largest : 0);
+  let out = values + head * CAPACITY * D * 2 + (slot >> 1) * 32 + (slot & 1) * 2;
+  for (let d = 0; d < D; d += 8) {
+    const low = toSteps(value + d * 4, inverse);
+    const high = toSteps(value + d * 4 + 16, inverse);
+    v128.store16_lane(out, low, 0);
+    v128.store16_lane(out, low, 1, 4);
+    v128.store16_lane(out, low, 2, 8);
+    v128.store16_lane(out, low, 3, 12);
+    v128.store16_lane(out, high, 0, 16);
+    v128.store16_lane(out, high, 1, 20);
+    v128.store16_lane(out, high, 2, 24);
+    v128.store16_lane(out, high, 3, 28);
+    out += CAPACITY * 16; // (CAPACITY / 2, 8, 2) i16 for each eight columns
+  }
+}
+
+/**
+ * Queries of one text; the contexts take their place.
+ * @param rows (count, H) f32
+ * @param slot of the text's first key
+ * @param length of the text
+ */
+export function attend(rows: usize, count: i32, slot: i32, length: i32): void {
+  for (let head = 0; head < A; head++) {
+    for (let i = 0; i < count; i += 4) {
+      attendFour(rows + (i * H + head * D) * 4, min(4, count - i), head, slot, length);
+    }
+  }
+}
+
+function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32): void {
+  const panels = (length + 7) >> 3;
+  const firstKey = keys + head * CAPACITY * D * 2 + slot * D * 2;
+  const scalesOfKeys = keyScales + (head * CAPACITY + slot) * 4;
+  for (let i = 0; i < 4; i++) {
+    // In a group that is not full the last row stands in for the missing ones.
+    store<f32>(units + i * 4, packQuery(rows + min(i, count - 1) * H * 4, i));
+  }
+  for (let panel = 0; panel < panels; panel++) {
+    tile16(fourQueries, firstKey + panel * D * 16, D >> 1);
+    for (let half = 0; half < 2; half++) {
+      const at = (panel * 8 + half * 4) * 4;
+      const scale = v128.load(scalesOfKeys + at);
+      for (let i = 0; i < 4; i++) {
+        const sums = f32x4.convert_i32x4_s(v128.load(tile + i * 32 + half * 16));
+        const scores = f32x4.mul(f32x4.mul(sums, v128.load32_splat(units + i * 4)), scale);
+        v128.store(fourScores + i * CAPACITY * 4 + at, scores);
+      }
+    }
+  }
+  const scalesOfValues = valueScales + (head * CAPACITY + slot) * 4;
+  for (let i = 0; i < 4; i++) {
+    store<f32>(units + i * 4, shares(fourScores + i * CAPACITY * 4, length, scalesOfValues, fourShares + i * 4));
+  }
+  let firstValue = values + head * CAPACITY * D * 2 + slot * 16;
+  for (let d = 0; d < D; d += 8) {
+    tile16(fourShares, firstValue, panels * 4);
+    for (let i = 0; i < count; i++) {
+      const unit = v128.load32_splat(units + i * 4);
+      const out = rows + (i * H + d) * 4;
+      v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(v128.load(tile + i * 32)), unit));
+      v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(v128.load(tile + i * 32, 16)), unit), 16);
+    }
+    firstValue += CAPACITY * 16;
+  }
+}
+
+/** (4,) f32: what one step is worth, of the queries and then of the contexts. */
+const units: usize = memory.data(16, 16);
+
+/** @returns what one step of the query is worth */
+function packQuery(query: usize, i: i32): f32 {
+  const largest = largestSize(query);
+  const inverse = f32x4.splat(largest > 0 ? QUERY_STEPS / largest : 0);
+  let out = fourQueries + i * 4;
+  for (let d = 0; d < D; d += 4) {
+    const four = toSteps(query + d * 4, inverse);
+    v128.store32_lane(out, four, 0);
+    v128.store32_lane(out, four, 1, 16);
+    out += 32;
+  }
+  return largest / QUERY_STEPS;
+}
+
+/**
+ * Softmax of the scores of one query, each share times what a step of its value is worth, in whole numbers.
+ * @param scores (length rounded up to 8,) f32
+ * @param scales (length rounded up to 8,) f32
+ * @param out (length rounded up to 8 / 2, 4, 2) i16, of which every fourth pair is written
+ * @returns what one step of Σ share × value is worth
+ */
+function shares(scores: usize, length: i32, scales: usize, out: usize): f32 {
+  const padded = (length + 7) & ~7;
+  for (let key = length; key < padded; key++) store<f32>(scores + key * 4, NOTHING);
+  let most = f32x4.splat(NOTHING);
+  for (let key = 0; key < padded; key += 4) most = f32x4.max(most, v128.load(scores + key * 4));
+  const largest = f32x4.splat(largestOf(most));
+  let sum = f32x4.splat(0);
+  let weightedSum = f32x4.splat(0);
+  for (let key = 0; key < padded; key += 4) {
+    const share = exp(f32x4.sub(v128.load(scores + key * 4), largest));
+    sum = f32x4.add(sum, share);
+    // Behind the last key the scale is another text's: it must not count.
+    let weighted = f32x4.mul(share, v128.load(scales + key * 4));
+    if (key + 4 > length) weighted = v128.and(weighted, before(length - key));
+    weightedSum = f32x4.add(weightedSum, weighted);
+    v128.store(scores + key * 4, weighted);
+  }
+  const weighted = sumOf(weightedSum);
+  const inverse = f32x4.splat(weighted > 0 ? SHARE_STEPS / weighted : 0);
+  for (let key = 0; key < padded; key += 4) {
+    const four = round(f32x4.mul(v128.load(scores + key * 4), inverse));
+    const steps = i16x8.narrow_i32x4_s(four, four);
+    v128.store32_lane(out, steps, 0);
+    v128.store32_lane(out, steps, 1, 16);
+    out += 32;
+  }
+  return weighted / (SHARE_STEPS * sumOf(sum));
+}
+
+/** Ones in the first `count` lanes, which may be none or less. */
+// @ts-ignore: decorator
+@inline
+function before(count: i32): v128 {
+  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
+}

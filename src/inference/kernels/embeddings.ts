@@ -1,0 +1,88 @@
+/**
+ * Ids to the first hidden states: word + position + type, normalized; for ALBERT then projected from E to H (Lan et al.
+ * 2020, factorized embedding).
+ *
+ * Words are in the blob once, as the decoder of the MLM head: (V / 8, E / 4, 8, 4) int8 with a scale for each. The row of
+ * type 0 is in the positions already; type rows are what the other types differ by.
+ */
+import {
+  BLOCK,
+  CAPACITY,
+  E,
+  EMBEDDING_NORM,
+  H,
+  POSITION_COUNT,
+  POSITION_ROWS,
+  PROJECTION,
+  TYPE_COUNT,
+  TYPE_ROWS,
+  V,
+  WORDS,
+  hasProjection,
+  hidden,
+  inputIds,
+  narrow,
+  quantizedBlock,
+  quantizedBlockFine,
+  quantizedBlockScales,
+  section,
+  slots,
+  starts,
+  tokenTypeIds,
+} from './model';
+import { multiplyFinely } from './multiply';
+import { addAndNormalize } from './normalize';
+import { quantizeFinely } from './quantize';
+
+/**
+ * From `inputIds`, `tokenTypeIds` and `starts` to `hidden`, (R, H), and `slots`.
+ * @param texts at least one
+ */
+export function embed(texts: i32): void {
+  const rows = load<i32>(starts + texts * 4);
+  let slot = 0;
+  for (let text = 0; text < texts; text++) {
+    const start = load<i32>(starts + text * 4);
+    const length = load<i32>(starts + text * 4 + 4) - start;
+    if (length < 1 || length > POSITION_COUNT) unreachable();
+    for (let i = 0; i < length; i++) store<i32>(slots + (start + i) * 4, slot + i);
+    slot += (length + 7) & ~7;
+  }
+  if (slot > CAPACITY) unreachable();
+
+  let text = 0;
+  for (let first = 0; first < rows; first += BLOCK) {
+    const count = min(BLOCK, rows - first);
+    // Without a projection E is H, and the rows are where they belong at once.
+    const block = hasProjection ? narrow : hidden + first * H * 4;
+    for (let i = 0; i < count; i++) {
+      while (load<i32>(starts + text * 4 + 4) <= first + i) text++;
+      addRows(first + i, first + i - load<i32>(starts + text * 4), block + i * E * 4);
+    }
+    addAndNormalize(block, 0, count, E, EMBEDDING_NORM);
+    if (!hasProjection) continue;
+    quantizeFinely(block, count, E, quantizedBlock, quantizedBlockFine, quantizedBlockScales);
+    const out = hidden + first * H * 4;
+    multiplyFinely(quantizedBlock, quantizedBlockFine, quantizedBlockScales, count, E, PROJECTION, H, out);
+  }
+}
+
+/** (E,) f32: the sum of a token's three rows. An id that the model does not have stops the run. */
+function addRows(row: i32, position: i32, out: usize): void {
+  const id = load<i32>(inputIds + row * 4);
+  const type = load<i32>(tokenTypeIds + row * 4);
+  if (<u32>id >= <u32>V || <u32>type >= <u32>TYPE_COUNT) unreachable();
+  let word = section(WORDS) + (id >> 3) * 8 * E + (id & 7) * 4;
+  const scale = v128.load32_splat(section(WORDS + 1) + id * 4);
+  let other = section(POSITION_ROWS) + position * E * 4;
+  let ofType = section(TYPE_ROWS) + type * E * 4;
+  const end = out + E * 4;
+  for (; out < end; out += 16) {
+    const bytes = i16x8.extend_low_i8x16_s(v128.load32_zero(word));
+    const values = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(bytes));
+    v128.store(out, f32x4.add(f32x4.add(f32x4.mul(values, scale), v128.load(other)), v128.load(ofType)));
+    word += 32;
+    other += 16;
+    ofType += 16;
+  }
+}

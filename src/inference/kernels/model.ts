@@ -1,0 +1,216 @@
+/**
+ * Where everything lies in the one flat memory. Nothing is allocated after `prepare`, and nothing is ever freed.
+ *
+ *   0 … __heap_base      a tile of products, and what the compiler keeps
+ *   blob                 the model file as it was read: header, section table, sections (src/inference/blob.ts)
+ *   rows                 what the layers hand on, laid out by `prepare`
+ *
+ * Letters for sizes, here and in the other files:
+ *
+ *   V vocabulary   E embedding   H hidden   F feed-forward   L layers   A heads   D = H / A head size
+ *   R rows: tokens of all texts of a run, end to end; at most CAPACITY, the model's positions rounded up to 8
+ *   slots: a text's keys begin at a multiple of 8, so that they can be read eight at a time
+ */
+
+/** Whether this is the build that uses relaxed SIMD. */
+export const relaxedSimd: bool = ASC_FEATURE_RELAXED_SIMD;
+
+/** Bytes of one quantized activation: the plain build multiplies 16-bit lanes. */
+export const ACTIVATION_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
+
+/** Rows that go through a layer together: their activations stay in the second-level cache while the weights pass. */
+export const BLOCK: i32 = 64;
+
+/** Masks whose logits are computed together. */
+export const LOGIT_ROWS: i32 = 8;
+
+// Offsets in the header, which src/inference/blob.ts writes and checks.
+const VOCAB_SIZE: usize = 24;
+const EMBEDDING_SIZE: usize = 28;
+const HIDDEN_SIZE: usize = 32;
+const INTERMEDIATE_SIZE: usize = 36;
+const LAYERS_STORED: usize = 44;
+const HEADS: usize = 48;
+const POSITIONS: usize = 52;
+const TYPES: usize = 56;
+const FLAGS: usize = 60;
+const EPSILON: usize = 64;
+const TOTAL_BYTES: usize = 16;
+const TABLE: usize = 96;
+const ENTRY_BYTES: usize = 40;
+const ENTRY_OFFSET: usize = 32;
+
+const FLAG_PROJECTION: i32 = 1;
+const FLAG_SENTENCE: i32 = 2;
+const FLAG_GELU_TANH: i32 = 4;
+
+// Sections, by their place in the table. A matrix is four: weights, scales, scaled sums of its columns, bias.
+export const WORDS: i32 = 0;
+export const POSITION_ROWS: i32 = 4;
+export const TYPE_ROWS: i32 = 5;
+export const EMBEDDING_NORM: i32 = 6;
+export const PROJECTION: i32 = 8;
+// Within a layer:
+export const QUERY: i32 = 0;
+export const KEY_VALUE: i32 = 4;
+export const ATTENTION: i32 = 8;
+export const ATTENTION_NORM: i32 = 12;
+export const FEED_FORWARD: i32 = 14;
+export const OUTPUT: i32 = 18;
+export const OUTPUT_NORM: i32 = 22;
+export const SMOOTH_QUERY_KEY_VALUE: i32 = 24;
+export const SMOOTH_FEED_FORWARD: i32 = 25;
+const LAYER_SECTIONS: i32 = 26;
+// After the layers, from `headSection`:
+export const MLM: i32 = 0;
+export const MLM_NORM: i32 = 4;
+export const POOLER: i32 = 6;
+export const SENTENCE: i32 = 10;
+
+export let V: i32 = 0;
+export let E: i32 = 0;
+export let H: i32 = 0;
+export let F: i32 = 0;
+export let A: i32 = 0;
+export let D: i32 = 0;
+export let CAPACITY: i32 = 0;
+/** V rounded up to 8: the width of a row of logits. */
+export let LOGITS_WIDTH: i32 = 0;
+export let TYPE_COUNT: i32 = 0;
+export let POSITION_COUNT: i32 = 0;
+export let hasProjection: bool = false;
+export let hasSentence: bool = false;
+export let geluTanh: bool = false;
+export let epsilon: f32 = 0;
+let layersStored: i32 = 0;
+
+/** (R,) i32 each: what the caller writes before a run. */
+export let inputIds: usize = 0;
+export let tokenTypeIds: usize = 0;
+/** (texts + 1,) i32: the row where each text begins, and the number of rows. */
+export let starts: usize = 0;
+/** Ascending rows that the heads want, i32, and (texts + 1,) where each text's begin in that list. */
+export let selection: usize = 0;
+export let selectionStarts: usize = 0;
+/** (masks,) i32: rows for the MLM head, counted in the selection. */
+export let masked: usize = 0;
+
+/** (R, H) f32: what the layers hand on. */
+export let hidden: usize = 0;
+/** Quantized (R, H), packed for `multiply`, and a scale and a minimum for each row. */
+export let quantized: usize = 0;
+export let quantizedScales: usize = 0;
+/** (R,) i32: the slot of each row's key. */
+export let slots: usize = 0;
+/** (A, CAPACITY / 8, D / 2, 8, 2) i16 and (A, CAPACITY) f32: keys, and what one step of each is worth. */
+export let keys: usize = 0;
+export let keyScales: usize = 0;
+/** (A, D / 8, CAPACITY / 2, 8, 2) i16 and (A, CAPACITY) f32 */
+export let values: usize = 0;
+export let valueScales: usize = 0;
+/** (BLOCK, max(F, 2 H)) f32 and (BLOCK, max(H, E)) f32: what passes between two products. */
+export let wide: usize = 0;
+export let narrow: usize = 0;
+/** Quantized (BLOCK, max(F, H, E)), in two halves where 14 bits are asked for, and their scales and minima. */
+export let quantizedBlock: usize = 0;
+export let quantizedBlockFine: usize = 0;
+export let quantizedBlockScales: usize = 0;
+/** For four queries of one head: (D / 2, 4, 2) i16; (4, CAPACITY) f32; (CAPACITY / 2, 4, 2) i16 */
+export let fourQueries: usize = 0;
+export let fourScores: usize = 0;
+export let fourShares: usize = 0;
+/** (LOGIT_ROWS, LOGITS_WIDTH) f32 */
+export let logits: usize = 0;
+/** (2,) f32 */
+export let sentenceLogits: usize = 0;
+
+/** (4, 8) i32: what an inner loop computes. */
+export const tile: usize = memory.data(128, 16);
+
+const ALIGNMENT: usize = 64;
+
+// @ts-ignore: decorator
+@inline
+function align(address: usize): usize {
+  return (address + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
+
+/** Where the caller puts the model file. */
+export function blobStart(): usize {
+  return align(__heap_base);
+}
+
+/** The address of a section of the blob. */
+export function section(index: i32): usize {
+  return blobStart() + load<u32>(blobStart() + TABLE + <usize>index * ENTRY_BYTES + ENTRY_OFFSET);
+}
+
+/** Of a layer, the first section: the same for each where they share their weights. */
+export function layerSection(layer: i32): i32 {
+  return PROJECTION + (hasProjection ? 4 : 0) + (layersStored == 1 ? 0 : layer) * LAYER_SECTIONS;
+}
+
+export function headSection(): i32 {
+  return PROJECTION + (hasProjection ? 4 : 0) + layersStored * LAYER_SECTIONS;
+}
+
+let end: usize = 0;
+
+function place(bytes: i32): usize {
+  const start = align(end);
+  end = start + bytes;
+  return start;
+}
+
+/**
+ * Reads the header of the blob, which the caller has checked, and lays out the rest of the memory behind it.
+ * @returns false when the memory cannot be grown that far
+ */
+export function prepare(): bool {
+  const blob = blobStart();
+  V = load<i32>(blob + VOCAB_SIZE);
+  E = load<i32>(blob + EMBEDDING_SIZE);
+  H = load<i32>(blob + HIDDEN_SIZE);
+  F = load<i32>(blob + INTERMEDIATE_SIZE);
+  A = load<i32>(blob + HEADS);
+  D = H / A;
+  layersStored = load<i32>(blob + LAYERS_STORED);
+  POSITION_COUNT = load<i32>(blob + POSITIONS);
+  TYPE_COUNT = load<i32>(blob + TYPES);
+  CAPACITY = (POSITION_COUNT + 7) & ~7;
+  LOGITS_WIDTH = (V + 7) & ~7;
+  const flags = load<i32>(blob + FLAGS);
+  hasProjection = (flags & FLAG_PROJECTION) != 0;
+  hasSentence = (flags & FLAG_SENTENCE) != 0;
+  geluTanh = (flags & FLAG_GELU_TANH) != 0;
+  epsilon = load<f32>(blob + EPSILON);
+
+  end = blob + load<u32>(blob + TOTAL_BYTES);
+  inputIds = place(CAPACITY * 4);
+  tokenTypeIds = place(CAPACITY * 4);
+  starts = place(CAPACITY * 4 + 4);
+  selection = place(CAPACITY * 4);
+  selectionStarts = place(CAPACITY * 4 + 4);
+  masked = place(CAPACITY * 4);
+  hidden = place(CAPACITY * H * 4);
+  quantized = place(CAPACITY * H * ACTIVATION_BYTES);
+  quantizedScales = place(CAPACITY * 8);
+  slots = place(CAPACITY * 4);
+  keys = place(CAPACITY * H * 2);
+  keyScales = place(CAPACITY * A * 4);
+  values = place(CAPACITY * H * 2);
+  valueScales = place(CAPACITY * A * 4);
+  wide = place(BLOCK * max(F, 2 * H) * 4);
+  narrow = place(BLOCK * max(H, E) * 4);
+  quantizedBlock = place(BLOCK * max(F, max(H, E)) * ACTIVATION_BYTES);
+  quantizedBlockFine = place(BLOCK * max(H, E) * ACTIVATION_BYTES);
+  quantizedBlockScales = place(BLOCK * 8);
+  fourQueries = place(D * 8);
+  fourScores = place(CAPACITY * 16);
+  fourShares = place(CAPACITY * 8);
+  logits = place(LOGIT_ROWS * LOGITS_WIDTH * 4);
+  sentenceLogits = place(8);
+
+  const pages = <i32>((end + 0xffff) >>> 16) - memory.size();
+  return pages <= 0 || memory.grow(pages) >= 0;
+}

@@ -1,0 +1,60 @@
+/** A run that fails for real: a tokenizer that knows one id more than the weights. */
+import { kind } from '#kind';
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+
+import { type Manifest, objectKey, revisionOf, sealManifest, sha256Hex } from '../../src/model/manifest.ts';
+import { builtFile, freshApp } from './bucket.ts';
+
+/** The built model with one more token, in the bucket under its own revision. */
+async function putModelWithTooManyTokens(): Promise<{ MODEL: string; weights: string }> {
+  const { checksum: _, ...manifest } = JSON.parse(
+    new TextDecoder().decode(await builtFile('manifest.json')),
+  ) as Manifest;
+  const tokenizer = JSON.parse(new TextDecoder().decode(await builtFile('tokenizer.json'))) as {
+    added_tokens: { id: number; content: string }[];
+  };
+  tokenizer.added_tokens.push({
+    ...tokenizer.added_tokens[0],
+    id: manifest.architecture.vocab_size,
+    content: '[MORE]',
+  });
+  const contents = {
+    'tokenizer.json': new TextEncoder().encode(JSON.stringify(tokenizer)),
+    [kind.file]: await builtFile(kind.file),
+  };
+  const files = await Promise.all(
+    Object.entries(contents).map(async ([name, bytes]) => ({
+      name: name as Manifest['files'][number]['name'],
+      bytes: bytes.length,
+      sha256: await sha256Hex(bytes),
+    })),
+  );
+  const revision = await revisionOf(files);
+  const sealed = await sealManifest({ ...manifest, id: 'one-more', revision, files });
+  for (const [name, bytes] of Object.entries(contents)) {
+    await env.MODELS.put(objectKey('one-more', revision, name as 'tokenizer.json'), bytes);
+  }
+  await env.MODELS.put(objectKey('one-more', revision, 'manifest.json'), JSON.stringify(sealed));
+  return { MODEL: `one-more@${revision}`, weights: objectKey('one-more', revision, kind.file) };
+}
+
+describe('a run that fails', () => {
+  it('is a 500, and the next request gets a backend of its own', async () => {
+    const { MODEL, weights } = await putModelWithTooManyTokens();
+    const app = freshApp({ MODEL });
+    const good = { inputs: 'The [MASK] barked.' };
+    const before = await (await app.ask(good)).json();
+
+    const response = await app.ask({ inputs: 'The [MORE] [MASK] barked.' });
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ error_type: 'internal' });
+
+    // It is read anew: without the weights in the bucket there is none.
+    const kept = await (await env.MODELS.get(weights))?.arrayBuffer();
+    await env.MODELS.delete(weights);
+    expect((await app.ask(good)).status).toBe(502);
+    await env.MODELS.put(weights, kept ?? '');
+    expect(await (await app.ask(good)).json()).toEqual(before);
+  });
+});
