@@ -9,6 +9,7 @@ import type { EncoderWeights } from './checkpoint/encoder.ts';
 import { readCard } from './card.ts';
 import { packEngineFile } from './engine/pack.ts';
 import { buildAlbertGraph } from './onnx/albert.ts';
+import { packUnigram } from './tokenizer/unigram.ts';
 import { type MeasuredErrors, readQuantizationErrors } from './quantization-error.ts';
 
 const MODELS = import.meta.dirname;
@@ -26,7 +27,12 @@ export interface Checkpoint {
 /** What is served, before anything is said about it. */
 export interface Artifacts {
   readonly revision: string;
-  readonly files: Readonly<Record<'model.onnx' | 'model.efm' | 'tokenizer.json', Uint8Array<ArrayBuffer>>>;
+  readonly files: Readonly<
+    Record<'model.onnx' | 'model.efm' | 'tokenizer.json', Uint8Array<ArrayBuffer>> & {
+      /** Only of a tokenizer that this form can hold. */
+      'tokenizer.bin'?: Uint8Array<ArrayBuffer>;
+    }
+  >;
   readonly listed: Manifest['files'];
 }
 
@@ -48,11 +54,13 @@ export async function readCheckpoint(model: string): Promise<Checkpoint> {
 }
 
 export async function makeArtifacts({ weights, tokenizer }: Checkpoint): Promise<Artifacts> {
+  const binary = packUnigram(tokenizer);
   const files: Artifacts['files'] = {
     'model.onnx': buildAlbertGraph(weights, 'int8'),
     'model.efm': packEngineFile(weights),
     // Without the blanks that make the committed one readable: it is parsed by every cold isolate.
     'tokenizer.json': new TextEncoder().encode(JSON.stringify(JSON.parse(tokenizer))),
+    ...(binary && { 'tokenizer.bin': binary }),
   };
   const listed = await Promise.all(
     Object.entries(files).map(async ([name, bytes]) => ({

@@ -1,6 +1,6 @@
 /** The pipeline: masked texts to candidates, the only place that knows the order of the stages. No HTTP, no globals. */
 import { type Candidate, targetCandidates, topCandidates } from './decode/candidates.ts';
-import type { Encoding } from './inference/backend.ts';
+import type { Encoding, Logits } from './inference/backend.ts';
 import { MAX_ANSWER_LENGTH, MAX_MASKS_PER_TEXT, MAX_TEXT_LENGTH, MAX_TEXTS } from './limits.ts';
 import type { LoadedModel } from './model/loaded-model.ts';
 import { fail, ok, type Result } from './result.ts';
@@ -79,10 +79,16 @@ export async function fillMask(
   const vocabulary = model.manifest.architecture.vocab_size;
   const predictions = masked.value.map((text, t) =>
     text.masks.map((_, m): Prediction[] => {
-      const row = logits[t]?.mlm.subarray(m * vocabulary, (m + 1) * vocabulary);
-      if (row?.length !== vocabulary) throw new Error('the backend answered with logits of another shape');
+      const { mlm, log_sum_exp } = logits[t] as Logits;
+      const row = mlm.subarray(m * vocabulary, (m + 1) * vocabulary);
+      const total = log_sum_exp[m];
+      if (row.length !== vocabulary || total === undefined) {
+        throw new Error('the backend answered with logits of another shape');
+      }
       const ids = targets.value?.[t]?.[m];
-      const candidates = ids ? targetCandidates(row, ids).slice(0, question.top_k) : topCandidates(row, question.top_k);
+      const candidates = ids
+        ? targetCandidates(row, total, ids).slice(0, question.top_k)
+        : topCandidates(row, total, question.top_k);
       return candidates.map(({ token, score }) => {
         const token_str = model.tokenizer.decode(token);
         return { score, token, token_str, sequence: fillIn(text, m, token_str) };

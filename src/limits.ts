@@ -7,8 +7,8 @@ export const MAX_BODY_BYTES = 512 * 1024;
 export const MAX_TEXTS = 32;
 
 /**
- * UTF-16 code units of one text, eight for each of 512 tokens. It bounds what the tokenizer is given: a long run of
- * characters that the vocabulary lacks costs the library time in the square of its length, 0.1 s here.
+ * UTF-16 code units of one text, eight for each of 512 tokens. It bounds what the tokenizer is given: where that is the
+ * general library, a long run of characters that the vocabulary lacks costs time in the square of its length, 0.1 s here.
  */
 export const MAX_TEXT_LENGTH = 4096;
 

@@ -75,14 +75,16 @@ async function logProbability(backend: Backend, ids: Int32Array, i: number, end:
     token_type_ids: new Int32Array(ids.length),
     masked_positions: Int32Array.of(i),
   };
-  const [logits] = await mlm(backend, encoding);
-  return ((logits as Float32Array)[ids[i] as number] as number) - logSumExp(logits as Float32Array);
+  const [{ logits, log_sum_exp }] = (await mlm(backend, encoding)) as [Mask];
+  return (logits[ids[i] as number] as number) - log_sum_exp;
 }
 
 async function scoreFact({ encoding, answer }: FactItem, backend: Backend): Promise<FactScore> {
-  const [logits = new Float32Array()] = await mlm(backend, encoding);
+  const [{ logits }] = (await mlm(backend, encoding)) as [Mask];
   const own = logits[answer] as number;
-  return { better: logits.reduce((count, logit) => count + (logit > own ? 1 : 0), 0) };
+  let better = 0;
+  for (let id = 0; id < logits.length; id++) if ((logits[id] as number) > own) better++;
+  return { better };
 }
 
 async function scoreWindow({ encoding, labels, words }: WindowItem, backend: Backend): Promise<WindowScore> {
@@ -90,11 +92,11 @@ async function scoreWindow({ encoding, labels, words }: WindowItem, backend: Bac
   const first = new Int32Array(rows.length);
   const lead = new Float32Array(rows.length);
   let nats = 0;
-  for (const [m, logits] of rows.entries()) {
+  for (const [m, { logits, log_sum_exp }] of rows.entries()) {
     const [best, second] = firstTwo(logits);
     first[m] = best;
     lead[m] = (logits[best] as number) - (logits[second] as number);
-    nats += logSumExp(logits) - (logits[labels[m] as number] as number);
+    nats += log_sum_exp - (logits[labels[m] as number] as number);
   }
   let right = 0;
   let from = 0;
@@ -106,19 +108,19 @@ async function scoreWindow({ encoding, labels, words }: WindowItem, backend: Bac
   return { bits: nats / Math.LN2, right, first, lead };
 }
 
-/** The logits of each mask, (vocab_size,) each. */
-async function mlm(backend: Backend, encoding: Encoding): Promise<Float32Array[]> {
-  const [logits] = await backend.run([encoding]);
-  if (!logits) throw new Error('the backend gave no answer');
-  const count = encoding.masked_positions.length;
-  const width = logits.mlm.length / count;
-  return Array.from({ length: count }, (_, m) => logits.mlm.subarray(m * width, (m + 1) * width));
+interface Mask {
+  /** (vocab_size,) */
+  readonly logits: Float32Array;
+  readonly log_sum_exp: number;
 }
 
-function logSumExp(logits: Float32Array): number {
-  let largest = -Infinity;
-  for (let id = 0; id < logits.length; id++) largest = Math.max(largest, logits[id] as number);
-  let sum = 0;
-  for (let id = 0; id < logits.length; id++) sum += Math.exp((logits[id] as number) - largest);
-  return largest + Math.log(sum);
+async function mlm(backend: Backend, encoding: Encoding): Promise<Mask[]> {
+  const [answer] = await backend.run([encoding]);
+  if (!answer) throw new Error('the backend gave no answer');
+  const count = encoding.masked_positions.length;
+  const width = answer.mlm.length / count;
+  return Array.from(answer.log_sum_exp, (log_sum_exp, m) => ({
+    logits: answer.mlm.subarray(m * width, (m + 1) * width),
+    log_sum_exp,
+  }));
 }

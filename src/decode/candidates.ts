@@ -10,8 +10,9 @@ export interface Candidate {
 /**
  * The `top_k` most probable ids, best first; of equals the lower id first.
  * @param logits (vocab_size,)
+ * @param log_sum_exp of all of them, which a backend gives with them
  */
-export function topCandidates(logits: Float32Array, top_k: number): Candidate[] {
+export function topCandidates(logits: Float32Array, log_sum_exp: number, top_k: number): Candidate[] {
   // The best so far in order. Hardly any logit passes the last of them, so insertion is cheap.
   const best: number[] = [];
   let last = -Infinity;
@@ -24,19 +25,15 @@ export function topCandidates(logits: Float32Array, top_k: number): Candidate[] 
     if (best.length > top_k) best.pop();
     last = logits[best.at(-1) as number] as number;
   }
-  return score(logits, best);
+  return score(logits, log_sum_exp, best);
 }
 
 /** The given ids, best first, with their probabilities over the whole vocabulary, not over the ids alone. */
-export function targetCandidates(logits: Float32Array, ids: readonly number[]): Candidate[] {
-  return score(logits, [...new Set(ids)]).toSorted((a, b) => b.score - a.score || a.token - b.token);
+export function targetCandidates(logits: Float32Array, log_sum_exp: number, ids: readonly number[]): Candidate[] {
+  return score(logits, log_sum_exp, [...new Set(ids)]).toSorted((a, b) => b.score - a.score || a.token - b.token);
 }
 
-/** Softmax with the largest logit subtracted, which neither overflows nor changes the result. */
-function score(logits: Float32Array, ids: readonly number[]): Candidate[] {
-  let largest = -Infinity;
-  for (const logit of logits) if (logit > largest) largest = logit;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - largest);
-  return ids.map((token) => ({ token, score: Math.exp((logits[token] as number) - largest) / sum }));
+/** Softmax: e^logit over the sum of all, which is the exponential of the difference of their logarithms. */
+function score(logits: Float32Array, log_sum_exp: number, ids: readonly number[]): Candidate[] {
+  return ids.map((token) => ({ token, score: Math.exp((logits[token] as number) - log_sum_exp) }));
 }

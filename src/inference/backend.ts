@@ -15,6 +15,8 @@ export interface Encoding {
 export interface Logits {
   /** (masks, vocab_size), row-major: one row for each of `masked_positions`. */
   readonly mlm: Float32Array;
+  /** (masks,) log Σ e^logit over each row, which makes a logit the logarithm of a probability. */
+  readonly log_sum_exp: Float64Array;
   /** (2,) sentence order: as it was, swapped. Empty for a model without that head. */
   readonly sop: Float32Array;
 }

@@ -24,6 +24,7 @@ interface Kernels {
   readonly masked: WebAssembly.Global;
   readonly hidden: WebAssembly.Global;
   readonly logits: WebAssembly.Global;
+  readonly normalizers: WebAssembly.Global;
   readonly sentenceLogits: WebAssembly.Global;
 }
 
@@ -179,16 +180,18 @@ export class EngineBackend implements Backend {
         kernels.judge(first);
         sop.set(new Float32Array(kernels.memory.buffer, kernels.sentenceLogits.value, 2));
       }
-      return { mlm: new Float32Array(masks * vocab_size), sop };
+      return { mlm: new Float32Array(masks * vocab_size), log_sum_exp: new Float64Array(masks), sop };
     });
-    const places = answers.flatMap(({ mlm }, text) =>
-      Array.from({ length: selected[text]?.masks ?? 0 }, (_, m) => mlm.subarray(m * vocab_size, (m + 1) * vocab_size)),
+    const places = answers.flatMap(({ mlm, log_sum_exp }) =>
+      Array.from(log_sum_exp, (_, m) => ({ mlm: mlm.subarray(m * vocab_size, (m + 1) * vocab_size), log_sum_exp, m })),
     );
     for (let first = 0; first < places.length; first += MASKS_AT_ONCE) {
       const block = places.slice(first, first + MASKS_AT_ONCE);
       kernels.predict(first, block.length);
-      for (const [i, place] of block.entries()) {
-        place.set(new Float32Array(kernels.memory.buffer, kernels.logits.value + 4 * i * width, vocab_size));
+      const normalizers = new Float64Array(kernels.memory.buffer, kernels.normalizers.value, 2 * block.length);
+      for (const [i, { mlm, log_sum_exp, m }] of block.entries()) {
+        mlm.set(new Float32Array(kernels.memory.buffer, kernels.logits.value + 4 * i * width, vocab_size));
+        log_sum_exp[m] = (normalizers[2 * i] as number) + Math.log(normalizers[2 * i + 1] as number);
       }
     }
     return answers;

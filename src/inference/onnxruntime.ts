@@ -71,7 +71,12 @@ class OnnxruntimeBackend implements Backend {
         token_type_ids: new ort.Tensor('int32', encoding.token_type_ids, sequence),
         masked_positions: new ort.Tensor('int32', encoding.masked_positions, [encoding.masked_positions.length]),
       });
-      answers.push({ mlm: floats(output, 'logits'), sop: floats(output, 'sop_logits') });
+      const mlm = floats(output, 'logits');
+      const masks = encoding.masked_positions.length;
+      const log_sum_exp = Float64Array.from({ length: masks }, (_, m) =>
+        logSumExp(mlm.subarray((m * mlm.length) / masks, ((m + 1) * mlm.length) / masks)),
+      );
+      answers.push({ mlm, log_sum_exp, sop: floats(output, 'sop_logits') });
     }
     return answers;
   }
@@ -82,6 +87,14 @@ function floats(output: ort.InferenceSession.OnnxValueMapType, name: string): Fl
   if (data === undefined) return new Float32Array();
   if (!(data instanceof Float32Array)) throw new Error(`the graph's output ${name} is not float32`);
   return data;
+}
+
+function logSumExp(logits: Float32Array): number {
+  let largest = -Infinity;
+  for (let id = 0; id < logits.length; id++) largest = Math.max(largest, logits[id] as number);
+  let sum = 0;
+  for (let id = 0; id < logits.length; id++) sum += Math.exp((logits[id] as number) - largest);
+  return largest + Math.log(sum);
 }
 
 let starting = false;

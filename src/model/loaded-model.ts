@@ -1,6 +1,7 @@
 /** A model ready to answer: its manifest, tokenizer and backend. Does I/O through the store. */
 import type { Backend, BackendKind } from '../inference/backend.ts';
 import { createTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
+import { createUnigramTokenizer } from '../tokenizer/unigram.ts';
 import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
 import { ModelObjectError, type ObjectStore, openModelFile, readModelFile } from './source.ts';
 
@@ -23,10 +24,12 @@ export async function loadModel(store: ObjectStore, manifest: Manifest, kind: Ba
     }
   };
   const [tokenizer, backend] = await Promise.all([
-    use('tokenizer.json', async () => {
-      const json = await readModelFile(store, manifest, 'tokenizer.json');
-      return createTokenizer(JSON.parse(new TextDecoder().decode(json)) as object, manifest);
-    }),
+    manifest.files.some(({ name }) => name === 'tokenizer.bin')
+      ? use('tokenizer.bin', async () => createUnigramTokenizer(await readModelFile(store, manifest, 'tokenizer.bin')))
+      : use('tokenizer.json', async () => {
+          const json = await readModelFile(store, manifest, 'tokenizer.json');
+          return createTokenizer(JSON.parse(new TextDecoder().decode(json)) as object, manifest);
+        }),
     use(kind.file, async () => kind.create(await openModelFile(store, manifest, kind.file))),
   ]);
   return { manifest, tokenizer, backend };

@@ -34,7 +34,12 @@ beforeAll(async () => {
 });
 
 const hash = (answers: readonly Logits[]) =>
-  answers.reduce((digest, { mlm, sop }) => digest.update(mlm).update(sop), createHash('sha256')).digest('hex');
+  answers
+    .reduce(
+      (digest, { mlm, sop, log_sum_exp }) => digest.update(mlm).update(sop).update(log_sum_exp),
+      createHash('sha256'),
+    )
+    .digest('hex');
 
 function encoding(length: number, masked: number[], seed: number, vocabulary = 30_000, types = 1): Encoding {
   const random = seeded(seed);
@@ -158,12 +163,16 @@ async function compareSteps(packed: Uint8Array<ArrayBuffer>, texts: Encoding[]) 
   const heads = texts.flatMap(({ masked_positions }, t) => {
     const rows = hidden[t] ?? [];
     const [first = new Float64Array()] = rows;
-    const { mlm = new Float32Array(), sop = new Float32Array() } = answers[t] ?? {};
+    const { mlm, sop, log_sum_exp } = answers[t] as Logits;
     const width = model.geometry.vocab_size;
     return [
       ...Array.from(masked_positions, (position, m) => {
         const expected = model.predict(rows[position] as Float64Array);
-        return Math.max(...expected.map((value, i) => Math.abs(value - (mlm[m * width + i] ?? NaN))));
+        const logarithm = Math.log(expected.reduce((sum, value) => sum + Math.exp(value), 0));
+        return Math.max(
+          ...expected.map((value, i) => Math.abs(value - (mlm[m * width + i] ?? NaN))),
+          Math.abs(logarithm - (log_sum_exp[m] ?? NaN)),
+        );
       }),
       Math.max(...model.judge(first).map((value, i) => Math.abs(value - (sop[i] ?? NaN)))),
     ];

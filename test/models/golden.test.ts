@@ -79,6 +79,7 @@ describe('the float32 graph', () => {
         const scores = new Map(
           targetCandidates(
             row,
+            logits.log_sum_exp[m] as number,
             expected.map(({ token }) => token),
           ).map(({ token, score }) => [token, score]),
         );
@@ -88,7 +89,7 @@ describe('the float32 graph', () => {
           );
         }
         // Best first: each of ours is as good as theirs of the same rank, and ids are theirs unless scores are equal.
-        for (const [rank, ours] of topCandidates(row, expected.length).entries()) {
+        for (const [rank, ours] of topCandidates(row, logits.log_sum_exp[m] as number, expected.length).entries()) {
           expect(Math.abs(ours.score - (expected[rank]?.score ?? NaN))).toBeLessThanOrEqual(TOLERANCE);
         }
       }

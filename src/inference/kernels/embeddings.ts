@@ -23,7 +23,6 @@ import {
   inputIds,
   narrow,
   quantizedBlock,
-  quantizedBlockFine,
   quantizedBlockScales,
   section,
   slots,
@@ -61,9 +60,9 @@ export function embed(texts: i32): void {
     }
     addAndNormalize(block, 0, count, E, EMBEDDING_NORM);
     if (!hasProjection) continue;
-    quantizeFinely(block, count, E, quantizedBlock, quantizedBlockFine, quantizedBlockScales);
+    quantizeFinely(block, count, E, quantizedBlock, quantizedBlockScales);
     const out = hidden + first * H * 4;
-    multiplyFinely(quantizedBlock, quantizedBlockFine, quantizedBlockScales, count, E, PROJECTION, H, out);
+    multiplyFinely(quantizedBlock, quantizedBlockScales, count, E, PROJECTION, H, out);
   }
 }
 

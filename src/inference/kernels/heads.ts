@@ -1,5 +1,5 @@
 /** What is asked of the encoded rows: the masked words, and whether two segments belong in this order. */
-import { sumOf, tanh } from './math';
+import { exp, largestOf, sumOf, tanh } from './math';
 import {
   E,
   H,
@@ -9,6 +9,7 @@ import {
   MLM_NORM,
   POOLER,
   SENTENCE,
+  V,
   WORDS,
   headSection,
   hasSentence,
@@ -16,8 +17,8 @@ import {
   logits,
   masked,
   narrow,
+  normalizers,
   quantizedBlock,
-  quantizedBlockFine,
   quantizedBlockScales,
   section,
   sentenceLogits,
@@ -31,7 +32,7 @@ import { applyGelu, quantizeFinely } from './quantize';
  * Masked-LM logits: x → dense, GELU, norm (E,) → the words (V,) and a bias (Devlin et al. 2019, 3.1, task 1).
  * @param first which of `masked` to begin with
  * @param count at most LOGIT_ROWS
- * @returns in `logits`, (count, LOGITS_WIDTH)
+ * @returns in `logits`, (count, LOGITS_WIDTH), and in `normalizers`
  */
 export function predict(first: i32, count: i32): void {
   if (count > LOGIT_ROWS) unreachable();
@@ -40,13 +41,35 @@ export function predict(first: i32, count: i32): void {
     const row = load<i32>(masked + (first + i) * 4);
     memory.copy(wide + i * H * 4, hidden + row * H * 4, H * 4);
   }
-  quantizeFinely(wide, count, H, quantizedBlock, quantizedBlockFine, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockFine, quantizedBlockScales, count, H, head + MLM, E, narrow);
+  quantizeFinely(wide, count, H, quantizedBlock, quantizedBlockScales);
+  multiplyFinely(quantizedBlock, quantizedBlockScales, count, H, head + MLM, E, narrow);
   applyGelu(narrow, count, E);
   addAndNormalize(narrow, 0, count, E, head + MLM_NORM);
-  quantizeFinely(narrow, count, E, quantizedBlock, quantizedBlockFine, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockFine, quantizedBlockScales, count, E, WORDS, LOGITS_WIDTH, logits);
+  quantizeFinely(narrow, count, E, quantizedBlock, quantizedBlockScales);
+  multiplyFinely(quantizedBlock, quantizedBlockScales, count, E, WORDS, LOGITS_WIDTH, logits);
+  for (let i = 0; i < count; i++) addUp(logits + i * LOGITS_WIDTH * 4, normalizers + i * 16);
 }
+
+/** What a softmax divides by: the largest logit is taken off first, so that nothing overflows. @param row (V,) f32 */
+function addUp(row: usize, out: usize): void {
+  const end = row + LOGITS_WIDTH * 4;
+  // What fills the last eight up is nobody's.
+  for (let at = row + V * 4; at < end; at += 4) store<f32>(at, NOBODYS);
+  let most = f32x4.splat(NOBODYS);
+  for (let at = row; at < end; at += 16) most = f32x4.max(most, v128.load(at));
+  const largest = largestOf(most);
+  most = f32x4.splat(largest);
+  let sum = f64x2.splat(0);
+  for (let at = row; at < end; at += 32) {
+    const eight = f32x4.add(exp(f32x4.sub(v128.load(at), most)), exp(f32x4.sub(v128.load(at, 16), most)));
+    sum = f64x2.add(sum, f64x2.promote_low_f32x4(eight));
+    sum = f64x2.add(sum, f64x2.promote_low_f32x4(v128.shuffle<i64>(eight, eight, 1, 1)));
+  }
+  store<f64>(out, largest);
+  store<f64>(out, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1), 8);
+}
+
+const NOBODYS: f32 = -1e30;
 
 /**
  * Sentence order (Lan et al. 2020, 3.1) or next sentence (Devlin et al. 2019): the first token through a pooler with tanh,
@@ -58,8 +81,8 @@ export function judge(row: i32): void {
   if (!hasSentence) unreachable();
   const head = headSection();
   const x = hidden + row * H * 4;
-  quantizeFinely(x, 1, H, quantizedBlock, quantizedBlockFine, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockFine, quantizedBlockScales, 1, H, head + POOLER, H, narrow);
+  quantizeFinely(x, 1, H, quantizedBlock, quantizedBlockScales);
+  multiplyFinely(quantizedBlock, quantizedBlockScales, 1, H, head + POOLER, H, narrow);
   for (let i = 0; i < H; i += 4) v128.store(narrow + i * 4, tanh(v128.load(narrow + i * 4)));
   for (let label = 0; label < 2; label++) {
     const weights = section(head + SENTENCE) + label * H * 4;

@@ -19,6 +19,7 @@ export {
   inputIds,
   logits,
   masked,
+  normalizers,
   prepare,
   relaxedSimd,
   selection,

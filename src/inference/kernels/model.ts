@@ -111,9 +111,8 @@ export let valueScales: usize = 0;
 /** (BLOCK, max(F, 2 H)) f32 and (BLOCK, max(H, E)) f32: what passes between two products. */
 export let wide: usize = 0;
 export let narrow: usize = 0;
-/** Quantized (BLOCK, max(F, H, E)), in two halves where 14 bits are asked for, and their scales and minima. */
+/** Quantized (BLOCK, max(F, 2 H, 2 E)), which has room for two rows for each, and their scales and minima. */
 export let quantizedBlock: usize = 0;
-export let quantizedBlockFine: usize = 0;
 export let quantizedBlockScales: usize = 0;
 /** For four queries of one head: (D / 2, 4, 2) i16; (4, CAPACITY) f32; (CAPACITY / 2, 4, 2) i16 */
 export let fourQueries: usize = 0;
@@ -121,6 +120,8 @@ export let fourScores: usize = 0;
 export let fourShares: usize = 0;
 /** (LOGIT_ROWS, LOGITS_WIDTH) f32 */
 export let logits: usize = 0;
+/** (LOGIT_ROWS, 2) f64: the largest logit of each row, and Σ e^(logit − largest) */
+export let normalizers: usize = 0;
 /** (2,) f32 */
 export let sentenceLogits: usize = 0;
 
@@ -202,13 +203,13 @@ export function prepare(): bool {
   valueScales = place(CAPACITY * A * 4);
   wide = place(BLOCK * max(F, 2 * H) * 4);
   narrow = place(BLOCK * max(H, E) * 4);
-  quantizedBlock = place(BLOCK * max(F, max(H, E)) * ACTIVATION_BYTES);
-  quantizedBlockFine = place(BLOCK * max(H, E) * ACTIVATION_BYTES);
+  quantizedBlock = place(BLOCK * max(F, 2 * max(H, E)) * ACTIVATION_BYTES);
   quantizedBlockScales = place(BLOCK * 8);
   fourQueries = place(D * 8);
   fourScores = place(CAPACITY * 16);
   fourShares = place(CAPACITY * 8);
   logits = place(LOGIT_ROWS * LOGITS_WIDTH * 4);
+  normalizers = place(LOGIT_ROWS * 16);
   sentenceLogits = place(8);
 
   const pages = <i32>((end + 0xffff) >>> 16) - memory.size();

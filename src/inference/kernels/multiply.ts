@@ -27,36 +27,15 @@ export function multiply(q: usize, scales: usize, rows: i32, K: i32, matrix: i32
   }
 }
 
-/** The same for activations of 14 bits: the upper and the lower seven in turn. */
-export function multiplyFinely(
-  q: usize,
-  fine: usize,
-  scales: usize,
-  rows: i32,
-  K: i32,
-  matrix: i32,
-  N: i32,
-  out: usize,
-): void {
+/** The same for activations of 14 bits, packed by `quantizeFinely`. @param out (rows rounded up to 2, N) f32 */
+export function multiplyFinely(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
   const weights = section(matrix);
   const step = groupBytes(K);
   for (let n = 0; n < N; n += 8) {
-    for (let row = 0; row < rows; row += 4) {
-      tile8(q + (row >> 2) * step, weights + n * K, K);
-      keepCoarse();
-      tile8(fine + (row >> 2) * step, weights + n * K, K);
+    for (let row = 0; row < rows; row += 2) {
+      tile8(q + (row >> 1) * step, weights + n * K, K);
       finishFinely(matrix, n, scales + row * 8, out + (row * N + n) * 4, N);
     }
-  }
-}
-
-/** (4, 8) f32: the upper halves while the lower ones are multiplied. */
-const coarse: usize = memory.data(128, 16);
-
-function keepCoarse(): void {
-  for (let i: usize = 0; i < 128; i += 16) {
-    const sums = f32x4.convert_i32x4_s(v128.load(tile + i));
-    v128.store(coarse + i, f32x4.mul(sums, f32x4.splat(128)));
   }
 }
 
@@ -85,9 +64,10 @@ function finishFinely(matrix: i32, n: i32, scales: usize, out: usize, N: i32): v
     const scale = v128.load(section(matrix + 1) + column);
     const sum = v128.load(section(matrix + 2) + column);
     const bias = v128.load(section(matrix + 3) + column);
-    for (let row = 0; row < 4; row++) {
-      const at = row * 32 + half * 16;
-      const sums = f32x4.add(v128.load(coarse + at), f32x4.convert_i32x4_s(v128.load(tile + at)));
+    for (let row = 0; row < 2; row++) {
+      const at = tile + row * 64 + half * 16;
+      const coarse = f32x4.mul(f32x4.convert_i32x4_s(v128.load(at)), f32x4.splat(128));
+      const sums = f32x4.add(coarse, f32x4.convert_i32x4_s(v128.load(at, 32)));
       write(sums, scale, sum, bias, scales + row * 8, out + row * N * 4 + half * 16);
     }
   }

@@ -1,8 +1,8 @@
 /**
  * Activations to whole numbers, a scale and a minimum for each row (token): x ≈ minimum + scale × q.
  *
- * 7 bits, q in 0 … 127, is what relaxed SIMD multiplies alike everywhere. Where 14 bits are asked for, q = 128 coarse + fine,
- * and both halves are multiplied by the same weights.
+ * 7 bits, q in 0 … 127, is what relaxed SIMD multiplies alike everywhere. Where 14 bits are asked for, q = 128 coarse + fine:
+ * two rows for one, which meet the same weights.
  *
  * Packed for `tile8` as (rows / 4, K / 4, 4 rows, 4). Rows up to the next multiple of four are written as zeros.
  */
@@ -24,18 +24,22 @@ export function quantize(x: usize, rows: i32, K: i32, smoothing: usize, out: usi
     findScale(from, K, smoothing, 127, scales + row * 8);
     pack(from, K, smoothing, 127, place(out, row, K), 0, scales + row * 8);
   }
-  packZeros(rows, K, out, scales);
+  packZeros(rows, K, out);
+  for (let row = rows; row & 3; row++) store<u64>(scales + row * 8, 0);
 }
 
-/** 14 bits. @param fine where the lower seven of each go, packed as the upper ones in `out` */
-export function quantizeFinely(x: usize, rows: i32, K: i32, out: usize, fine: usize, scales: usize): void {
+/**
+ * 14 bits. @param out packed q, (2 rows, K): of each row the upper seven bits, then the lower seven
+ * @param scales (rows, 2) f32
+ */
+export function quantizeFinely(x: usize, rows: i32, K: i32, out: usize, scales: usize): void {
   for (let row = 0; row < rows; row++) {
     const from = x + row * K * 4;
     findScale(from, K, 0, 16383, scales + row * 8);
-    pack(from, K, 0, 16383, place(out, row, K), place(fine, row, K), scales + row * 8);
+    pack(from, K, 0, 16383, place(out, 2 * row, K), place(out, 2 * row + 1, K), scales + row * 8);
   }
-  packZeros(rows, K, out, scales);
-  packZeros(rows, K, fine, scales);
+  packZeros(2 * rows, K, out);
+  if (rows & 1) store<u64>(scales + rows * 8, 0);
 }
 
 /** Applies GELU to x in place. @param x (rows, K) f32 */
@@ -99,10 +103,9 @@ function storeFour(out: usize, q: v128): void {
   else v128.store64_lane(out, v128.shuffle<i16>(q, q, 0, 2, 4, 6, 0, 0, 0, 0), 0);
 }
 
-function packZeros(rows: i32, K: i32, out: usize, scales: usize): void {
+function packZeros(rows: i32, K: i32, out: usize): void {
   for (let row = rows; row & 3; row++) {
     const to = place(out, row, K);
     for (let k = 0; k < K; k += 4) storeFour(to + k * 4 * ACTIVATION_BYTES, i32x4.splat(0));
-    store<u64>(scales + row * 8, 0);
   }
 }

@@ -1,0 +1,81 @@
+/** A double-array trie of pieces, in the units that src/tokenizer/unigram-format.ts describes. No I/O. */
+import { EMPTY, LEAF } from '../../src/tokenizer/unigram-format.ts';
+
+/** A node, and which of the sorted pieces pass through it: those from `from` to `to`, at their byte `depth`. */
+interface Node {
+  /** The unit that leads to it. */
+  readonly unit: number;
+  readonly from: number;
+  readonly to: number;
+  readonly depth: number;
+}
+
+/** Units are 32 bits: a label in the lower eight. */
+const MAX_NODES = 2 ** 24;
+/** After so many free units that do not fit, a node goes behind all others: what is left free, smaller ones take. */
+const MAX_TRIES = 3000;
+
+/**
+ * @param pieces UTF-8; the id of a piece is its index. No two are equal and none is empty.
+ * @returns (units,) of which every node has its 256 units inside
+ */
+export function buildTrie(pieces: readonly Uint8Array[]): Uint32Array {
+  const order = pieces.map((bytes, id) => ({ bytes, id })).toSorted((a, b) => Buffer.compare(a.bytes, b.bytes));
+  const bases = new Set<number>();
+  const units: number[] = [];
+  /** Leads from a unit that is taken towards the next one that is free. Unit 0 is the root's. */
+  const onward: number[] = [1];
+
+  const nextFree = (from: number): number => {
+    let unit = from;
+    for (let next = onward[unit]; next !== undefined; next = onward[unit]) {
+      // Halves the way for whoever comes next.
+      const after = onward[next] ?? next;
+      onward[unit] = after;
+      unit = after;
+    }
+    return unit;
+  };
+  const place = (labels: readonly number[]): number => {
+    const least = labels[0] ?? 0;
+    for (let unit = nextFree(least + 1), tries = 0; ; unit = nextFree(unit + 1), tries++) {
+      if (tries === MAX_TRIES) unit = Math.max(unit, onward.length);
+      const base = unit - least;
+      if (!bases.has(base) && labels.every((label) => onward[base + label] === undefined)) return base;
+    }
+  };
+  const setUnit = (unit: number, value: number, label: number) => {
+    units[unit] = ((value << 8) | label) >>> 0;
+    onward[unit] ??= unit + 1;
+  };
+
+  // Breadth first, so that the crowded nodes at the top are placed while there is room.
+  const nodes: Node[] = [{ unit: 0, from: 0, to: order.length, depth: 0 }];
+  for (const { unit, from, to, depth } of nodes) {
+    const children: { label: number; from: number; to: number }[] = [];
+    for (let i = from; i < to; i++) {
+      const label = order[i]?.bytes[depth];
+      // The piece that ends here comes first.
+      if (label === undefined) continue;
+      const last = children.at(-1);
+      if (last?.label === label) last.to = i + 1;
+      else children.push({ label, from: i, to: i + 1 });
+    }
+    const ended = order[from]?.bytes.length === depth ? order[from] : undefined;
+    const labels = children.map(({ label }) => label);
+    if (ended) labels.push(LEAF);
+
+    const base = place(labels);
+    if (base >= MAX_NODES) throw new RangeError(`the vocabulary needs more than ${MAX_NODES} units`);
+    bases.add(base);
+    setUnit(unit, base, unit === 0 ? EMPTY : (units[unit] ?? EMPTY) & 0xff);
+    if (ended) setUnit(base + LEAF, ended.id, LEAF);
+    for (const { label, from: first, to: last } of children) {
+      setUnit(base + label, 0, label);
+      nodes.push({ unit: base + label, from: first, to: last, depth: depth + 1 });
+    }
+  }
+  let length = 0;
+  for (const base of bases) length = Math.max(length, base + 256);
+  return Uint32Array.from({ length }, (_, unit) => units[unit] ?? EMPTY);
+}

@@ -1,0 +1,74 @@
+/** The likeliest pieces of a normalized text (Kudo 2018), as `tokenizers` finds them. No I/O. */
+import { SPACE } from './normalize.ts';
+import { LEAF, refuse, type Vocabulary } from './unigram-format.ts';
+
+/**
+ * Appends the ids of the pieces. Words, which begin at U+2581, are read each by itself; unknown characters side by side in
+ * a word are one `<unk>`. Scores are summed in float64 from the beginning of a word, and of equal paths the one that was
+ * found first stays, with its last piece the longest (`encode_optimized` of tokenizers/src/models/unigram/model.rs). The trie
+ * is asked at most `vocabulary.longest` times for each character.
+ *
+ * @param bytes (bytes,) UTF-8
+ * @throws when the trie names what is not there
+ */
+export function segment(vocabulary: Vocabulary, bytes: Uint8Array, ids: number[]): void {
+  const { units, scores, unk_id, unk_score, longest } = vocabulary;
+  const root = (units[0] ?? 0) >>> 8;
+  // (bytes + 1,) of the best path that ends there: its score, and the start and the id of its last piece.
+  const best = new Float64Array(bytes.length + 1);
+  const starts = new Int32Array(bytes.length + 1).fill(-1);
+  const pieces = new Int32Array(bytes.length + 1);
+  const offer = (start: number, end: number, id: number, score: number) => {
+    if (starts[end] !== -1 && !(score > (best[end] ?? 0))) return;
+    best[end] = score;
+    starts[end] = start;
+    pieces[end] = id;
+  };
+
+  for (let from = 0, to = 0; from < bytes.length; from = to) {
+    to = wordEnd(bytes, from);
+    best[from] = 0;
+    for (let start = from, next = from; start < to; start = next) {
+      next = Math.min(start + characterLength(bytes[start] ?? 0), to);
+      const score = best[start] ?? 0;
+      const stop = Math.min(start + longest, to);
+      let covered = false;
+      for (let node = root, at = start; at < stop;) {
+        const byte = bytes[at++] ?? 0;
+        const child = units[node + byte] ?? refuse(`units end before ${node + byte}`);
+        if ((child & 0xff) !== byte) break;
+        node = child >>> 8;
+        const leaf = units[node + LEAF] ?? refuse(`units end before ${node + LEAF}`);
+        if ((leaf & 0xff) !== LEAF) continue;
+        const id = leaf >>> 8;
+        offer(start, at, id, score + (scores[id] ?? refuse(`units have piece ${id} of ${scores.length}`)));
+        covered ||= at === next;
+      }
+      if (!covered) offer(start, next, unk_id, score + unk_score);
+    }
+
+    if (!Number.isFinite(best[to])) refuse('scores have what is no number');
+    const found: number[] = [];
+    for (let end = to; end > from; end = starts[end] ?? from) {
+      const id = pieces[end] ?? unk_id;
+      if (id !== unk_id || found.at(-1) !== unk_id) found.push(id);
+    }
+    for (const id of found.toReversed()) ids.push(id);
+  }
+}
+
+/** Where the word that begins at `from` ends: at the next U+2581, or at the end. */
+function wordEnd(bytes: Uint8Array, from: number): number {
+  const [lead, second, third] = SPACE;
+  let at = from;
+  do at = bytes.indexOf(lead, at + 1);
+  while (at !== -1 && (bytes[at + 1] !== second || bytes[at + 2] !== third));
+  return at === -1 ? bytes.length : at;
+}
+
+/** The bytes of the character that begins with this one. */
+function characterLength(lead: number): number {
+  if (lead < 0xc0) return 1;
+  if (lead < 0xe0) return 2;
+  return lead < 0xf0 ? 3 : 4;
+}
