@@ -55,6 +55,7 @@ export function packMatrix({ weight, inputs, outputs }: Omit<Linear, 'bias'>): P
 function roundColumn(weights: Float32Array): { values: Int8Array; scale: number } {
   let largest = 0;
   for (const w of weights) largest = Math.max(largest, Math.abs(w));
+  if (!Number.isFinite(largest)) throw new Error('a weight is not finite');
   let scale = Math.fround(largest / 127) || 1; // A column of zeros needs some scale.
   const values = new Int8Array(weights.length);
   for (;;) {

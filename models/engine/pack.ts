@@ -14,6 +14,7 @@ export function packEngineFile(weights: EncoderWeights): Uint8Array<ArrayBuffer>
   const write = (name: string, data: Int8Array | Float32Array) => {
     const section = unwritten.get(name);
     if (!section || section.bytes < data.byteLength) throw new Error(`${name} does not fit into the file`);
+    if (!data.every(Number.isFinite)) throw new Error(`${name} has a number that is not finite`);
     unwritten.delete(name);
     // As float32 lies in memory here, which is little-endian wherever Node runs.
     blob.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), section.offset);

@@ -95,7 +95,6 @@ export class EngineBackend implements Backend {
   }
 
   /** Texts are packed end to end, as many as there is room for, and answered alike alone and in company. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- what throws in it is to reject
   async run(batch: readonly Encoding[]): Promise<Logits[]> {
     const answers: Logits[] = [];
     let group: Encoding[] = [];

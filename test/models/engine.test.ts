@@ -95,6 +95,23 @@ describe('the two builds', () => {
   });
 });
 
+describe('a matrix of zeros', () => {
+  it.each(['query', 'key', 'value', 'attention', 'feedForward', 'feedForwardOutput'] as const)(
+    'as %s leaves every number finite',
+    async (name) => {
+      const weights = randomWeights(SMALL);
+      const { weight, bias } = weights.layers[0][name];
+      weight.fill(0);
+      bias.fill(0);
+      const packed = packEngineFile(weights);
+      const text = encoding(11, [2, 5], 1, SMALL.vocab_size, 2);
+      const answers = await (await engineBackend(packed, 'relaxed')).run([text]);
+      expect([...(answers[0]?.mlm ?? [NaN])].every(Number.isFinite)).toBe(true);
+      expect(hash(await (await engineBackend(packed, 'plain')).run([text]))).toBe(hash(answers));
+    },
+  );
+});
+
 describe('a text', () => {
   it('is answered alike alone and in company, whatever the company', async () => {
     const batch = [...encodings.slice(0, 40), ...encodings.slice(-8), ...encodings.slice(0, 8)];

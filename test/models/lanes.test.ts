@@ -71,6 +71,14 @@ describe('packed weights', () => {
     }
   });
 
+  it('are refused where one is not finite', () => {
+    for (const wrong of [NaN, Infinity]) {
+      expect(() =>
+        packMatrix({ weight: weights((k) => (k === 3 ? wrong : 1)), inputs: INPUTS, outputs: OUTPUTS }),
+      ).toThrow('not finite');
+    }
+  });
+
   it('have as many steps as there can be where no lane is full', () => {
     const { weight } = packMatrix({
       weight: weights((k) => (k % 8 === 0 ? 1 : 0.1)),

@@ -6,7 +6,7 @@
  * below 2³¹ for D up to 128. Values have 16 bits, likewise; what one step of a value is worth goes into the share of
  * its key, and the shares of a query are scaled to a sum of 32767, so that this product stays below 2³¹ too.
  */
-import { exp, largestOf, round, sumOf } from './math';
+import { exp, largestOf, round, stepsInOne, sumOf } from './math';
 import {
   A,
   CAPACITY,
@@ -63,7 +63,7 @@ function toSteps(x: usize, inverse: v128): v128 {
 function keepKey(key: usize, head: i32, slot: i32): void {
   const largest = largestSize(key);
   store<f32>(keyScales + (head * CAPACITY + slot) * 4, largest / QUERY_STEPS);
-  const inverse = f32x4.splat(largest > 0 ? QUERY_STEPS / largest : 0);
+  const inverse = stepsInOne(largest, QUERY_STEPS);
   let out = keys + head * CAPACITY * D * 2 + (slot >> 3) * D * 16 + (slot & 7) * 4;
   for (let d = 0; d < D; d += 4) {
     const four = toSteps(key + d * 4, inverse);
@@ -76,7 +76,7 @@ function keepKey(key: usize, head: i32, slot: i32): void {
 function keepValue(value: usize, head: i32, slot: i32): void {
   const largest = largestSize(value);
   store<f32>(valueScales + (head * CAPACITY + slot) * 4, largest / VALUE_STEPS);
-  const inverse = f32x4.splat(largest > 0 ? VALUE_STEPS / largest : 0);
+  const inverse = stepsInOne(largest, VALUE_STEPS);
   let out = values + head * CAPACITY * D * 2 + (slot >> 1) * 32 + (slot & 1) * 2;
   for (let d = 0; d < D; d += 8) {
     const low = toSteps(value + d * 4, inverse);
@@ -150,7 +150,7 @@ const units: usize = memory.data(16, 16);
 /** @returns what one step of the query is worth */
 function packQuery(query: usize, i: i32): f32 {
   const largest = largestSize(query);
-  const inverse = f32x4.splat(largest > 0 ? QUERY_STEPS / largest : 0);
+  const inverse = stepsInOne(largest, QUERY_STEPS);
   let out = fourQueries + i * 4;
   for (let d = 0; d < D; d += 4) {
     const four = toSteps(query + d * 4, inverse);
@@ -186,7 +186,7 @@ function shares(scores: usize, length: i32, scales: usize, out: usize): f32 {
     v128.store(scores + key * 4, weighted);
   }
   const weighted = sumOf(weightedSum);
-  const inverse = f32x4.splat(weighted > 0 ? SHARE_STEPS / weighted : 0);
+  const inverse = stepsInOne(weighted, SHARE_STEPS);
   for (let key = 0; key < padded; key += 4) {
     const four = round(f32x4.mul(v128.load(scores + key * 4), inverse));
     const steps = i16x8.narrow_i32x4_s(four, four);

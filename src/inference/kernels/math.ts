@@ -79,6 +79,16 @@ export function geluByErf(x: v128): v128 {
   return v128.bitselect(below, above, f32x4.lt(x, four(0)));
 }
 
+/** Below it a row is as good as zero. Its inverse, times any number of steps here, is still finite. */
+const TINY: f32 = 1e-30;
+
+/** How many steps of that size there are in one; none of a size that is as good as zero. */
+// @ts-ignore: decorator
+@inline
+export function stepsInOne(size: f32, steps: f32): v128 {
+  return f32x4.splat(size > TINY ? steps / size : 0);
+}
+
 // @ts-ignore: decorator
 @inline
 export function sumOf(x: v128): f32 {

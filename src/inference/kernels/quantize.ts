@@ -6,7 +6,7 @@
  *
  * Packed for `tile8` as (rows / 4, K / 4, 4 rows, 4). Rows up to the next multiple of four are written as zeros.
  */
-import { geluByErf, geluByTanh, largestOf, leastOf } from './math';
+import { geluByErf, geluByTanh, largestOf, leastOf, stepsInOne } from './math';
 import { ACTIVATION_BYTES, geluTanh } from './model';
 
 /** 2²³: added to a whole number below it, leaves that in the low bits. */
@@ -76,8 +76,7 @@ function findScale(x: usize, K: i32, smoothing: usize, steps: f32, scales: usize
 // @ts-ignore: decorator
 @inline
 function pack(x: usize, K: i32, smoothing: usize, steps: f32, out: usize, fine: usize, scales: usize): void {
-  const scale = load<f32>(scales);
-  const inverse = f32x4.splat(scale > 0 ? 1 / scale : 0);
+  const inverse = stepsInOne(load<f32>(scales), 1);
   const minimum = f32x4.splat(load<f32>(scales, 4));
   for (let k = 0; k < K; k += 4) {
     let four = v128.load(x + k * 4);
