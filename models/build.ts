@@ -1,14 +1,15 @@
 /** From a checkpoint in `models/<id>/` to what the bucket holds of it. Reads and writes files; no network. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { type Manifest, revisionOf, sealManifest, sha256Hex } from '../src/model/manifest.ts';
-import { readAlbert } from './checkpoint/albert.ts';
 import type { EncoderWeights } from './checkpoint/encoder.ts';
+import { readTensors, readText } from './checkpoint/files.ts';
+import { readWeights } from './checkpoint/weights.ts';
 import { readCard } from './card.ts';
 import { packEngineFile } from './engine/pack.ts';
-import { buildAlbertGraph } from './onnx/albert.ts';
+import { buildGraph } from './onnx/encoder.ts';
 import { packUnigram } from './tokenizer/unigram.ts';
 import { type MeasuredErrors, readQuantizationErrors } from './quantization-error.ts';
 
@@ -43,20 +44,14 @@ export interface Artifacts {
 export async function readCheckpoint(model: string): Promise<Checkpoint> {
   const folder = model.includes('/') ? model : join(MODELS, model);
   const id = basename(folder);
-  for (const name of ['config.json', 'model.safetensors', 'tokenizer.json']) {
-    if (!existsSync(join(folder, name))) throw new Error(`${folder} has no ${name}`);
-  }
-  const weights = readAlbert(
-    await readFile(join(folder, 'config.json'), 'utf8'),
-    new Uint8Array(await readFile(join(folder, 'model.safetensors'))),
-  );
-  return { id, folder, weights, tokenizer: await readFile(join(folder, 'tokenizer.json'), 'utf8') };
+  const weights = readWeights(await readText(folder, 'config.json'), await readTensors(folder));
+  return { id, folder, weights, tokenizer: await readText(folder, 'tokenizer.json') };
 }
 
 export async function makeArtifacts({ weights, tokenizer }: Checkpoint): Promise<Artifacts> {
   const binary = packUnigram(tokenizer);
   const files: Artifacts['files'] = {
-    'model.onnx': buildAlbertGraph(weights, 'int8'),
+    'model.onnx': buildGraph(weights, 'int8'),
     'model.efm': packEngineFile(weights),
     // Without the blanks that make the committed one readable: it is parsed by every cold isolate.
     'tokenizer.json': new TextEncoder().encode(JSON.stringify(JSON.parse(tokenizer))),
@@ -85,7 +80,7 @@ export function specialTokens(tokenizer: string): Manifest['special_tokens'] {
 
 /** What the bucket says of the artifacts, beside themselves. */
 export function makeManifest(
-  { id, weights: { config, sop }, tokenizer }: Checkpoint,
+  { id, weights: { config, sentence }, tokenizer }: Checkpoint,
   { revision, listed }: Artifacts,
   errors: MeasuredErrors,
   card: { license: string; source: string },
@@ -96,7 +91,7 @@ export function makeManifest(
     revision,
     files: listed,
     architecture: {
-      family: 'albert',
+      family: config.family,
       vocab_size: config.vocab_size,
       embedding_size: config.embedding_size,
       hidden_size: config.hidden_size,
@@ -106,7 +101,7 @@ export function makeManifest(
       max_position_embeddings: config.max_position_embeddings,
     },
     special_tokens: specialTokens(tokenizer),
-    heads: sop ? ['mlm', 'sop'] : ['mlm'],
+    heads: sentence ? ['mlm', sentence.head] : ['mlm'],
     quantization: {
       'model.onnx': {
         weights: 'int8, a scale for each output channel',

@@ -8,7 +8,7 @@ import { readEvaluationData } from './evaluation/data.ts';
 import { type Item, type Items, makeItems } from './evaluation/items.ts';
 import { type Evaluation, tabulate } from './evaluation/table.ts';
 import type { Builds, Scored } from './evaluation/worker.ts';
-import { buildAlbertGraph } from './onnx/albert.ts';
+import { buildGraph } from './onnx/encoder.ts';
 
 export interface EvaluateOptions {
   /** The folder of the evaluation sets. */
@@ -29,7 +29,7 @@ export async function evaluate(
   const { revision, files } = await makeArtifacts(checkpoint);
   const backend = selectedBackend();
   const int8 = backend === 'engine' ? files['model.efm'] : files['model.onnx'];
-  const builds = { int8, backend, float32: buildAlbertGraph(checkpoint.weights, 'float32') };
+  const builds = { int8, backend, float32: buildGraph(checkpoint.weights, 'float32') };
   const items = makeItems(sets, checkpoint.tokenizer, checkpoint.weights.config.max_position_embeddings, full);
   const scores = await scoreAll(items, builds, progress);
   return { revision, singlePiece: items.singlePiece, ...tabulate(items.items, scores) };

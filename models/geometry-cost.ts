@@ -12,7 +12,7 @@ import { objectKey } from '../src/model/manifest.ts';
 import { findMasks } from '../src/tokenizer/masks.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { makeArtifacts, makeManifest, readCheckpoint, specialTokens } from './build.ts';
-import type { EncoderConfig, EncoderWeights, LayerNorm, Linear } from './checkpoint/encoder.ts';
+import type { EncoderConfig, EncoderWeights, Layer, LayerNorm, Linear } from './checkpoint/encoder.ts';
 import { seeded } from './evaluation/random.ts';
 import { engineBackend } from './runtime.ts';
 
@@ -150,6 +150,17 @@ export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
     bias: array(width),
     epsilon: config.layer_norm_eps,
   });
+  const head = ({ albert: 'sop', bert: 'nsp', roberta: undefined, distilbert: undefined } as const)[config.family];
+  const layer = (): Layer => ({
+    query: linear(H, H),
+    key: linear(H, H),
+    value: linear(H, H),
+    attention: linear(H, H),
+    attentionNorm: norm(H),
+    feedForward: linear(H, F),
+    feedForwardOutput: linear(F, H),
+    outputNorm: norm(H),
+  });
   return {
     config,
     embeddings: {
@@ -157,22 +168,11 @@ export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
       positions: array(config.max_position_embeddings * E),
       types: array(config.type_vocab_size * E),
       norm: norm(E),
-      projection: linear(E, H),
+      projection: config.family === 'albert' ? linear(E, H) : undefined,
     },
-    layers: [
-      {
-        query: linear(H, H),
-        key: linear(H, H),
-        value: linear(H, H),
-        attention: linear(H, H),
-        attentionNorm: norm(H),
-        feedForward: linear(H, F),
-        feedForwardOutput: linear(F, H),
-        outputNorm: norm(H),
-      },
-    ],
-    mlm: { dense: linear(H, E), norm: norm(E), bias: array(V) },
-    sop: { pooler: linear(H, H), classifier: linear(H, 2) },
+    layers: [layer(), ...Array.from({ length: config.layers_stored - 1 }, layer)],
+    mlm: { dense: linear(H, E), norm: norm(E), decoder: undefined, bias: array(V) },
+    sentence: head && { head, pooler: linear(H, H), classifier: linear(H, 2) },
   };
 }
 

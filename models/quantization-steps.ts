@@ -6,7 +6,7 @@ import { readCheckpoint } from './build.ts';
 import { readEvaluationData } from './evaluation/data.ts';
 import { makeItems, type WindowItem } from './evaluation/items.ts';
 import { score, type WindowScore } from './evaluation/score.ts';
-import { buildAlbertGraph } from './onnx/albert.ts';
+import { buildGraph } from './onnx/encoder.ts';
 import { type Int8Scheme, SERVED } from './onnx/linear.ts';
 
 const WINDOWS = 200;
@@ -68,7 +68,7 @@ export async function quantizationSteps(model: string, data: string, report: (st
 
   let reference: WindowScore[] | undefined;
   for (const { name, scheme } of [{ name: 'float32', scheme: 'float32' as const }, ...STEPS]) {
-    const graph = buildAlbertGraph(weights, scheme);
+    const graph = buildGraph(weights, scheme);
     const scores = await run(await onnxBackend(graph));
     reference ??= scores;
     const [all, clear] = [

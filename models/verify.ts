@@ -7,7 +7,7 @@ import { findMasks } from '../src/tokenizer/masks.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
 import { compareBackends } from './agreement.ts';
 import { type Checkpoint, makeArtifacts, readCheckpoint, specialTokens } from './build.ts';
-import { buildAlbertGraph } from './onnx/albert.ts';
+import { buildGraph } from './onnx/encoder.ts';
 import { type MeasuredErrors, writeQuantizationErrors } from './quantization-error.ts';
 import { engineBackend, onnxBackend } from './runtime.ts';
 
@@ -28,7 +28,7 @@ export async function verify(
   const checkpoint = await readCheckpoint(id);
   const { revision, files } = await makeArtifacts(checkpoint);
   const encodings = await encodeProbes(checkpoint);
-  const reference = await onnxBackend(buildAlbertGraph(checkpoint.weights, 'float32'));
+  const reference = await onnxBackend(buildGraph(checkpoint.weights, 'float32'));
   const served = {
     'model.onnx': await onnxBackend(files['model.onnx']),
     'model.efm': await engineBackend(files['model.efm']),

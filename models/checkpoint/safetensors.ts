@@ -1,66 +1,125 @@
 /** Reads the safetensors format (https://huggingface.co/docs/safetensors). No I/O. */
 
-export interface Tensor {
+/** A tensor as it lies in the file. */
+export interface StoredTensor {
+  readonly dtype: string;
   readonly shape: readonly number[];
-  /** Row-major, whatever the type in the file. */
-  readonly data: Float32Array;
+  /**
+   * Row-major, in float32 whatever the type in the file; a new copy with each call.
+   * @throws when its type is none of F32, F16 and BF16, or it holds a number that is not finite
+   */
+  read(): Float32Array;
 }
 
-/** Bytes of a header; the format's reference implementation has the same bound. */
-const MAX_HEADER_BYTES = 100_000_000;
+/** A file's header lists some hundred tensors in some ten kB. A lie may not make anyone parse for minutes. */
+const MAX_HEADER_BYTES = 16 * 2 ** 20;
 const LENGTH_BYTES = 8;
 
-const readers: Record<string, { bytes: number; read: (view: DataView, offset: number) => number }> = {
-  F32: { bytes: 4, read: (view, offset) => view.getFloat32(offset, true) },
-  F16: { bytes: 2, read: (view, offset) => float16(view.getUint16(offset, true)) },
+/** All types that the format has, and their bytes. */
+const BYTES: Record<string, number> = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+};
+
+/** @param bytes little-endian, at their own beginning of a buffer */
+const decoders: Record<string, (bytes: Uint8Array<ArrayBuffer>) => Float32Array> = {
+  F32: ({ buffer }) => new Float32Array(buffer),
+  F16: ({ buffer }) => Float32Array.from(new Uint16Array(buffer), float16),
+  BF16: ({ buffer }) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer),
 };
 
 /**
- * @returns the tensors by name
- * @throws when the file contradicts itself, or holds a type other than F32 and F16, or a number that is not finite
+ * @param file the bytes of a whole file
+ * @param name how errors call it
+ * @returns the tensors by name; nothing is decoded yet
+ * @throws naming the tensor, when the file contradicts itself or is not of the format
  */
-export function readSafetensors(file: Uint8Array): Map<string, Tensor> {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (file.length < LENGTH_BYTES) throw new Error(`safetensors: the file has only ${file.length} bytes`);
-  const headerBytes = Number(view.getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES || LENGTH_BYTES + headerBytes > file.length) {
-    throw new Error(`safetensors: the header claims ${headerBytes} bytes in a file of ${file.length}`);
-  }
+export function readSafetensors(file: Uint8Array, name = 'model.safetensors'): Map<string, StoredTensor> {
+  const fail = (problem: string): never => {
+    throw new Error(`${name}: ${problem}`);
+  };
+  if (file.length < LENGTH_BYTES) fail(`the file has only ${file.length} bytes`);
+  const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  if (headerBytes > MAX_HEADER_BYTES) fail(`the header claims ${headerBytes} bytes, more than ${MAX_HEADER_BYTES}`);
   const start = LENGTH_BYTES + headerBytes;
-  const header = parseHeader(new TextDecoder().decode(file.subarray(LENGTH_BYTES, start)));
-  const tensors = new Map<string, Tensor>();
-  for (const [name, entry] of Object.entries(header)) {
-    if (name !== '__metadata__') tensors.set(name, readTensor(name, entry, view, start));
+  if (start > file.length) fail(`the header claims ${headerBytes} bytes in a file of ${file.length}`);
+
+  const header = parseHeader(new TextDecoder().decode(file.subarray(LENGTH_BYTES, start)), fail);
+  const tensors = new Map<string, StoredTensor>();
+  const places: Place[] = [];
+  for (const [tensor, entry] of Object.entries(header)) {
+    if (tensor === '__metadata__') continue;
+    const { dtype, shape, from, to } = readEntry(tensor, entry, file.length - start, fail);
+    places.push({ tensor, from, to });
+    tensors.set(tensor, {
+      dtype,
+      shape,
+      read() {
+        const decode = decoders[dtype];
+        if (!decode) return fail(`${tensor} has the type ${dtype}; ${Object.keys(decoders).join(', ')} can be read`);
+        // A copy, so that it is aligned.
+        const data = decode(file.slice(start + from, start + to));
+        return data.every(Number.isFinite) ? data : fail(`${tensor} holds a number that is not finite`);
+      },
+    });
   }
+  refuseOverlap(places, fail);
   return tensors;
 }
 
-function parseHeader(text: string): Record<string, unknown> {
+interface Place {
+  readonly tensor: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+function parseHeader(text: string, fail: (problem: string) => never): Record<string, unknown> {
   let header: unknown;
   try {
     header = JSON.parse(text);
   } catch {
-    throw new Error('safetensors: the header is not JSON');
+    fail('the header is not JSON');
   }
-  if (typeof header !== 'object' || header === null) throw new Error('safetensors: the header is not an object');
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) fail('the header is not an object');
   return header as Record<string, unknown>;
 }
 
-function readTensor(name: string, entry: unknown, view: DataView, start: number): Tensor {
-  const { dtype, shape, data_offsets: offsets } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-  const reader = typeof dtype === 'string' ? readers[dtype] : undefined;
-  if (!reader) throw new Error(`safetensors: ${name} has the type ${String(dtype)}; F32 and F16 can be read`);
-  if (!isCounts(shape) || !isCounts(offsets))
-    throw new Error(`safetensors: ${name} has no valid shape or data_offsets`);
-  const [from = 0, to = 0] = offsets;
-  const size = shape.reduce((a, b) => a * b, 1);
-  if (to - from !== size * reader.bytes || start + to > view.byteLength) {
-    throw new Error(`safetensors: data_offsets of ${name} do not fit its shape [${shape.join(', ')}] or the file`);
+function readEntry(tensor: string, entry: unknown, dataBytes: number, fail: (problem: string) => never) {
+  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
+  const size = typeof dtype === 'string' ? BYTES[dtype] : undefined;
+  if (typeof dtype !== 'string' || size === undefined) {
+    return fail(`${tensor} has the type ${String(dtype)}, which the format does not have`);
   }
-  const data = new Float32Array(size);
-  for (let i = 0; i < size; i++) data[i] = reader.read(view, start + from + i * reader.bytes);
-  if (!data.every(Number.isFinite)) throw new Error(`safetensors: ${name} holds a number that is not finite`);
-  return { shape, data };
+  if (!isCounts(shape)) return fail(`${tensor} has no valid shape`);
+  if (!isCounts(offsets) || offsets.length !== 2) return fail(`${tensor} has no valid data_offsets`);
+  const [from = 0, to = 0] = offsets;
+  if (to - from !== shape.reduce((a, b) => a * b, size)) {
+    return fail(`data_offsets of ${tensor}, ${from} to ${to}, do not fit its shape [${shape.join(', ')}] of ${dtype}`);
+  }
+  if (to > dataBytes)
+    return fail(`data_offsets of ${tensor} end at ${to}, and the file has ${dataBytes} bytes of data`);
+  return { dtype, shape, from, to };
+}
+
+function refuseOverlap(places: Place[], fail: (problem: string) => never): void {
+  let before: Place | undefined;
+  for (const place of places.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
+    if (before && place.from < before.to) fail(`${before.tensor} and ${place.tensor} overlap`);
+    if (place.to > place.from) before = place;
+  }
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -1,14 +1,18 @@
 /** A checkpoint as the file that the engine reads (src/inference/blob.ts). No I/O, and the same bytes on every machine. */
 import { createBlob, type Geometry } from '../../src/inference/blob.ts';
-import type { EncoderWeights, Layer, LayerNorm, Linear } from '../checkpoint/encoder.ts';
-import { concatenate, multiplyColumns, smoothing } from '../onnx/quantize.ts';
+import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
+import { concatenate, divisorsOf, multiplyColumns } from '../onnx/quantize.ts';
+import { packFourBits } from './four-bits.ts';
 import { packMatrix } from './lanes.ts';
 
-/** @throws naming the size that the engine cannot compute with */
-export function packEngineFile(weights: EncoderWeights): Uint8Array<ArrayBuffer> {
-  const { config, embeddings, layers, mlm, sop } = weights;
-  const { embedding_size: E, hidden_size: H } = config;
-  const { blob, sections } = createBlob(geometryOf(weights));
+/**
+ * @param layer_bits of the weights in the layers; all others have 8
+ * @throws naming the size that the engine cannot compute with
+ */
+export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): Uint8Array<ArrayBuffer> {
+  const { config, embeddings, layers, mlm, sentence } = weights;
+  const { embedding_size: E, hidden_size: H, vocab_size: V } = config;
+  const { blob, sections } = createBlob(geometryOf(weights, layer_bits));
   const unwritten = new Map(sections.map((section) => [section.name, section]));
 
   const write = (name: string, data: Int8Array | Float32Array) => {
@@ -19,16 +23,16 @@ export function packEngineFile(weights: EncoderWeights): Uint8Array<ArrayBuffer>
     // As float32 lies in memory here, which is little-endian wherever Node runs.
     blob.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), section.offset);
   };
-  const matrix = (name: string, linear: Linear) => {
-    for (const [part, data] of Object.entries({ ...packMatrix(linear), bias: linear.bias }))
-      write(`${name}.${part}`, data);
+  const matrix = (name: string, linear: Linear, pack = packMatrix) => {
+    for (const [part, data] of Object.entries({ ...pack(linear), bias: linear.bias })) write(`${name}.${part}`, data);
   };
+  const ofLayer = layer_bits === 4 ? packFourBits : packMatrix;
   const norm = (name: string, { gain, bias }: LayerNorm) => {
     write(`${name}.gain`, gain);
     write(`${name}.shift`, bias);
   };
 
-  matrix('words', { weight: embeddings.words, bias: mlm.bias, inputs: E, outputs: config.vocab_size });
+  matrix('words', { weight: embeddings.words, bias: mlm.bias, inputs: E, outputs: V });
   // The row of type 0 goes into every position, and the others are what they differ by.
   const type0 = embeddings.types.subarray(0, E);
   write(
@@ -48,12 +52,13 @@ export function packEngineFile(weights: EncoderWeights): Uint8Array<ArrayBuffer>
     matrix(
       `${name}.query`,
       multiplyColumns(scaled(query, 1 / Math.sqrt(H / config.num_attention_heads)), attentionDivisors),
+      ofLayer,
     );
-    matrix(`${name}.key_value`, multiplyColumns(concatenate(key, value), attentionDivisors));
-    matrix(`${name}.attention`, layer.attention);
+    matrix(`${name}.key_value`, multiplyColumns(concatenate(key, value), attentionDivisors), ofLayer);
+    matrix(`${name}.attention`, layer.attention, ofLayer);
     norm(`${name}.attention`, layer.attentionNorm);
-    matrix(`${name}.feed_forward`, multiplyColumns(layer.feedForward, feedForwardDivisors));
-    matrix(`${name}.output`, layer.feedForwardOutput);
+    matrix(`${name}.feed_forward`, multiplyColumns(layer.feedForward, feedForwardDivisors), ofLayer);
+    matrix(`${name}.output`, layer.feedForwardOutput, ofLayer);
     norm(`${name}.output`, layer.outputNorm);
     write(
       `${name}.smooth_attention`,
@@ -66,32 +71,25 @@ export function packEngineFile(weights: EncoderWeights): Uint8Array<ArrayBuffer>
   }
   matrix('mlm', mlm.dense);
   norm('mlm', mlm.norm);
-  if (sop) {
-    matrix('pooler', sop.pooler);
-    write('sentence.weight', sop.classifier.weight);
-    write('sentence.bias', sop.classifier.bias);
+  if (mlm.decoder) matrix('decoder', { weight: mlm.decoder, bias: mlm.bias, inputs: E, outputs: V });
+  if (sentence) {
+    matrix('pooler', sentence.pooler);
+    write('sentence.weight', sentence.classifier.weight);
+    write('sentence.bias', sentence.classifier.bias);
   }
   if (unwritten.size > 0) throw new Error(`${[...unwritten.keys()].join(', ')}: nothing was written there`);
   return blob;
 }
 
-function geometryOf({ config, embeddings, layers, sop }: EncoderWeights): Geometry {
+/** What the header of the file says of a model. */
+export function geometryOf({ config, embeddings, mlm, sentence }: EncoderWeights, layer_bits: 4 | 8): Geometry {
   return {
     ...config,
-    layers_stored: layers.length,
     projection: embeddings.projection !== undefined,
-    sentence: sop !== undefined,
+    sentence: sentence !== undefined,
     gelu: config.hidden_act === 'gelu' ? 'erf' : 'tanh',
-  };
-}
-
-/** What to divide the inputs of the two products by that come after a layer-norm (`smoothing`). (H,) each. */
-function divisorsOf({ embeddings, layers }: EncoderWeights, index: number) {
-  const layer = layers[index] as Layer;
-  const before = layers.length === 1 ? layer.outputNorm : (layers[index - 1]?.outputNorm ?? embeddings.norm);
-  return {
-    attentionDivisors: smoothing(before, concatenate(layer.query, layer.key, layer.value)),
-    feedForwardDivisors: smoothing(layer.attentionNorm, layer.feedForward),
+    decoder: mlm.decoder !== undefined,
+    layer_bits,
   };
 }
 

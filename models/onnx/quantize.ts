@@ -1,5 +1,6 @@
 /** Rounds a weight matrix to int8, a scale for each row. No I/O, and the same result on every machine. */
-import type { LayerNorm, Linear } from '../checkpoint/encoder.ts';
+import { layerOrder } from '../../src/inference/blob.ts';
+import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 
 export interface QuantizedRows {
   /** (rows, columns), each in [-127, 127]: symmetric, so that there is no zero point. */
@@ -43,6 +44,27 @@ export function smoothing(
   });
   // A channel that is always zero, or that nothing weighs, may be divided by anything.
   return divisors.map((divisor) => (divisor > 0 && Number.isFinite(divisor) ? divisor : 1));
+}
+
+/** What to divide the inputs of the two products of a stored layer by that come after a layer-norm. (hidden_size,) each. */
+export function divisorsOf(
+  weights: EncoderWeights,
+  stored: number,
+): { attentionDivisors: Float32Array; feedForwardDivisors: Float32Array } {
+  const { config, embeddings, layers } = weights;
+  const layer = layers[stored];
+  if (!layer) throw new RangeError(`there is no layer ${stored}`);
+  // A layer that is applied several times has several before it: that of its last application.
+  const order = layerOrder(config);
+  const at = order.lastIndexOf(stored);
+  const first = embeddings.projection ? undefined : embeddings.norm;
+  const before = at > 0 ? layers[order[at - 1] ?? 0]?.outputNorm : first;
+  return {
+    attentionDivisors: before
+      ? smoothing(before, concatenate(layer.query, layer.key, layer.value))
+      : new Float32Array(config.hidden_size).fill(1),
+    feedForwardDivisors: smoothing(layer.attentionNorm, layer.feedForward),
+  };
 }
 
 /** The matrix for an input whose channels were divided: (outputs, inputs) with each column multiplied. */

@@ -17,8 +17,11 @@ export interface Logits {
   readonly mlm: Float32Array;
   /** (masks,) log Σ e^logit over each row, which makes a logit the logarithm of a probability. */
   readonly log_sum_exp: Float64Array;
-  /** (2,) sentence order: as it was, swapped. Empty for a model without that head. */
-  readonly sop: Float32Array;
+  /**
+   * (2,) sentence order (as it was, swapped) or next sentence (it is, it is not), as the manifest's `heads` say. Empty for a
+   * model without such a head.
+   */
+  readonly sentence: Float32Array;
 }
 
 export interface Backend {

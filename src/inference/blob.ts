@@ -16,18 +16,25 @@ export interface Geometry {
   readonly embedding_size: number;
   readonly hidden_size: number;
   readonly intermediate_size: number;
+  /** How many are applied. */
   readonly num_hidden_layers: number;
-  /** 1 where all layers share their weights, otherwise as many as there are layers. */
+  /** How many have weights of their own: see `layerOrder`. */
   readonly layers_stored: number;
   readonly num_attention_heads: number;
   readonly max_position_embeddings: number;
   readonly type_vocab_size: number;
+  /** Stored layers that are applied as one. */
+  readonly inner_group_num: number;
   readonly layer_norm_eps: number;
   /** Whether embeddings are projected to the hidden size (ALBERT), even if that is the same. */
   readonly projection: boolean;
   /** Whether there is a sentence-order or next-sentence head. */
   readonly sentence: boolean;
   readonly gelu: 'erf' | 'tanh';
+  /** Whether the MLM head has a decoder of its own, which is not the words. */
+  readonly decoder: boolean;
+  /** Of the weights in the layers; all others have 8. */
+  readonly layer_bits: 4 | 8;
 }
 
 export interface Section {
@@ -41,7 +48,7 @@ export class BlobError extends Error {
   override readonly name = 'BlobError';
 }
 
-export const BLOB_VERSION = 1;
+export const BLOB_VERSION = 2;
 /** 'efm' and a zero, in the order of the file. */
 const MAGIC = 0x006d6665;
 const BYTE_ORDER = 0x01020304;
@@ -66,8 +73,10 @@ const FIELDS = [
   'num_attention_heads',
   'max_position_embeddings',
   'type_vocab_size',
+  'inner_group_num',
 ] as const;
-const FLAGS = { projection: 1, sentence: 2, tanh: 4 } as const;
+const FLAGS = { projection: 1, sentence: 2, tanh: 4, decoder: 8, four_bits: 16 } as const;
+const KNOWN_FLAGS = 31;
 
 // Byte offsets of the header; the kernels read the same ones.
 const AT = {
@@ -78,25 +87,45 @@ const AT = {
   total: 16,
   sections: 20,
   fields: 24,
-  flags: 60,
-  epsilon: 64,
+  flags: 64,
+  epsilon: 68,
 };
 
 const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+/** Inputs that share a step where weights have 4 bits. */
+export const STEP_INPUTS = 32;
+
 /** The width of a matrix in the file. */
 export const padTo8 = (width: number): number => Math.ceil(width / 8) * 8;
 
 /**
+ * (num_hidden_layers,): which stored layer is applied when. An ALBERT has groups of `inner_group_num` layers; a group is
+ * applied whole, as often as its share of the depth says (`AlbertTransformer` in transformers). Where nothing is shared,
+ * every layer is a group.
+ */
+export function layerOrder(
+  geometry: Pick<Geometry, 'num_hidden_layers' | 'layers_stored' | 'inner_group_num'>,
+): number[] {
+  const { num_hidden_layers, layers_stored, inner_group_num: inner } = geometry;
+  const [depth, groups] = [num_hidden_layers / inner, layers_stored / inner];
+  return Array.from({ length: num_hidden_layers }, (_, i) => {
+    const group = Math.floor(Math.floor(i / inner) / (depth / groups));
+    return group * inner + (i % inner);
+  });
+}
+
+/**
  * Every section of a file of this geometry, in order. A matrix (inputs K, outputs N rounded up to 8) is four:
- * `weight` (N / 8, K / 4, 8, 4) int8; `scale`, `sum` (scale × Σ weight) and `bias`, (N,) float32.
+ * `weight` (N / 8, K / 4, 8, 4) int8; `scale`, `sum` (scale × Σ weight) and `bias`, (N,) float32. With 4 bits, `weight` is
+ * (N / 8) × [(K / 8, 8, 4) bytes, (K / 32, 8) uint8]: see models/engine/four-bits.ts.
  */
 export function layOut(geometry: Geometry): { sections: Section[]; headerBytes: number; totalBytes: number } {
   const { vocab_size: V, embedding_size: E, hidden_size: H, intermediate_size: F } = geometry;
   const sizes: [name: string, bytes: number][] = [];
   const floats = (name: string, count: number) => sizes.push([name, 4 * count]);
-  const matrix = (name: string, inputs: number, outputs: number) => {
+  const matrix = (name: string, inputs: number, outputs: number, bits = 8) => {
     const width = padTo8(outputs);
-    sizes.push([`${name}.weight`, inputs * width]);
+    sizes.push([`${name}.weight`, bits === 4 ? (inputs / 2 + inputs / STEP_INPUTS) * width : inputs * width]);
     for (const part of ['scale', 'sum', 'bias']) floats(`${name}.${part}`, width);
   };
   const norm = (name: string, width: number) => {
@@ -111,18 +140,20 @@ export function layOut(geometry: Geometry): { sections: Section[]; headerBytes: 
   if (geometry.projection) matrix('projection', E, H);
   for (let layer = 0; layer < geometry.layers_stored; layer++) {
     const name = (part: string) => `layer.${layer}.${part}`;
-    matrix(name('query'), H, H);
-    matrix(name('key_value'), H, 2 * H);
-    matrix(name('attention'), H, H);
+    const { layer_bits: bits } = geometry;
+    matrix(name('query'), H, H, bits);
+    matrix(name('key_value'), H, 2 * H, bits);
+    matrix(name('attention'), H, H, bits);
     norm(name('attention'), H);
-    matrix(name('feed_forward'), H, F);
-    matrix(name('output'), F, H);
+    matrix(name('feed_forward'), H, F, bits);
+    matrix(name('output'), F, H, bits);
     norm(name('output'), H);
     floats(name('smooth_attention'), H);
     floats(name('smooth_feed_forward'), H);
   }
   matrix('mlm', H, E);
   norm('mlm', E);
+  if (geometry.decoder) matrix('decoder', E, V);
   if (geometry.sentence) {
     matrix('pooler', H, H);
     floats('sentence.weight', 2 * H);
@@ -158,7 +189,9 @@ export function createBlob(geometry: Geometry): { blob: Uint8Array<ArrayBuffer>;
     AT.flags,
     (geometry.projection ? FLAGS.projection : 0) |
       (geometry.sentence ? FLAGS.sentence : 0) |
-      (geometry.gelu === 'tanh' ? FLAGS.tanh : 0),
+      (geometry.gelu === 'tanh' ? FLAGS.tanh : 0) |
+      (geometry.decoder ? FLAGS.decoder : 0) |
+      (geometry.layer_bits === 4 ? FLAGS.four_bits : 0),
   );
   view.setFloat32(AT.epsilon, geometry.layer_norm_eps, true);
   for (const [i, { name, offset, bytes }] of sections.entries()) {
@@ -203,7 +236,7 @@ export function readHeader(header: Uint8Array, size: number): Geometry {
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   const read = (at: number) => view.getUint32(at, true);
   const flags = read(AT.flags);
-  if (flags > 7) throw new BlobError(`flags: ${flags} has bits that this engine does not know`);
+  if (flags > KNOWN_FLAGS) throw new BlobError(`flags: ${flags} has bits that this engine does not know`);
   const sizes = Object.fromEntries(FIELDS.map((field, i) => [field, read(AT.fields + 4 * i)]));
   const geometry: Geometry = {
     ...(sizes as Record<(typeof FIELDS)[number], number>),
@@ -211,6 +244,8 @@ export function readHeader(header: Uint8Array, size: number): Geometry {
     projection: (flags & FLAGS.projection) !== 0,
     sentence: (flags & FLAGS.sentence) !== 0,
     gelu: flags & FLAGS.tanh ? 'tanh' : 'erf',
+    decoder: (flags & FLAGS.decoder) !== 0,
+    layer_bits: flags & FLAGS.four_bits ? 4 : 8,
   };
   const wrong = whyUnusable(geometry);
   if (wrong) throw new BlobError(wrong);
@@ -249,8 +284,13 @@ function whyUnusable(geometry: Geometry): string | undefined {
   if (headSize % 8 !== 0 || headSize > MAX_HEAD_SIZE) {
     return `num_attention_heads: ${hidden_size} / ${num_attention_heads} is no multiple of 8 up to ${MAX_HEAD_SIZE}`;
   }
-  if (layers_stored !== 1 && layers_stored !== num_hidden_layers) {
-    return `layers_stored: ${layers_stored} is neither 1 nor num_hidden_layers, ${num_hidden_layers}`;
+  const { inner_group_num: inner } = geometry;
+  if (num_hidden_layers % inner !== 0) return `inner_group_num: ${inner} does not divide num_hidden_layers`;
+  if (layers_stored % inner !== 0 || layers_stored > num_hidden_layers) {
+    return `layers_stored: ${layers_stored} is no multiple of ${inner} up to num_hidden_layers, ${num_hidden_layers}`;
+  }
+  for (const width of geometry.layer_bits === 4 ? [hidden_size, intermediate_size] : []) {
+    if (width % STEP_INPUTS !== 0) return `layer bits: 4 want multiples of ${STEP_INPUTS}, and a width is ${width}`;
   }
   if (!geometry.projection && embedding_size !== hidden_size) {
     return `embedding_size: ${embedding_size} is not hidden_size, ${hidden_size}, and there is no projection`;

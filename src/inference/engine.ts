@@ -3,7 +3,7 @@
  * the bucket, and the working space behind it, laid out once. No I/O of its own.
  */
 import type { Backend, BackendKind, Encoding, Logits, ModelBytes } from './backend.ts';
-import { type Geometry, headerBytesOf, readHeader } from './blob.ts';
+import { type Geometry, headerBytesOf, layerOrder, readHeader } from './blob.ts';
 
 /** What `kernels/index.ts` exports. The globals are addresses of arrays, described where they are declared. */
 interface Kernels {
@@ -87,10 +87,13 @@ export class EngineBackend implements Backend {
   readonly kernels: Kernels;
   readonly geometry: Geometry;
   readonly #capacity: number;
+  /** Which stored layer is applied when. */
+  readonly #layers: readonly number[];
 
   constructor(kernels: Kernels, geometry: Geometry) {
     this.kernels = kernels;
     this.geometry = geometry;
+    this.#layers = layerOrder(geometry);
     this.#capacity = Math.ceil(geometry.max_position_embeddings / 8) * 8;
   }
 
@@ -115,13 +118,12 @@ export class EngineBackend implements Backend {
 
   #runGroup(texts: readonly Encoding[]): Logits[] {
     if (texts.length === 0) return [];
-    const { kernels, geometry } = this;
-    const lastLayer = geometry.num_hidden_layers - 1;
+    const { kernels } = this;
     this.write(texts);
     kernels.embed(texts.length);
-    for (let layer = 0; layer < lastLayer; layer++) kernels.encode(layer, texts.length);
+    for (const layer of this.#layers.slice(0, -1)) kernels.encode(layer, texts.length);
     const answers = this.#select(texts);
-    kernels.encodeSelected(lastLayer, texts.length);
+    kernels.encodeSelected(this.#layers.at(-1) ?? 0, texts.length);
     return this.#decode(answers);
   }
 
@@ -174,12 +176,12 @@ export class EngineBackend implements Backend {
     const { vocab_size } = geometry;
     const width = Math.ceil(vocab_size / 8) * 8;
     const answers = selected.map(({ first, masks }) => {
-      const sop = new Float32Array(geometry.sentence ? 2 : 0);
+      const sentence = new Float32Array(geometry.sentence ? 2 : 0);
       if (geometry.sentence) {
         kernels.judge(first);
-        sop.set(new Float32Array(kernels.memory.buffer, kernels.sentenceLogits.value, 2));
+        sentence.set(new Float32Array(kernels.memory.buffer, kernels.sentenceLogits.value, 2));
       }
-      return { mlm: new Float32Array(masks * vocab_size), log_sum_exp: new Float64Array(masks), sop };
+      return { mlm: new Float32Array(masks * vocab_size), log_sum_exp: new Float64Array(masks), sentence };
     });
     const places = answers.flatMap(({ mlm, log_sum_exp }) =>
       Array.from(log_sum_exp, (_, m) => ({ mlm: mlm.subarray(m * vocab_size, (m + 1) * vocab_size), log_sum_exp, m })),

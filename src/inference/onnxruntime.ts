@@ -11,7 +11,7 @@ import type { Backend, BackendKind, Encoding, Logits } from './backend.ts';
 /**
  * @param runtime the compiled `ort-wasm-simd-threaded.wasm` of the same release as the package
  * @returns the kind of backend for graphs with the inputs `input_ids`, `token_type_ids` (sequence,) and
- *   `masked_positions` (masks,), all int32, and the outputs `logits` (masks, vocab_size) and, optionally, `sop_logits` (2,)
+ *   `masked_positions` (masks,), all int32, and the outputs `logits` (masks, vocab_size) and, optionally, `sentence_logits` (2,)
  */
 export function onnxruntime(runtime: WebAssembly.Module): BackendKind {
   return {
@@ -76,7 +76,7 @@ class OnnxruntimeBackend implements Backend {
       const log_sum_exp = Float64Array.from({ length: masks }, (_, m) =>
         logSumExp(mlm.subarray((m * mlm.length) / masks, ((m + 1) * mlm.length) / masks)),
       );
-      answers.push({ mlm, log_sum_exp, sop: floats(output, 'sop_logits') });
+      answers.push({ mlm, log_sum_exp, sentence: floats(output, 'sentence_logits') });
     }
     return answers;
   }

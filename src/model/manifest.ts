@@ -39,7 +39,7 @@ const manifest = v.strictObject({
     v.check((files) => new Set(files.map(({ name }) => name)).size === files.length, 'each file can be listed once'),
   ),
   architecture: v.strictObject({
-    family: v.picklist(['albert', 'bert', 'roberta']),
+    family: v.picklist(['albert', 'bert', 'roberta', 'distilbert']),
     vocab_size: count,
     embedding_size: count,
     hidden_size: count,

@@ -13,7 +13,7 @@ import { evaluate } from '../../models/evaluate.ts';
 import { type Items, makeItems, wordBeginnings } from '../../models/evaluation/items.ts';
 import { pseudoLogLikelihoods, score } from '../../models/evaluation/score.ts';
 import { printTable, tabulate, worseThan } from '../../models/evaluation/table.ts';
-import { buildAlbertGraph } from '../../models/onnx/albert.ts';
+import { buildGraph } from '../../models/onnx/encoder.ts';
 import { onnxBackend } from '../../models/runtime.ts';
 import type { Backend } from '../../src/inference/backend.ts';
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
   checkpoint = await readCheckpoint(inject('built').id);
   data = await readEvaluationData(folder);
   made = makeItems(data, checkpoint.tokenizer, 512, false);
-  backend = await onnxBackend(buildAlbertGraph(checkpoint.weights, 'float32'));
+  backend = await onnxBackend(buildGraph(checkpoint.weights, 'float32'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 

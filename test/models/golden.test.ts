@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { encodeProbes } from '../../models/verify.ts';
 import { type Checkpoint, readCheckpoint, specialTokens } from '../../models/build.ts';
-import { buildAlbertGraph } from '../../models/onnx/albert.ts';
+import { buildGraph } from '../../models/onnx/encoder.ts';
 import { onnxBackend } from '../../models/runtime.ts';
 import { targetCandidates, topCandidates } from '../../src/decode/candidates.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
@@ -69,7 +69,7 @@ describe('the tokenizer', () => {
 
 describe('the float32 graph', () => {
   it('gives the scores of transformers, and its order where scores differ', async () => {
-    const backend = await onnxBackend(buildAlbertGraph(checkpoint.weights, 'float32'));
+    const backend = await onnxBackend(buildGraph(checkpoint.weights, 'float32'));
     const vocabulary = checkpoint.weights.config.vocab_size;
     for (const [i, { text, masks, sop_logits }] of golden.cases.entries()) {
       const [logits] = await backend.run([encodings[i] as Encoding]);
@@ -94,7 +94,7 @@ describe('the float32 graph', () => {
         }
       }
       for (const [k, logit] of sop_logits.entries()) {
-        expect(Math.abs((logits.sop[k] ?? NaN) - logit), `sentence order of ${text}`).toBeLessThanOrEqual(1e-3);
+        expect(Math.abs((logits.sentence[k] ?? NaN) - logit), `sentence order of ${text}`).toBeLessThanOrEqual(1e-3);
       }
     }
   }, 300_000);

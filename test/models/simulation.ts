@@ -3,7 +3,7 @@
  * held against. Rounds activations as the engine does (the scale in float32, so that hardly any falls on the other side of a
  * half) and nothing else; attention is not rounded at all.
  */
-import { type Geometry, layOut, readHeader } from '../../src/inference/blob.ts';
+import { type Geometry, layOut, readHeader, STEP_INPUTS } from '../../src/inference/blob.ts';
 
 type Rows = Float64Array[];
 
@@ -11,7 +11,7 @@ export interface Simulation {
   readonly geometry: Geometry;
   /** (rows, H) of one text */
   embed(input_ids: Int32Array, token_type_ids: Int32Array): Rows;
-  /** (rows, H) of one text to the same */
+  /** (rows, H) of one text to the same, through a stored layer */
   encode(layer: number, x: Rows): Rows;
   /** (V,) */
   predict(row: Float64Array): Float64Array;
@@ -31,6 +31,14 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
   const weight = (name: string, inputs: number) => {
     const { offset, bytes } = sections.get(`${name}.weight`) ?? { offset: NaN, bytes: NaN };
     const packed = new Int8Array(blob.buffer, blob.byteOffset + offset, bytes);
+    if (name.startsWith('layer.') && geometry.layer_bits === 4) {
+      return (k: number, n: number) => {
+        const panel = (n >> 3) * (4 * inputs + (8 * inputs) / STEP_INPUTS);
+        const both = packed[panel + (k >> 3) * 32 + (n & 7) * 4 + (k & 3)] as number;
+        const step = packed[panel + 4 * inputs + Math.floor(k / STEP_INPUTS) * 8 + (n & 7)] as number;
+        return (((k & 4 ? both >> 4 : both) & 15) - 8) * step;
+      };
+    }
     return (k: number, n: number) => packed[(n >> 3) * 8 * inputs + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] as number;
   };
   /** x W + b, with x as it is given. */
@@ -67,7 +75,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
       });
     },
     encode(layer, x) {
-      const name = `layer.${geometry.layers_stored === 1 ? 0 : layer}`;
+      const name = `layer.${layer}`;
       const [before, between] = [floats(`${name}.smooth_attention`), floats(`${name}.smooth_feed_forward`)];
       const taken = x.map((row) => round(even(row, before), 127));
       const queries = taken.map((row) => multiply(`${name}.query`, row, H));
@@ -82,7 +90,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
     },
     predict(row) {
       const dense = normalize('mlm', activate(multiply('mlm', round(row, 16_383), E)));
-      return multiply('words', round(dense, 16_383), V);
+      return multiply(geometry.decoder ? 'decoder' : 'words', round(dense, 16_383), V);
     },
     judge(row) {
       const pooled = multiply('pooler', round(row, 16_383), H).map(Math.tanh);

@@ -14,10 +14,13 @@ const geometry: Geometry = {
   num_attention_heads: 2,
   max_position_embeddings: 20,
   type_vocab_size: 2,
+  inner_group_num: 1,
   layer_norm_eps: Math.fround(1e-12),
   projection: true,
   sentence: true,
   gelu: 'tanh',
+  decoder: false,
+  layer_bits: 8,
 };
 const { blob, sections } = createBlob(geometry);
 const header = blob.subarray(0, headerBytesOf(blob));
@@ -34,6 +37,8 @@ describe('the header', () => {
     geometry,
     { ...geometry, layers_stored: 1, gelu: 'erf' as const },
     { ...geometry, projection: false, embedding_size: 32, sentence: false },
+    { ...geometry, num_hidden_layers: 4, layers_stored: 2, inner_group_num: 2, decoder: true },
+    { ...geometry, layer_bits: 4 as const },
   ])('comes back as it was written', (given) => {
     const { blob: file } = createBlob(given);
     expect(readHeader(file, file.length)).toEqual(given);
@@ -50,13 +55,13 @@ describe('the header', () => {
   });
 
   it('is little-endian', () => {
-    expect([...blob.subarray(0, 12)]).toEqual([0x65, 0x66, 0x6d, 0, 4, 3, 2, 1, 1, 0, 0, 0]);
+    expect([...blob.subarray(0, 12)]).toEqual([0x65, 0x66, 0x6d, 0, 4, 3, 2, 1, 2, 0, 0, 0]);
   });
 
   it.each([
     ['magic', changed(0, 0), /^magic/],
     ['byte order', changed(4, 0x04030201), /^byte order: 0x4030201 where little-endian has 0x1020304/],
-    ['version', changed(8, 2), /^version: 2 where this engine reads 1: build the model again/],
+    ['version', changed(8, 1), /^version: 1 where this engine reads 2: build the model again/],
     ['length of the header, too small', changed(12, 95), /^header bytes: 95/],
     ['length of the header, too large', changed(12, 2 ** 31), /^header bytes: 2147483648 is not between/],
     ['length of the header, another', changed(12, 128), /^header bytes: 128/],
@@ -67,13 +72,14 @@ describe('the header', () => {
     ['embedding size', changed(28, 12), /^embedding_size: 12 is no multiple of 8/],
     ['hidden size', changed(32, 2 ** 31), /^hidden_size: 2147483648 is too large/],
     ['feed-forward size', changed(36, 2 ** 24), /^total bytes: \d+ is more than/],
-    ['layers', changed(40, 5), /^layers_stored: 3 is neither 1 nor num_hidden_layers, 5/],
-    ['layers stored', changed(44, 2), /^layers_stored: 2/],
+    ['layers', changed(40, 2), /^layers_stored: 3 is no multiple of 1 up to num_hidden_layers, 2/],
+    ['layers stored', changed(44, 4), /^layers_stored: 4/],
+    ['layers of a group', changed(60, 2), /^inner_group_num: 2 does not divide num_hidden_layers/],
     ['heads', changed(48, 3), /^num_attention_heads: 32 \/ 3 is no multiple of 8/],
     ['positions', changed(52, 2 ** 30), /^max_position_embeddings: \d+ is too large/],
-    ['flags', changed(60, 8), /^flags: 8/],
-    ['no projection where sizes differ', changed(60, 6), /^embedding_size: 16 is not hidden_size, 32/],
-    ['epsilon', changed(64, 0), /^layer_norm_eps: 0/],
+    ['flags', changed(64, 32), /^flags: 32/],
+    ['no projection where sizes differ', changed(64, 6), /^embedding_size: 16 is not hidden_size, 32/],
+    ['epsilon', changed(68, 0), /^layer_norm_eps: 0/],
     [
       'name of a section',
       changed(96, 0x41414141),
@@ -113,6 +119,8 @@ describe('the header', () => {
           layer_norm_eps: 0,
           gelu: '',
           num_attention_heads: read.num_attention_heads,
+          num_hidden_layers: read.num_hidden_layers,
+          inner_group_num: read.inner_group_num,
         });
       } catch (error) {
         if (!(error instanceof BlobError)) throw error;

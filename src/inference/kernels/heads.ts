@@ -7,10 +7,8 @@ import {
   LOGIT_ROWS,
   MLM,
   MLM_NORM,
-  POOLER,
-  SENTENCE,
   V,
-  WORDS,
+  decoderSection,
   headSection,
   hasSentence,
   hidden,
@@ -18,6 +16,7 @@ import {
   masked,
   narrow,
   normalizers,
+  poolerSection,
   quantizedBlock,
   quantizedBlockScales,
   section,
@@ -29,7 +28,7 @@ import { addAndNormalize } from './normalize';
 import { applyGelu, quantizeFinely } from './quantize';
 
 /**
- * Masked-LM logits: x → dense, GELU, norm (E,) → the words (V,) and a bias (Devlin et al. 2019, 3.1, task 1).
+ * Masked-LM logits: x → dense, GELU, norm (E,) → the decoder (V,) and a bias (Devlin et al. 2019, 3.1, task 1).
  * @param first which of `masked` to begin with
  * @param count at most LOGIT_ROWS
  * @returns in `logits`, (count, LOGITS_WIDTH), and in `normalizers`
@@ -46,7 +45,7 @@ export function predict(first: i32, count: i32): void {
   applyGelu(narrow, count, E);
   addAndNormalize(narrow, 0, count, E, head + MLM_NORM);
   quantizeFinely(narrow, count, E, quantizedBlock, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockScales, count, E, WORDS, LOGITS_WIDTH, logits);
+  multiplyFinely(quantizedBlock, quantizedBlockScales, count, E, decoderSection(), LOGITS_WIDTH, logits);
   for (let i = 0; i < count; i++) addUp(logits + i * LOGITS_WIDTH * 4, normalizers + i * 16);
 }
 
@@ -79,15 +78,16 @@ const NOBODYS: f32 = -1e30;
  */
 export function judge(row: i32): void {
   if (!hasSentence) unreachable();
-  const head = headSection();
+  const pooler = poolerSection();
+  const classifier = pooler + 4;
   const x = hidden + row * H * 4;
   quantizeFinely(x, 1, H, quantizedBlock, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockScales, 1, H, head + POOLER, H, narrow);
+  multiplyFinely(quantizedBlock, quantizedBlockScales, 1, H, pooler, H, narrow);
   for (let i = 0; i < H; i += 4) v128.store(narrow + i * 4, tanh(v128.load(narrow + i * 4)));
   for (let label = 0; label < 2; label++) {
-    const weights = section(head + SENTENCE) + label * H * 4;
+    const weights = section(classifier) + label * H * 4;
     let sum = f32x4.splat(0);
     for (let i = 0; i < H * 4; i += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(narrow + i), v128.load(weights + i)));
-    store<f32>(sentenceLogits + label * 4, sumOf(sum) + load<f32>(section(head + SENTENCE + 1) + label * 4));
+    store<f32>(sentenceLogits + label * 4, sumOf(sum) + load<f32>(section(classifier + 1) + label * 4));
   }
 }

@@ -33,8 +33,8 @@ const LAYERS_STORED: usize = 44;
 const HEADS: usize = 48;
 const POSITIONS: usize = 52;
 const TYPES: usize = 56;
-const FLAGS: usize = 60;
-const EPSILON: usize = 64;
+const FLAGS: usize = 64;
+const EPSILON: usize = 68;
 const TOTAL_BYTES: usize = 16;
 const TABLE: usize = 96;
 const ENTRY_BYTES: usize = 40;
@@ -43,6 +43,8 @@ const ENTRY_OFFSET: usize = 32;
 const FLAG_PROJECTION: i32 = 1;
 const FLAG_SENTENCE: i32 = 2;
 const FLAG_GELU_TANH: i32 = 4;
+const FLAG_DECODER: i32 = 8;
+const FLAG_FOUR_BITS: i32 = 16;
 
 // Sections, by their place in the table. A matrix is four: weights, scales, scaled sums of its columns, bias.
 export const WORDS: i32 = 0;
@@ -64,8 +66,7 @@ const LAYER_SECTIONS: i32 = 26;
 // After the layers, from `headSection`:
 export const MLM: i32 = 0;
 export const MLM_NORM: i32 = 4;
-export const POOLER: i32 = 6;
-export const SENTENCE: i32 = 10;
+const AFTER_MLM: i32 = 6;
 
 export let V: i32 = 0;
 export let E: i32 = 0;
@@ -81,6 +82,9 @@ export let POSITION_COUNT: i32 = 0;
 export let hasProjection: bool = false;
 export let hasSentence: bool = false;
 export let geluTanh: bool = false;
+/** Whether the weights of the layers have 4 bits. */
+export let fourBits: bool = false;
+let hasDecoder: bool = false;
 export let epsilon: f32 = 0;
 let layersStored: i32 = 0;
 
@@ -125,6 +129,9 @@ export let normalizers: usize = 0;
 /** (2,) f32 */
 export let sentenceLogits: usize = 0;
 
+/** (K / 4, 8, 4) int8: eight columns of a matrix with 4 bits, as the inner loop wants them. */
+export let unpacked: usize = 0;
+
 /** (4, 8) i32: what an inner loop computes. */
 export const tile: usize = memory.data(128, 16);
 
@@ -146,13 +153,23 @@ export function section(index: i32): usize {
   return blobStart() + load<u32>(blobStart() + TABLE + <usize>index * ENTRY_BYTES + ENTRY_OFFSET);
 }
 
-/** Of a layer, the first section: the same for each where they share their weights. */
+/** Of a stored layer, the first section. */
 export function layerSection(layer: i32): i32 {
-  return PROJECTION + (hasProjection ? 4 : 0) + (layersStored == 1 ? 0 : layer) * LAYER_SECTIONS;
+  return PROJECTION + (hasProjection ? 4 : 0) + layer * LAYER_SECTIONS;
 }
 
 export function headSection(): i32 {
-  return PROJECTION + (hasProjection ? 4 : 0) + layersStored * LAYER_SECTIONS;
+  return layerSection(layersStored);
+}
+
+/** (V, E): the words, unless the head has a decoder of its own. */
+export function decoderSection(): i32 {
+  return hasDecoder ? headSection() + AFTER_MLM : WORDS;
+}
+
+/** The pooler's matrix, then the classifier's weights and biases. */
+export function poolerSection(): i32 {
+  return headSection() + AFTER_MLM + (hasDecoder ? 4 : 0);
 }
 
 let end: usize = 0;
@@ -184,6 +201,8 @@ export function prepare(): bool {
   hasProjection = (flags & FLAG_PROJECTION) != 0;
   hasSentence = (flags & FLAG_SENTENCE) != 0;
   geluTanh = (flags & FLAG_GELU_TANH) != 0;
+  hasDecoder = (flags & FLAG_DECODER) != 0;
+  fourBits = (flags & FLAG_FOUR_BITS) != 0;
   epsilon = load<f32>(blob + EPSILON);
 
   end = blob + load<u32>(blob + TOTAL_BYTES);
@@ -211,6 +230,7 @@ export function prepare(): bool {
   logits = place(LOGIT_ROWS * LOGITS_WIDTH * 4);
   normalizers = place(LOGIT_ROWS * 16);
   sentenceLogits = place(8);
+  unpacked = place(fourBits ? 8 * max(F, H) : 0);
 
   const pages = <i32>((end + 0xffff) >>> 16) - memory.size();
   return pages <= 0 || memory.grow(pages) >= 0;

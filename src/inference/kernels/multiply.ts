@@ -7,10 +7,12 @@
  * A matrix is four sections of the blob, N rounded up to 8: weights (N / 8, K / 4, 8, 4) int8; scales, scaled sums and
  * biases (N,) f32. Every row is computed alike wherever it stands, so texts do not feel each other's company.
  */
-import { ACTIVATION_BYTES, section, tile } from './model';
+import { packedBytes, unpackColumns } from './four-bits';
+import { ACTIVATION_BYTES, fourBits, section, tile, unpacked } from './model';
 import { tile8 } from './tiles';
 
 /**
+ * By a matrix of a layer, whose weights have 8 bits or 4: those become 8 eight columns at a time, for all rows.
  * @param q packed by `quantize`
  * @param scales (rows, 2) f32
  * @param matrix the first of its sections
@@ -20,8 +22,13 @@ export function multiply(q: usize, scales: usize, rows: i32, K: i32, matrix: i32
   const weights = section(matrix);
   const step = groupBytes(K);
   for (let n = 0; n < N; n += 8) {
+    let columns = weights + n * K;
+    if (fourBits) {
+      unpackColumns(weights + (n >> 3) * packedBytes(K), K, unpacked);
+      columns = unpacked;
+    }
     for (let row = 0; row < rows; row += 4) {
-      tile8(q + (row >> 2) * step, weights + n * K, K);
+      tile8(q + (row >> 2) * step, columns, K);
       finish(matrix, n, scales + row * 8, out + (row * N + n) * 4, N);
     }
   }

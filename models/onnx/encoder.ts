@@ -1,17 +1,19 @@
 /**
- * ALBERT (Lan et al. 2020) as an ONNX graph that computes masked-LM logits at the masked positions only.
+ * An encoder (BERT, Devlin et al. 2019; RoBERTa, Liu et al. 2019; ALBERT, Lan et al. 2020; DistilBERT, Sanh et al. 2019) as an
+ * ONNX graph that computes masked-LM logits at the masked positions only.
  *
  *   inputs    input_ids, token_type_ids (sequence,) int32; masked_positions (masks,) int32
- *   outputs   logits (masks, vocab_size) float32; sop_logits (2,) float32 where the checkpoint has that head
+ *   outputs   logits (masks, vocab_size) float32; sentence_logits (2,) float32 where the checkpoint has such a head
  *
- * One text a run, so nothing is padded. Tensors are (1, sequence, width) where an operator wants a batch. The layer's
- * weights are in the graph once, however often it is applied; likewise the word embeddings, which are the decoder as well.
+ * One text a run, so nothing is padded. Tensors are (1, sequence, width) where an operator wants a batch. A layer's weights
+ * are in the graph once, however often it is applied; likewise the word embeddings, where they are the decoder as well.
  */
+import { layerOrder } from '../../src/inference/blob.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
 import { float32Matrices, int8Matrices, type Int8Scheme, perTensorMatrices, SERVED } from './linear.ts';
-import { concatenate, multiplyColumns, smoothing } from './quantize.ts';
-import { encodeModel, FLOAT, INT32 } from './protobuf.ts';
+import { concatenate, divisorsOf, multiplyColumns } from './quantize.ts';
+import { encodeModel, FLOAT, type Graph, INT32 } from './protobuf.ts';
 
 /** The least value of GELU, at −0.75; a little lower, for what rounding does. */
 const GELU_LEAST = -0.1701;
@@ -20,14 +22,17 @@ const GELU_LEAST = -0.1701;
  * @param precision float32; or int8, as it is served unless another scheme is to be measured
  * @returns the bytes of `model.onnx`
  */
-export function buildAlbertGraph(
+export function buildGraph(
   weights: EncoderWeights,
   precision: 'float32' | 'int8' | Int8Scheme,
 ): Uint8Array<ArrayBuffer> {
-  const { config, embeddings, mlm, sop } = weights;
-  const [layer] = weights.layers;
+  return encodeModel(encoderGraph(weights, precision), OPSETS);
+}
+
+/** The same before it is written to bytes. */
+export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'int8' | Int8Scheme): Graph {
+  const { config, embeddings, layers, mlm, sentence } = weights;
   const { projection } = embeddings;
-  if (!projection || weights.layers.length > 1) throw new Error('only ALBERT can be built as a graph');
   const graph = new GraphBuilder();
   const scheme = precision === 'int8' ? SERVED : precision;
   const exact = float32Matrices(graph);
@@ -51,9 +56,8 @@ export function buildAlbertGraph(
       : matrices.multiplyFrom(GELU_LEAST, x, name, linear);
   };
   /** The product of a layer-norm's output. */
-  const afterNorm = (x: Name, name: Name, linear: Linear, norm: LayerNorm) => {
+  const afterNorm = (x: Name, name: Name, linear: Linear, divisors: Float32Array) => {
     if (scheme === 'float32' || !scheme.smooth) return multiply(x, name, linear);
-    const divisors = smoothing(norm, linear);
     const even = graph.add('Mul', [
       x,
       graph.vector(
@@ -93,84 +97,92 @@ export function buildAlbertGraph(
     'embeddings.norm',
     embeddings.norm,
   );
-  const projected = graph.add('Add', [
-    ends.multiply(ends.prepare(embedded), 'projection', projection),
-    bias('projection', projection),
-  ]);
+  const projected = projection
+    ? graph.add('Add', [
+        ends.multiply(ends.prepare(embedded), 'projection', projection),
+        bias('projection', projection),
+      ])
+    : embedded;
   // (1, sequence, hidden_size)
   let x = graph.add('Unsqueeze', [projected, graph.vector('zero', BigInt64Array.of(0n))]);
 
-  const queryKeyValue = concatenate(layer.query, layer.key, layer.value);
-  for (let i = 0; i < config.num_hidden_layers; i++) {
-    const together = graph.add('Add', [
-      afterNorm(x, 'query_key_value', queryKeyValue, layer.outputNorm),
-      bias('query_key_value', queryKeyValue),
-    ]);
-    const [query = '', key = '', value = ''] = graph.addMany(3, 'Split', [together], { axis: -1 });
-    const context = graph.addFused('MultiHeadAttention', [query, key, value], {
-      num_heads: config.num_attention_heads,
-    });
-    const attention = multiply(context, 'attention', layer.attention);
-    const middle = addAndNormalize(
-      attention,
-      x,
-      'attention.norm',
-      layer.attentionNorm,
-      bias('attention', layer.attention),
-    );
-    const wide = graph.addFused('FastGelu', [
-      afterNorm(middle, 'feed_forward', layer.feedForward, layer.attentionNorm),
-      bias('feed_forward', layer.feedForward),
-    ]);
-    const narrow = afterGelu(wide, 'feed_forward_output', layer.feedForwardOutput);
-    x = addAndNormalize(
-      narrow,
-      middle,
-      'output.norm',
-      layer.outputNorm,
-      bias('feed_forward_output', layer.feedForwardOutput),
-    );
-  }
+  /** x + bias, through GELU. */
+  const gelu = (product: Name, shift: Name) =>
+    config.hidden_act === 'gelu_new'
+      ? graph.addFused('FastGelu', [product, shift])
+      : graph.addFused('BiasGelu', [product, shift]);
+  const applied = layers.map((layer, stored) => {
+    const name = (part: string) => `layer.${stored}.${part}`;
+    const { attentionDivisors, feedForwardDivisors } = divisorsOf(weights, stored);
+    const queryKeyValue = concatenate(layer.query, layer.key, layer.value);
+    return (input: Name): Name => {
+      const together = graph.add('Add', [
+        afterNorm(input, name('query_key_value'), queryKeyValue, attentionDivisors),
+        bias(name('query_key_value'), queryKeyValue),
+      ]);
+      const [query = '', key = '', value = ''] = graph.addMany(3, 'Split', [together], { axis: -1 });
+      const context = graph.addFused('MultiHeadAttention', [query, key, value], {
+        num_heads: config.num_attention_heads,
+      });
+      const attention = multiply(context, name('attention'), layer.attention);
+      const middle = addAndNormalize(
+        attention,
+        input,
+        name('attention.norm'),
+        layer.attentionNorm,
+        bias(name('attention'), layer.attention),
+      );
+      const wide = gelu(
+        afterNorm(middle, name('feed_forward'), layer.feedForward, feedForwardDivisors),
+        bias(name('feed_forward'), layer.feedForward),
+      );
+      const narrow = afterGelu(wide, name('feed_forward_output'), layer.feedForwardOutput);
+      return addAndNormalize(
+        narrow,
+        middle,
+        name('output.norm'),
+        layer.outputNorm,
+        bias(name('feed_forward_output'), layer.feedForwardOutput),
+      );
+    };
+  });
+  for (const stored of layerOrder(config)) x = (applied[stored] as (input: Name) => Name)(x);
   // (sequence, hidden_size)
   const hidden = graph.add('Squeeze', [x, graph.vector('zero', BigInt64Array.of(0n))]);
 
   const masked = graph.add('Gather', [hidden, 'masked_positions']);
-  const dense = graph.addFused('FastGelu', [
-    ends.multiply(ends.prepare(masked), 'mlm.dense', mlm.dense),
-    bias('mlm.dense', mlm.dense),
-  ]);
+  const dense = gelu(ends.multiply(ends.prepare(masked), 'mlm.dense', mlm.dense), bias('mlm.dense', mlm.dense));
   const normalized = graph.add('LayerNormalization', [dense, ...gains('mlm.norm', mlm.norm)], {
     axis: -1,
     epsilon: { float: mlm.norm.epsilon },
   });
-  const logits = graph.add('Add', [decode(normalized, 'words', words), bias('mlm', mlm)]);
+  const decoded = mlm.decoder
+    ? decode(normalized, 'decoder', { ...words, weight: mlm.decoder })
+    : decode(normalized, 'words', words);
+  const logits = graph.add('Add', [decoded, bias('mlm', mlm)]);
   const outputs = [{ name: 'logits', type: FLOAT, shape: ['masks', config.vocab_size], from: logits }];
 
-  if (sop) {
+  if (sentence) {
+    const { pooler, classifier } = sentence;
     // (1, hidden_size): the first token alone.
     const first = graph.add('Gather', [hidden, graph.vector('zero', BigInt64Array.of(0n))]);
-    const pooled = graph.add('Tanh', [
-      graph.add('Add', [multiply(first, 'pooler', sop.pooler), bias('pooler', sop.pooler)]),
-    ]);
-    const order = graph.add('Add', [multiply(pooled, 'sop', sop.classifier), bias('sop', sop.classifier)]);
+    const pooled = graph.add('Tanh', [graph.add('Add', [multiply(first, 'pooler', pooler), bias('pooler', pooler)])]);
+    const judged = graph.add('Add', [multiply(pooled, 'sentence', classifier), bias('sentence', classifier)]);
     outputs.push({
-      name: 'sop_logits',
+      name: 'sentence_logits',
       type: FLOAT,
       shape: [2],
-      from: graph.add('Squeeze', [order, graph.vector('zero', BigInt64Array.of(0n))]),
+      from: graph.add('Squeeze', [judged, graph.vector('zero', BigInt64Array.of(0n))]),
     });
   }
 
-  return encodeModel(
-    graph.finish(
-      'albert',
-      [
-        { name: 'input_ids', type: INT32, shape: ['sequence'] },
-        { name: 'token_type_ids', type: INT32, shape: ['sequence'] },
-        { name: 'masked_positions', type: INT32, shape: ['masks'] },
-      ],
-      outputs,
-    ),
-    OPSETS,
+  return graph.finish(
+    config.family,
+    [
+      { name: 'input_ids', type: INT32, shape: ['sequence'] },
+      { name: 'token_type_ids', type: INT32, shape: ['sequence'] },
+      { name: 'masked_positions', type: INT32, shape: ['masks'] },
+    ],
+    outputs,
   );
 }

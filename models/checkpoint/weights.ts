@@ -1,0 +1,85 @@
+/** A checkpoint of any family as plain weights. No I/O. */
+import { readConfig } from './config.ts';
+import type { EncoderWeights, Layer, LayerNorm, Linear } from './encoder.ts';
+import { TENSORS } from './families.ts';
+import type { StoredTensor } from './safetensors.ts';
+
+/** What checkpoints from before PyTorch call a layer-norm's gain and bias; published BERTs still do. */
+const FORMER_NAMES: Record<string, string> = { weight: 'gamma', bias: 'beta' };
+
+/**
+ * @param configJson the text of `config.json`
+ * @param tensors of all files of the checkpoint
+ * @throws naming the field or tensor, when it is of no family that can be served or its parts contradict each other
+ */
+export function readWeights(configJson: string, tensors: ReadonlyMap<string, StoredTensor>): EncoderWeights {
+  const config = readConfig(configJson);
+  const { embedding_size: E, hidden_size: H, intermediate_size: F, vocab_size: V } = config;
+  const names = TENSORS[config.family];
+
+  const array = (name: string, ...shape: number[]): Float32Array => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new Error(`the checkpoint has no tensor ${name}`);
+    if (tensor.shape.join() !== shape.join()) {
+      throw new Error(
+        `${name} has the shape [${tensor.shape.join(', ')}] where config.json says [${shape.join(', ')}]`,
+      );
+    }
+    return tensor.read();
+  };
+  const linear = (name: string, inputs: number, outputs: number): Linear => ({
+    inputs,
+    outputs,
+    weight: array(`${name}.weight`, outputs, inputs),
+    bias: array(`${name}.bias`, outputs),
+  });
+  const norm = (name: string, width: number): LayerNorm => {
+    const part = (which: string) => {
+      const former = `${name}.${FORMER_NAMES[which]}`;
+      return array(tensors.has(former) ? former : `${name}.${which}`, width);
+    };
+    return { gain: part('weight'), bias: part('bias'), epsilon: config.layer_norm_eps };
+  };
+  const layer = (index: number): Layer => {
+    const prefix = names.layer(index, config.inner_group_num);
+    return {
+      query: linear(prefix + names.query, H, H),
+      key: linear(prefix + names.key, H, H),
+      value: linear(prefix + names.value, H, H),
+      attention: linear(prefix + names.attention, H, H),
+      attentionNorm: norm(prefix + names.attentionNorm, H),
+      feedForward: linear(prefix + names.feedForward, H, F),
+      feedForwardOutput: linear(prefix + names.feedForwardOutput, F, H),
+      outputNorm: norm(prefix + names.outputNorm, H),
+    };
+  };
+
+  const { position_offset, max_position_embeddings: positions } = config;
+  const { sentence } = names;
+  return {
+    config,
+    embeddings: {
+      words: array(`${names.words}.weight`, V, E),
+      positions: array(`${names.positions}.weight`, position_offset + positions, E).subarray(position_offset * E),
+      types: names.types ? array(`${names.types}.weight`, config.type_vocab_size, E) : new Float32Array(E),
+      norm: norm(names.norm, E),
+      projection: names.projection ? linear(names.projection, E, H) : undefined,
+    },
+    layers: [layer(0), ...Array.from({ length: config.layers_stored - 1 }, (_, i) => layer(i + 1))],
+    mlm: {
+      dense: linear(names.mlmDense, H, E),
+      norm: norm(names.mlmNorm, E),
+      decoder: config.tie_word_embeddings ? undefined : array(`${names.decoder}.weight`, V, E),
+      // It is tied to that of the decoder, and some files have only the other.
+      bias: array(tensors.has(names.mlmBias) ? names.mlmBias : `${names.decoder}.bias`, V),
+    },
+    sentence:
+      sentence && tensors.has(`${sentence.classifier}.weight`)
+        ? {
+            head: sentence.head,
+            pooler: linear(sentence.pooler, H, H),
+            classifier: linear(sentence.classifier, H, 2),
+          }
+        : undefined,
+  };
+}
