@@ -1,0 +1,213 @@
+/**
+ * npm run bench: the engine against what else could serve the same weights. Everything is a ratio of runs next to each other,
+ * with the median and the middle half, since machines are noisy. Starts workerd, prints Markdown.
+ */
+import { execFile } from 'node:child_process';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+
+import { engineBackend } from '../../models/runtime.ts';
+import { benchModel, MODELS, type ModelName, TITLES } from './models.ts';
+import { importPeers, onnxruntimeNode, type Timed, transformersJs } from './peers.ts';
+import { BACKENDS, startDeployment, startMeasuring } from './servers.ts';
+import { ratioOf, shown, spreadOf, table } from './statistics.ts';
+import { encodingOf, type Parts } from './workers/measuring.ts';
+
+const TOKENS = [4, 16, 64, 128, 512];
+const PRICED_TOKENS = 16;
+/** Of Workers' Paid plan beyond what is included, as published in November 2026. */
+const DOLLARS_PER_MILLION_REQUESTS = 0.3;
+const DOLLARS_PER_MILLION_CPU_MS = 0.02;
+const QUESTION = 'I love [MASK] because you are [MASK].';
+
+const PARTS: Record<keyof Parts, string> = {
+  read: 'its parts: the weights from R2',
+  check: 'SHA-256',
+  create: 'instantiate and copy, or make a session',
+  tokenizer: 'read and load the tokenizer',
+  first: 'first run, 10 tokens',
+  second: 'second run',
+};
+
+const SECTIONS = ['warm', 'first', 'memory'] as const;
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [...SECTIONS] },
+    rounds: { type: 'string', default: '15' },
+    processes: { type: 'string', default: '10' },
+  },
+});
+const rounds = Number(values.rounds);
+const processes = Number(values.processes);
+if (
+  !(rounds >= 1) ||
+  !(processes >= 1) ||
+  !values.only.every((name) => (SECTIONS as readonly string[]).includes(name))
+) {
+  console.error(`npm run bench -- [--only ${SECTIONS.join(' | --only ')}] [--rounds 15] [--processes 10]`);
+  process.exit(2);
+}
+
+console.log(`${cpus()[0]?.model.trim()}, Node ${process.versions.node}; ratios are medians (and the middle half)\n`);
+const models = { base: await benchModel('base'), default: await benchModel('default') };
+if (values.only.includes('warm')) await warm();
+if (values.only.includes('first')) for (const model of MODELS) await first(model);
+if (values.only.includes('memory')) await memory();
+
+/** Predictions of a backend that has made some before: all in turn, each in a process of its own or, the peers, in this one. */
+async function warm(): Promise<void> {
+  const peers = await importPeers();
+  if ('missing' in peers) console.log(`Without the peers (${peers.missing}): npm ci --prefix test/bench\n`);
+  const servers = await Promise.all(
+    BACKENDS.map(async (backend) => [backend, await startMeasuring(backend, models)] as const),
+  );
+  try {
+    for (const model of MODELS) {
+      const contestants: [name: string, Timed][] = servers.map(([backend, { url }]) => [
+        { relaxed: 'engine', plain: 'engine, plain SIMD', onnxruntime: 'onnxruntime-web' }[backend],
+        (tokens, runs) => ask(new URL(`/?model=${model}&tokens=${tokens}&runs=${runs}`, url)),
+      ]);
+      if (!('missing' in peers)) {
+        contestants.push(['onnxruntime-node', await onnxruntimeNode(peers.ort, models[model])]);
+        contestants.push(['transformers.js', await transformersJs(peers.transformers, models[model])]);
+      }
+      await compare(model, contestants);
+    }
+  } finally {
+    await Promise.all(servers.map(([, server]) => server.close()));
+  }
+}
+
+async function compare(model: ModelName, contestants: readonly [string, Timed][]): Promise<void> {
+  const rows: string[][] = [];
+  let priced: number[][] = [];
+  for (const tokens of TOKENS) {
+    const times: number[][] = contestants.map(() => []);
+    // Short ones several times, so that the clock's steps are small; long ones in fewer rounds.
+    const runs = Math.max(1, Math.round((model === 'base' ? 16 : 256) / tokens));
+    const turns = tokens >= 512 ? Math.ceil(rounds / 3) : rounds;
+    for (let round = -1; round < turns; round++) {
+      for (const [i, [, timed]] of contestants.entries()) {
+        const time = await timed(tokens, runs);
+        if (round >= 0) times[i]?.push(time);
+      }
+    }
+    const [engine = []] = times;
+    rows.push([
+      String(tokens),
+      shown(spreadOf(engine)),
+      ...times.slice(1).map((other) => shown(ratioOf(other, engine))),
+    ]);
+    if (tokens === PRICED_TOKENS) priced = times;
+  }
+  const others = contestants.slice(1).map(([name]) => `× ${name}`);
+  console.log(`### Warm, ${TITLES[model]}\n`);
+  console.log(`${table(['tokens', 'engine, ms', ...others], rows)}\n`);
+
+  const prices = contestants.slice(0, BACKENDS.length).map(([name], i) => {
+    const { median } = spreadOf(priced[i] ?? []);
+    const dollars = DOLLARS_PER_MILLION_REQUESTS + DOLLARS_PER_MILLION_CPU_MS * median;
+    return [name, median.toFixed(1), `$${dollars.toFixed(2)}`];
+  });
+  console.log(table([`${PRICED_TOKENS} tokens`, 'CPU, ms', 'a million predictions'], prices));
+  console.log(`
+At $${DOLLARS_PER_MILLION_REQUESTS} for a million requests and $${DOLLARS_PER_MILLION_CPU_MS} for a million ms, of the model alone, on this machine.
+`);
+}
+
+/** The first request of a fresh process, over HTTP, and then its parts, measured by a worker in another fresh process. */
+async function first(model: ModelName): Promise<void> {
+  const backends = ['engine', 'onnxruntime'] as const;
+  const requests = { engine: [] as number[], onnxruntime: [] as number[] };
+  const next = { engine: [] as number[], onnxruntime: [] as number[] };
+  const parts = { engine: [] as Parts[], onnxruntime: [] as Parts[] };
+  for (let i = 0; i < processes; i++) {
+    for (const backend of backends) {
+      const server = await startDeployment(backend, models[model]);
+      try {
+        await fetch(new URL('/health', server.url));
+        requests[backend].push(await question(server.url));
+        const warmOnes = [];
+        for (let k = 0; k < 20; k++) warmOnes.push(await question(server.url));
+        next[backend].push(spreadOf(warmOnes).median);
+      } finally {
+        await server.close();
+      }
+      const measuring = await startMeasuring(backend === 'engine' ? 'relaxed' : backend, models);
+      try {
+        parts[backend].push(await ask<Parts>(new URL(`/parts?model=${model}&tokens=10`, measuring.url)));
+      } finally {
+        await measuring.close();
+      }
+    }
+  }
+  const rows = (
+    [
+      ['first request', requests],
+      ['a later one', next],
+      ...(['read', 'check', 'create', 'tokenizer', 'first', 'second'] as const).map(
+        (part) => [PARTS[part], part] as const,
+      ),
+    ] as const
+  ).map(([name, of]) => {
+    const [engine, onnxruntime] = backends.map((backend) =>
+      typeof of === 'string' ? parts[backend].map((one) => one[of]) : of[backend],
+    );
+    return [
+      name,
+      shown(spreadOf(engine ?? [])),
+      shown(spreadOf(onnxruntime ?? [])),
+      shown(ratioOf(onnxruntime ?? [], engine ?? [])),
+    ];
+  });
+  console.log(`### The first request of a fresh workerd process, ${TITLES[model]}, ${processes} processes each, ms\n`);
+  console.log(`${table(['', 'engine', 'onnxruntime-web', 'ratio'], rows)}\n`);
+  const read = spreadOf(parts.engine.map((one) => one.read)).median;
+  const { median } = spreadOf(requests.engine.map((time, i) => (time - read) / (next.engine[i] ?? NaN)));
+  console.log(`Without the read from R2, the engine's first request is ${median.toFixed(1)} × a later one.\n`);
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+async function question(url: URL): Promise<number> {
+  const start = performance.now();
+  const response = await fetch(new URL('/fill-mask', url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs: QUESTION }),
+  });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`the worker answered ${response.status}`);
+  return performance.now() - start;
+}
+
+async function memory(): Promise<void> {
+  const rows = [];
+  for (const model of MODELS) {
+    const file = models[model].artifacts.files['model.efm'];
+    const backend = await engineBackend(file);
+    const loaded = backend.kernels.memory.buffer.byteLength;
+    await backend.run([encodingOf(512)]);
+    const used = backend.kernels.memory.buffer.byteLength;
+    const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'heap.ts'), model]);
+    const theirs = JSON.parse(stdout) as { loaded: number; used: number };
+    rows.push([TITLES[model], ...[file.length, loaded, used, theirs.loaded, theirs.used].map(megabytes)]);
+  }
+  console.log('### WASM memory, MB\n');
+  console.log(
+    `${table(['', 'weights', 'engine, loaded', 'after 512 tokens', 'onnxruntime-web, loaded', 'after 512 tokens'], rows)}\n`,
+  );
+  const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'size'], {
+    cwd: join(import.meta.dirname, '../..'),
+  });
+  console.log(`### Scripts, as they are deployed\n\n${stdout}`);
+}
+
+async function ask<T = number>(url: URL): Promise<T> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url.href} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+}

@@ -1,0 +1,63 @@
+/** Workers to measure: those of this folder, and the deployments themselves. Starts workerd. */
+import { join } from 'node:path';
+
+import type { R2Bucket } from '@cloudflare/workers-types';
+import { createTestHarness } from 'wrangler';
+
+import { makeManifest } from '../../models/build.ts';
+import { objectKey } from '../../src/model/manifest.ts';
+import { type BenchModel, MODELS, type ModelName } from './models.ts';
+
+// Nothing is asked of a network while measuring.
+process.env['WRANGLER_SEND_METRICS'] = 'false';
+process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
+
+export interface Server {
+  readonly url: URL;
+  close(): Promise<void>;
+}
+
+type Files = Readonly<Record<string, Uint8Array>>;
+
+async function start(configPath: string, env: string | undefined, files: Files, vars: Record<string, string> = {}) {
+  const server = createTestHarness({ workers: [{ configPath, vars, ...(env && { env }) }] });
+  const { url } = await server.listen();
+  const { MODELS: bucket } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
+  for (const [key, bytes] of Object.entries(files)) await bucket.put(key, bytes);
+  return { url, close: () => server.close() };
+}
+
+export const BACKENDS = ['relaxed', 'plain', 'onnxruntime'] as const;
+export type BackendName = (typeof BACKENDS)[number];
+
+/** A worker that measures one backend, with both models in its bucket. */
+export function startMeasuring(backend: BackendName, models: Record<ModelName, BenchModel>): Promise<Server> {
+  const files = Object.fromEntries(
+    MODELS.flatMap((name) =>
+      Object.entries(models[name].artifacts.files).map(([file, bytes]) => [`${name}/${file}`, bytes]),
+    ),
+  );
+  const env = backend === 'relaxed' ? undefined : backend;
+  return start(join(import.meta.dirname, 'wrangler.toml'), env, files);
+}
+
+/** What would be deployed: an environment of wrangler.toml, that serves the model. */
+export async function startDeployment(
+  backend: 'engine' | 'onnxruntime',
+  { checkpoint, artifacts }: BenchModel,
+): Promise<Server> {
+  const error = { texts: 1, masks: 1, top1_agreement: 0, mean_kl: 0, max_score_error: 0 };
+  const card = { license: 'none', source: 'the benchmark' };
+  const manifest = await makeManifest(checkpoint, artifacts, { 'model.onnx': error, 'model.efm': error }, card);
+  const { id, revision } = manifest;
+  const contents = { ...artifacts.files, 'manifest.json': new TextEncoder().encode(JSON.stringify(manifest)) };
+  const files = Object.fromEntries(
+    Object.entries(contents).map(([name, bytes]) => [
+      objectKey(id, revision, name as Parameters<typeof objectKey>[2]),
+      bytes,
+    ]),
+  );
+  const env = backend === 'engine' ? undefined : backend;
+  const configPath = join(import.meta.dirname, '../../wrangler.toml');
+  return start(configPath, env, files, { MODEL: `${id}@${revision}` });
+}
