@@ -56,6 +56,9 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
 
   const { position_offset, max_position_embeddings: positions } = config;
   const { sentence } = names;
+  // The head's bias and its decoder's are tied where the decoder is; some files have only one of them.
+  const biases = [names.mlmBias, `${names.decoder}.bias`] as const;
+  const [bias, otherBias] = config.tie_word_embeddings ? biases : [biases[1], biases[0]];
   return {
     config,
     embeddings: {
@@ -70,8 +73,7 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
       dense: linear(names.mlmDense, H, E),
       norm: norm(names.mlmNorm, E),
       decoder: config.tie_word_embeddings ? undefined : array(`${names.decoder}.weight`, V, E),
-      // It is tied to that of the decoder, and some files have only the other.
-      bias: array(tensors.has(names.mlmBias) ? names.mlmBias : `${names.decoder}.bias`, V),
+      bias: array(tensors.has(bias) ? bias : otherBias, V),
     },
     sentence:
       sentence && tensors.has(`${sentence.classifier}.weight`)
