@@ -1,152 +1,159 @@
-/** npm run models -- <command> [id]; see USAGE. */
+/** npm run models -- <command>; see USAGE. */
 import { parseArgs } from 'node:util';
 
-import { CLEAR_LEAD } from './agreement.ts';
-import { build } from './build.ts';
-import { selectedBackend, selectedModel } from './deployed.ts';
-import { evaluate } from './evaluate.ts';
-import { WHERE_FROM } from './evaluation/data.ts';
-import { printTable, worseThan } from './evaluation/table.ts';
-import { pushLocally } from './local-bucket.ts';
-import { geometryCosts } from './geometry-cost.ts';
-import { quantizationSteps } from './quantization-steps.ts';
-import { verify } from './verify.ts';
+import type { ConvertChoice } from './commands/bring.ts';
+import { UsageError } from './commands/usage-error.ts';
 
-const USAGE = `npm run models -- <command> [id]
+const USAGE = `npm run models -- <command>
 
-  verify     measure what quantization costs, against float32, and write it beside the checkpoint
-  evaluate   --data <dir> [--full]: how good the model is, as it is served and in float32, on BLiMP, ParaRel and
-             running text: a seeded sample, or with --full everything
-  quantization --data <dir>: what each step of the quantization buys, on held-out text
-  cost       what candidate geometries would cost to serve, with random weights and the tokenizer of the model
-  build      write what the bucket holds of a model to models/.build
-  push       build, and put it into the local bucket unless it is there
+  add <hub-id | folder> [--revision R] [--id NAME] [--bits 4|8] [--force] [--remote]
+             pull, convert, verify and push; done again, it does no harm. A folder that exists is a folder, anything
+             else with one "/" a model of the Hugging Face Hub, as in google-bert/bert-base-uncased
+  list [--remote]
+             what is where: checkpoints, builds, the local bucket, what wrangler.toml deploys; the account's bucket
 
+  pull <hub-id> [--revision R] [--id NAME]
+             download the model to models/.pulled/<id>, going on where it was interrupted. HF_TOKEN is for models
+             with a licence to accept, HF_ENDPOINT for another Hub
+  convert [id | folder] [--bits 4|8] [--force]
+             write what the bucket holds of a model to models/.build
+  verify [id | folder] [--force]
+             measure what quantization costs, against float32, and write it beside the checkpoint
+  push [id | folder] [--remote]
+             convert, and put it into the local bucket, or the account's, unless it is there
+
+  evaluate [id | folder] --data <dir> [--full]
+             how good the model is, as it is served and in float32, on BLiMP, ParaRel and running text: a seeded
+             sample, or with --full everything
+  quantization [id | folder] --data <dir>
+             what each step of the quantization buys, on held-out text
+  cost [id | folder]
+             what candidate geometries would cost to serve, with random weights and the tokenizer of the model
+
+--bits is of the weights in the layers. --force converts what fits no isolate, and takes what quantization harms too much.
 Without an id: the model that wrangler.toml selects. BACKEND=onnxruntime means its environment of that name.`;
 
-/** For int8 against float32, in points or in hundredths of a bit. */
-const MOST_WORSE = 0.5;
-const BAR_WIDTH = 40;
+const OPTIONS = {
+  bits: { type: 'string' },
+  data: { type: 'string' },
+  force: { type: 'boolean' },
+  full: { type: 'boolean' },
+  id: { type: 'string' },
+  remote: { type: 'boolean' },
+  revision: { type: 'string' },
+} as const;
+type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
-const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-const many = (count: number) => count.toLocaleString('en');
-const mega = (count: number) => (count / 1e6).toFixed(1);
-const ratio = (one: number, all = NaN) => (one / all).toFixed(2);
+interface Command {
+  /** Which options it understands. */
+  readonly accepts: readonly (keyof typeof OPTIONS)[];
+  /** @param model the argument, if there is one */
+  readonly run: (model: string | undefined, options: Options) => Promise<void>;
+}
 
-const commands: Record<string, (id: string, options: { data?: string; full?: boolean }) => Promise<void>> = {
-  async verify(id) {
-    const { revision, errors } = await verify(id, (done, of) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r${done}/${of} texts${done === of ? '\n' : ''}`);
-    });
-    console.log(`${id}@${revision}`);
-    for (const [name, error] of Object.entries(errors)) {
-      console.log(
-        `${name}: first choice as in float32: ${percent(error.clear_top1_agreement ?? 0)} of ${error.clear_masks} masks ` +
-          `where float32's leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall; ` +
-          `divergence ${error.mean_kl} nats, largest difference of a score ${error.max_score_error}`,
-      );
-    }
-    warnUnlessSelected(id, revision);
+// Each is loaded when it is asked for: wrangler alone takes seconds.
+const bring = () => import('./commands/bring.ts');
+const measure = () => import('./commands/measure.ts');
+const selected = async () => (await import('./deployed.ts')).selectedModel().id;
+
+const commands: Readonly<Record<string, Command>> = {
+  add: {
+    accepts: ['bits', 'force', 'id', 'remote', 'revision'],
+    async run(model, { id, remote, revision, ...how }) {
+      const choice = { id, remote, revision, ...readConvertChoice(how) };
+      await (await bring()).addModel(given(model), choice);
+    },
   },
-  async evaluate(id, { data, full = false }) {
-    if (!data) throw new Error(WHERE_FROM);
-    const evaluation = await evaluate(id, { data, full, progress: progressBar() });
-    const { revision, singlePiece } = evaluation;
-    const { clear, all } = evaluation.agreement;
-    console.log(
-      `${id}@${revision}, int8 by ${selectedBackend()}, ${full ? 'everything' : 'a seeded sample'}; ± is the standard error\n`,
-    );
-    console.log(printTable(evaluation));
-    console.log(`
-First choice as in float32: ${percent(clear.same / clear.of)} of ${many(clear.of)} masks where float32's leads by ${CLEAR_LEAD} logits or more,
-${percent(all.same / all.of)} of ${many(all.of)} masks overall.
-${many(singlePiece.facts)} of ${many(singlePiece.of)} facts have an answer of one piece and can be asked.`);
-    const worse = worseThan(evaluation, MOST_WORSE);
-    console.log(
-      worse.length > 0
-        ? `int8 is worse than float32 by more than ${MOST_WORSE} points in: ${worse.join('; ')}.`
-        : `int8 is nowhere worse than float32 by more than ${MOST_WORSE} points.`,
-    );
+  list: {
+    accepts: ['remote'],
+    async run(model, { remote = false }) {
+      if (model !== undefined) throw new UsageError(`list takes no "${model}"`);
+      await (await import('./commands/list.ts')).listModels(remote);
+    },
   },
-  async quantization(id, { data }) {
-    if (!data) throw new Error(WHERE_FROM);
-    console.log('| | bytes | first choice as in float32, clear | overall | words right | bits per character |');
-    console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
-    await quantizationSteps(id, data, ({ name, bytes, clear, all, right, bits_per_character: bits }) => {
-      const cells = [name, many(bytes), percent(clear), percent(all), percent(right), bits.toFixed(4)];
-      console.log(`| ${cells.join(' | ')} |`);
-    });
+  pull: {
+    accepts: ['id', 'revision'],
+    async run(model, options) {
+      await (await import('./commands/pull.ts')).pullModel(given(model), options);
+    },
   },
-  async cost(id) {
-    const costs = await geometryCosts(id, (what) => console.error(what));
-    const yardstick = costs.at(-1);
-    console.log(
-      '| H × layers | multiply-adds a token, M | F16, MB | int8, MB | WASM heap at 512, MB | 16 tokens, ms | ratio |',
-    );
-    console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
-    for (const { geometry, multiplyAdds, checkpointBytes, fileBytes, heapBytes, milliseconds } of costs) {
-      const cells = [
-        geometry.replace('x', ' × '),
-        `${mega(multiplyAdds)} (${ratio(multiplyAdds, yardstick?.multiplyAdds)})`,
-        ...[checkpointBytes, fileBytes, heapBytes].map(mega),
-        milliseconds.toFixed(1),
-        ratio(milliseconds, yardstick?.milliseconds),
-      ];
-      console.log(`| ${cells.join(' | ')} |`);
-    }
+  convert: {
+    accepts: ['bits', 'force'],
+    async run(model, options) {
+      const choice = readConvertChoice(options);
+      await (await bring()).convertModel(model ?? (await selected()), choice);
+    },
   },
-  async build(id) {
-    const { revision, folder } = await build(id);
-    console.log(`${id}@${revision} is in ${folder}`);
-    warnUnlessSelected(id, revision);
+  verify: {
+    accepts: ['force'],
+    async run(model, { force = false }) {
+      await (await bring()).verifyModel(model ?? (await selected()), force);
+    },
   },
-  async push(id) {
-    const built = await build(id);
-    const written = await pushLocally(built);
-    console.log(`${id}@${built.revision} ${written ? 'was put into' : 'is already in'} the local bucket`);
-    warnUnlessSelected(id, built.revision);
+  push: {
+    accepts: ['remote'],
+    async run(model, { remote }) {
+      await (await bring()).pushModel(model ?? (await selected()), remote ? 'remote' : 'local');
+    },
+  },
+  evaluate: {
+    accepts: ['data', 'full'],
+    async run(model, { data, full = false }) {
+      await (await measure()).printEvaluation(model ?? (await selected()), await dataFolder(data), full);
+    },
+  },
+  quantization: {
+    accepts: ['data'],
+    async run(model, { data }) {
+      await (await measure()).printQuantizationSteps(model ?? (await selected()), await dataFolder(data));
+    },
+  },
+  cost: {
+    accepts: [],
+    async run(model) {
+      await (await measure()).printCosts(model ?? (await selected()));
+    },
   },
 };
 
-function warnUnlessSelected(id: string, revision: string): void {
-  const selected = selectedModel();
-  if (selected.id !== id || selected.revision !== revision) {
-    console.log(
-      `wrangler.toml selects ${selected.id}@${selected.revision}: set MODEL to ${id}@${revision} to serve this one`,
-    );
-  }
+function given(model: string | undefined): string {
+  if (model) return model;
+  throw new UsageError('which model?');
 }
 
-/** Redraws one line on a terminal; elsewhere says every tenth. */
-function progressBar(): (share: number) => void {
-  let shown = -1;
-  return (share) => {
-    const step = Math.floor(share * (process.stderr.isTTY ? 1000 : 10));
-    if (step === shown) return;
-    shown = step;
-    if (!process.stderr.isTTY) {
-      process.stderr.write(`${10 * step} %\n`);
-      return;
-    }
-    const done = Math.floor(share * BAR_WIDTH);
-    const bar = '█'.repeat(done) + '░'.repeat(BAR_WIDTH - done);
-    process.stderr.write(`\r${bar} ${(100 * share).toFixed(1)} %${share === 1 ? '\n' : ''}`);
-  };
+function readConvertChoice({ bits, force = false }: Pick<Options, 'bits' | 'force'>): ConvertChoice {
+  if (bits !== undefined && bits !== '4' && bits !== '8') throw new UsageError(`--bits is 4 or 8, not "${bits}"`);
+  return { force, ...(bits && { bits: bits === '4' ? 4 : 8 }) };
+}
+
+async function dataFolder(data: string | undefined): Promise<string> {
+  if (data) return data;
+  throw new Error((await import('./evaluation/data.ts')).WHERE_FROM);
+}
+
+function parseCommand(): { command: Command; model: string | undefined; options: Options } {
+  let parsed;
+  try {
+    parsed = parseArgs({ allowPositionals: true, options: OPTIONS });
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+  const { positionals, values } = parsed;
+  const [name = '', model, ...more] = positionals;
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command) throw new UsageError(name ? `there is no command "${name}"` : 'which command?');
+  if (more.length > 0) throw new UsageError(`${name} takes no "${more.join(' ')}"`);
+  const accepted: readonly string[] = command.accepts;
+  const other = Object.keys(values).find((option) => !accepted.includes(option));
+  if (other) throw new UsageError(`${name} takes no --${other}`);
+  return { command, model, options: values };
 }
 
 try {
-  const { positionals, values } = parseArgs({
-    allowPositionals: true,
-    options: { data: { type: 'string' }, full: { type: 'boolean' } },
-  });
-  const [name = '', id = selectedModel().id] = positionals;
-  const command = commands[name];
-  if (command) await command(id, values);
-  else {
-    console.error(USAGE);
-    process.exitCode = 2;
-  }
+  const { command, model, options } = parseCommand();
+  await command.run(model, options);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  if (error instanceof UsageError) console.error(`\n${USAGE}`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

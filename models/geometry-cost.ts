@@ -11,10 +11,11 @@ import { MAX_MASKS_PER_TEXT } from '../src/limits.ts';
 import { objectKey } from '../src/model/manifest.ts';
 import { findMasks } from '../src/tokenizer/masks.ts';
 import { createTokenizer } from '../src/tokenizer/tokenizer.ts';
-import { makeArtifacts, makeManifest, readCheckpoint, specialTokens } from './build.ts';
+import { makeArtifacts, makeManifest, readCheckpoint } from './build.ts';
 import type { EncoderConfig, EncoderWeights, Layer, LayerNorm, Linear } from './checkpoint/encoder.ts';
 import { seeded } from './evaluation/random.ts';
 import { engineBackend } from './runtime.ts';
+import { specialTokensOf } from './tokenizer/special-tokens.ts';
 
 /** hidden size × layers; the last is the yardstick, ALBERT-base. */
 export const GEOMETRIES = ['256x4', '256x6', '384x6', '512x8', '640x10', '768x7', '768x12'] as const;
@@ -53,7 +54,7 @@ export async function geometryCosts(model: string, progress: (what: string) => v
         num_attention_heads: hidden / 64,
         intermediate_size: 4 * hidden,
       });
-      const checkpoint = { id: `random-${geometry}`, folder: '', weights, tokenizer };
+      const checkpoint = { id: `random-${geometry}`, folder: '', weights, tokenizer, bits: 8 as const };
       const artifacts = await makeArtifacts(checkpoint);
       const { server, url } = await serve(checkpoint, artifacts);
       running.push({
@@ -125,7 +126,7 @@ async function heapAfter(file: Uint8Array, tokens: number): Promise<number> {
 
 /** A text with one mask that has exactly so many tokens. */
 function textOf(tokens: number, json: string): string {
-  const tokenizer = createTokenizer(JSON.parse(json) as object, { special_tokens: specialTokens(json) });
+  const tokenizer = createTokenizer(JSON.parse(json) as object, { special_tokens: specialTokensOf(json) });
   for (let words = 0; words < tokens; words++) {
     const text = `The ${'very '.repeat(words)}old man went to the [MASK].`;
     if (tokenizer.encode(findMasks(text)).input_ids.length === tokens) return text;

@@ -2,9 +2,11 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-import { build } from './build.ts';
+import { findBuild } from './bucket/built.ts';
+import { withLocalBucket } from './bucket/local.ts';
+import { push } from './bucket/push.ts';
+import { convert } from './convert.ts';
 import { selectedEnvironment, selectedModel } from './deployed.ts';
-import { pushLocally } from './local-bucket.ts';
 
 const DEFAULT_PORT = '8787';
 const POLL_MS = 200;
@@ -17,17 +19,15 @@ if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
 
 const { id, revision } = selectedModel();
 const environment = selectedEnvironment();
-const built = await build(id);
-if (built.revision !== revision) {
-  console.error(
-    `models/${id} builds to ${built.revision}, and wrangler.toml selects ${revision}: set MODEL to ${id}@${built.revision}`,
-  );
+const built = (await findBuild(id, revision)) ?? (await convert(id, { say: (line) => console.log(line) }));
+const { revision: found } = built.manifest;
+if (found !== revision) {
+  console.error(`models/${id} builds to ${found}, and wrangler.toml selects ${revision}: set MODEL to ${id}@${found}`);
   process.exit(1);
 }
+const written = await withLocalBucket((bucket) => push(built, bucket));
 console.log(
-  (await pushLocally(built))
-    ? `Put ${id}@${revision} into the local bucket.`
-    : `Found ${id}@${revision} in the local bucket.`,
+  written.length > 0 ? `Put ${id}@${revision} into the local bucket.` : `Found ${id}@${revision} in the local bucket.`,
 );
 
 const root = join(import.meta.dirname, '..');

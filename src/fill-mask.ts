@@ -1,11 +1,20 @@
 /** The pipeline: masked texts to candidates, the only place that knows the order of the stages. No HTTP, no globals. */
-import { type Candidate, targetCandidates, topCandidates } from './decode/candidates.ts';
-import type { Encoding, Logits } from './inference/backend.ts';
+import type { Access, Found } from './cache/memory.ts';
+import {
+  type Candidates,
+  encodingKey,
+  fromRemembered,
+  type Memories,
+  predictionKey,
+  toRemembered,
+} from './cache/memories.ts';
+import type { Candidate } from './decode/candidates.ts';
+import type { Encoding } from './inference/backend.ts';
 import { MAX_ANSWER_LENGTH, MAX_MASKS_PER_TEXT, MAX_TEXT_LENGTH, MAX_TEXTS } from './limits.ts';
 import type { LoadedModel } from './model/loaded-model.ts';
+import { type Asked, predict } from './predict.ts';
 import { fail, ok, type Result } from './result.ts';
-import { fillIn, findMasks, type MaskedText, startsWord } from './tokenizer/masks.ts';
-import type { Tokenizer } from './tokenizer/tokenizer.ts';
+import { fillIn, findMasks, type MaskedText } from './tokenizer/masks.ts';
 
 /** What is asked of each text. */
 export interface Question {
@@ -46,6 +55,7 @@ export type Unanswerable =
 
 /** What an answer took. In production clocks stand still while a worker computes: there, `infer_ms` is 0 and the counts speak. */
 export interface Work {
+  /** Of what had to be computed. */
   readonly texts: number;
   readonly tokens: number;
   readonly masks: number;
@@ -53,56 +63,102 @@ export interface Work {
   readonly infer_ms: number;
 }
 
+/** Where the answers were, of the distinct questions in a request. */
+export interface Remembered {
+  readonly isolate: number;
+  readonly data_centre: number;
+  readonly computed: number;
+  /** Of the oldest answer. */
+  readonly age_s: number;
+}
+
+/** What the pipeline uses. */
+export interface Sources {
+  /** `<id>@<revision>`: it names tokenizer and weights. */
+  readonly model: string;
+  /** Of the backend: answers of another are others. */
+  readonly numerics: string;
+  /** Called only when something has to be computed. */
+  load(): Promise<LoadedModel>;
+  readonly memories: Memories;
+  readonly access: Access;
+}
+
 /**
- * @param load gives the model; called only when the texts can be answered so far as can be told without it
  * @returns the predictions, or why there are none
  * @throws what `load` and the backend throw
  */
 export async function fillMask(
   question: Question,
-  load: () => Promise<LoadedModel>,
-): Promise<Result<{ predictions: Predictions; work: Work }, Unanswerable>> {
+  sources: Sources,
+): Promise<Result<{ predictions: Predictions; work: Work; remembered: Remembered }, Unanswerable>> {
   const masked = findAllMasks(question);
   if (!masked.ok) return masked;
-  const asked = performance.now();
-  const model = await load();
-  const loaded = performance.now();
-  const encodings = encodeAll(masked.value, question.isList, model);
+  const { memories, access } = sources;
+  const spent = { load_ms: 0, infer_ms: 0, texts: 0, tokens: 0, masks: 0 };
+  const load = async () => {
+    const asked = performance.now();
+    const model = await sources.load();
+    spent.load_ms = Math.max(spent.load_ms, performance.now() - asked);
+    return model;
+  };
+
+  const encodings = await encodeAll(masked.value, question.isList, { ...sources, load });
   if (!encodings.ok) return encodings;
-  const targets = encodeTargets(masked.value, question.targets, model.tokenizer);
-  if (!targets.ok) return targets;
-
-  const ready = performance.now();
-  const logits = await model.backend.run(encodings.value);
-  const inferred = performance.now();
-
-  const vocabulary = model.manifest.architecture.vocab_size;
-  const predictions = masked.value.map((text, t) =>
-    text.masks.map((_, m): Prediction[] => {
-      const { mlm, log_sum_exp } = logits[t] as Logits;
-      const row = mlm.subarray(m * vocabulary, (m + 1) * vocabulary);
-      const total = log_sum_exp[m];
-      if (row.length !== vocabulary || total === undefined) {
-        throw new Error('the backend answered with logits of another shape');
-      }
-      const ids = targets.value?.[t]?.[m];
-      const candidates = ids
-        ? targetCandidates(row, total, ids).slice(0, question.top_k)
-        : topCandidates(row, total, question.top_k);
-      return candidates.map(({ token, score }) => {
-        const token_str = model.tokenizer.decode(token);
-        return { score, token, token_str, sequence: fillIn(text, m, token_str) };
-      });
+  const asked = await Promise.all(
+    masked.value.map(async (text, t): Promise<Asked> => {
+      const encoding = encodings.value[t] as Encoding;
+      return { key: await predictionKey(sources, question, text, encoding), text, encoding };
     }),
   );
-  const work = {
-    texts: masked.value.length,
-    tokens: sum(encodings.value.map(({ input_ids }) => input_ids.length)),
-    masks: sum(masked.value.map(({ masks }) => masks.length)),
-    load_ms: loaded - asked,
-    infer_ms: inferred - ready,
+  const distinct = new Map(asked.map((one) => [one.key, one]));
+  const found = new Map<string, Found<Candidates>>();
+  await Promise.all(
+    Array.from(distinct.keys(), async (key) => {
+      const answer = await memories.predictions.find(key, access);
+      if (answer) found.set(key, answer);
+    }),
+  );
+
+  const missing = [...distinct.keys()].filter((key) => !found.has(key));
+  const computed = await memories.inFlight.share(missing, (keys) => {
+    const computing = (async () => {
+      const { answers, work } = await predict(
+        keys.map((one) => distinct.get(one) as Asked),
+        question,
+        await load(),
+      );
+      spent.infer_ms += work.infer_ms;
+      spent.texts += work.texts;
+      spent.tokens += work.tokens;
+      spent.masks += work.masks;
+      for (const [i, answer] of answers.entries()) {
+        if (answer.ok) memories.predictions.keep(keys[i] ?? '', answer.value, access);
+      }
+      return answers;
+    })();
+    access.outlive(computing);
+    return computing;
+  });
+  const answers = new Map(Array.from(found, ([key, { value }]) => [key, value]));
+  for (const [i, result] of computed.entries()) {
+    if (!result.ok) return result;
+    answers.set(missing[i] ?? '', result.value);
+  }
+
+  const predictions = masked.value.map((text, t) =>
+    (answers.get(asked[t]?.key ?? '') ?? []).map((candidates, m) =>
+      candidates.map(({ fill, ...candidate }) => ({ ...candidate, sequence: fillIn(text, m, fill) })),
+    ),
+  );
+  const places = Array.from(found.values(), ({ place }) => place);
+  const remembered = {
+    isolate: places.filter((place) => place === 'isolate').length,
+    data_centre: places.filter((place) => place === 'data-centre').length,
+    computed: missing.length,
+    age_s: Math.max(0, ...Array.from(found.values(), ({ age_s }) => age_s)),
   };
-  return ok({ predictions, work });
+  return ok({ predictions, work: spent, remembered });
 }
 
 function findAllMasks({ texts, isList, top_k }: Question): Result<MaskedText[], Unanswerable> {
@@ -125,40 +181,33 @@ function findAllMasks({ texts, isList, top_k }: Question): Result<MaskedText[], 
   return ok(found);
 }
 
-function encodeAll(texts: MaskedText[], isList: boolean, model: LoadedModel): Result<Encoding[], Unanswerable> {
-  const limit = model.manifest.architecture.max_position_embeddings;
-  const encodings: Encoding[] = [];
+/** From memory, or by the tokenizer. Equal texts are encoded once. */
+async function encodeAll(
+  texts: readonly MaskedText[],
+  isList: boolean,
+  sources: Sources,
+): Promise<Result<Encoding[], Unanswerable>> {
+  const { model, memories, access } = sources;
+  const keys = new Map<string, Promise<string>>();
+  for (const { text } of texts) if (!keys.has(text)) keys.set(text, encodingKey(model, text));
+  const known = new Map<string, Encoding>();
+  await Promise.all(
+    Array.from(keys, async ([text, key]) => {
+      const found = await memories.encodings.find(await key, access);
+      if (found) known.set(text, fromRemembered(found.value));
+    }),
+  );
   for (const [i, text] of texts.entries()) {
-    const encoding = model.tokenizer.encode(text);
+    if (known.has(text.text)) continue;
+    const { tokenizer, manifest } = await sources.load();
+    const encoding = tokenizer.encode(text);
+    const limit = manifest.architecture.max_position_embeddings;
     const tokens = encoding.input_ids.length;
     if (tokens > limit) return fail({ reason: 'too_many_tokens', index: isList ? i : undefined, tokens, limit });
-    encodings.push(encoding);
+    known.set(text.text, encoding);
+    memories.encodings.keep((await keys.get(text.text)) ?? '', toRemembered(encoding), access);
   }
-  return ok(encodings);
-}
-
-/** For each text, for each mask, the ids of the targets: a word has another id where it begins one than inside one. */
-function encodeTargets(
-  texts: MaskedText[],
-  targets: readonly string[] | undefined,
-  tokenizer: Tokenizer,
-): Result<number[][][] | undefined, Unanswerable> {
-  if (!targets) return ok(undefined);
-  const known = new Map<boolean, number[]>();
-  for (const asBeginning of new Set(texts.flatMap((text) => Array.from(text.masks, (_, m) => startsWord(text, m))))) {
-    const ids: number[] = [];
-    for (const target of targets) {
-      const pieces = tokenizer.encodeTarget(target, asBeginning);
-      const [id] = pieces;
-      if (pieces.includes(tokenizer.unk_id)) return fail({ reason: 'target_unknown', target });
-      if (id === undefined || pieces.length > 1) {
-        return fail({ reason: 'target_not_one_piece', target, pieces: pieces.length });
-      }
-      ids.push(id);
-    }
-    known.set(asBeginning, ids);
-  }
-  return ok(texts.map((text) => Array.from(text.masks, (_, m) => known.get(startsWord(text, m)) ?? [])));
+  return ok(texts.map(({ text }) => known.get(text) as Encoding));
 }
 
 const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);

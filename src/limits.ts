@@ -7,13 +7,18 @@ export const MAX_BODY_BYTES = 512 * 1024;
 export const MAX_TEXTS = 32;
 
 /**
- * UTF-16 code units of one text, eight for each of 512 tokens. It bounds what the tokenizer is given: where that is the
- * general library, a long run of characters that the vocabulary lacks costs time in the square of its length, 0.1 s here.
+ * UTF-16 code units of one text, eight for each of 512 tokens. It bounds what the tokenizer is given.
  */
 export const MAX_TEXT_LENGTH = 4096;
 
 /** Each mask adds a row of the vocabulary's size to the answer of the model. */
 export const MAX_MASKS_PER_TEXT = 16;
+
+/**
+ * Rows of logits that are held at once: with a vocabulary of 50,000 they are 6 MB. A run gives no more, and a larger request
+ * is several runs.
+ */
+export const MAX_MASKS_PER_RUN = 32;
 
 /** Characters of all sequences of an answer: an isolate has 128 MB, and the answer is in it several times over. */
 export const MAX_ANSWER_LENGTH = 4_000_000;
@@ -29,3 +34,19 @@ export const MAX_TARGET_LENGTH = 128;
 
 /** The least size of a read from R2: its default reader hands out 4 kB at a time, which costs three times as much. */
 export const R2_READ_BYTES = 1024 * 1024;
+
+/** How long an answer or an encoding stays in the data centre, if it is asked for. It never becomes wrong: its key has the revision. */
+export const REMEMBERED_SECONDS = 30 * 24 * 3600;
+
+/** In an isolate, next to a model of up to 96 MB of its 128: token ids of texts, and answers of some 2 kB. */
+export const MAX_ENCODINGS = { entries: 5_000, bytes: 2_000_000 };
+export const MAX_PREDICTIONS = { entries: 5_000, bytes: 8_000_000 };
+
+/** What a read of the data centre's cache may take: computing a short text anew takes less. */
+export const CACHE_READ_LIMIT_MS = 150;
+
+/** Of the data centre's cache, for one request: Workers allow 50 on the Free plan, and a batch may ask for more. */
+export const MAX_CACHE_OPERATIONS = 45;
+
+/** How long a request waits for an answer that another one is computing. */
+export const IN_FLIGHT_PATIENCE_MS = 10_000;

@@ -52,7 +52,8 @@ export function readIndex(json: string, name: string): Map<string, string> {
   return new Map(places);
 }
 
-async function readBytes(folder: string, name: string): Promise<Uint8Array> {
+/** The bytes of a file of a checkpoint. @throws naming the file, and what is wrong with it */
+export async function readBytes(folder: string, name: string): Promise<Uint8Array> {
   const bytes = await readIfThere(folder, name);
   if (!bytes) throw new Error(`${folder} has no ${name}`);
   return bytes;

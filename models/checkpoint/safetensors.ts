@@ -37,9 +37,21 @@ const BYTES: Record<string, number> = {
 /** @param bytes little-endian, at their own beginning of a buffer */
 const decoders: Record<string, (bytes: Uint8Array<ArrayBuffer>) => Float32Array> = {
   F32: ({ buffer }) => new Float32Array(buffer),
-  F16: ({ buffer }) => Float32Array.from(new Uint16Array(buffer), float16),
-  BF16: ({ buffer }) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer),
+  F16({ buffer }) {
+    const bits = new Uint16Array(buffer);
+    const data = new Float32Array(bits.length);
+    for (let i = 0; i < bits.length; i++) data[i] = float16Values[bits[i] as number] as number;
+    return data;
+  },
+  BF16({ buffer }) {
+    const bits = new Uint16Array(buffer);
+    const wide = new Uint32Array(bits.length);
+    for (let i = 0; i < bits.length; i++) wide[i] = (bits[i] as number) << 16;
+    return new Float32Array(wide.buffer);
+  },
 };
+/** Of every bit pattern of binary16. */
+const float16Values = Float32Array.from({ length: 1 << 16 }, (_, bits) => float16(bits));
 
 /**
  * @param file the bytes of a whole file
@@ -72,7 +84,10 @@ export function readSafetensors(file: Uint8Array, name = 'model.safetensors'): M
         if (!decode) return fail(`${tensor} has the type ${dtype}; ${Object.keys(decoders).join(', ')} can be read`);
         // A copy, so that it is aligned.
         const data = decode(file.slice(start + from, start + to));
-        return data.every(Number.isFinite) ? data : fail(`${tensor} holds a number that is not finite`);
+        for (let i = 0; i < data.length; i++) {
+          if (!Number.isFinite(data[i])) fail(`${tensor} holds a number that is not finite`);
+        }
+        return data;
       },
     });
   }

@@ -73,7 +73,7 @@ function roundColumn(weights: Float32Array): { values: Int8Array; scale: number 
  * The most that the weights of one sign add up to in any lane. Inputs k, k + 1, k + 4 and k + 5 meet in a lane, and k + 2, k + 3, k + 6 and k + 7.
  * @param values (K,) of one output
  */
-export function worstLane(values: Int8Array): number {
+export function worstLane(values: Int8Array | Float32Array): number {
   let worst = 0;
   for (let k = 0; k < values.length; k += 8) {
     for (const first of [k, k + 2]) {

@@ -1,8 +1,8 @@
 /** What is asked of a model: minimal pairs, facts, and windows of running text with whole words masked. No I/O. */
 import type { Encoding } from '../../src/inference/backend.ts';
-import { findMasks, startsWord } from '../../src/tokenizer/masks.ts';
+import { characterBefore, findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
-import { specialTokens } from '../build.ts';
+import { specialTokensOf } from '../tokenizer/special-tokens.ts';
 import type { EvaluationData, Fact } from './data.ts';
 import { sample, seeded } from './random.ts';
 
@@ -66,7 +66,7 @@ export interface Items {
  * @param full everything rather than a seeded sample
  */
 export function makeItems(data: EvaluationData, json: string, positions: number, full: boolean): Items {
-  const special = specialTokens(json);
+  const special = specialTokensOf(json);
   const tokenizer = createTokenizer(JSON.parse(json) as object, { special_tokens: special });
   const begins = wordBeginnings(json);
   const random = seeded(SEED);
@@ -132,7 +132,7 @@ export function wordBeginnings(json: string): Uint8Array {
 
 function askFact({ text, answer }: Fact, tokenizer: Tokenizer): FactItem | undefined {
   const masked = findMasks(text);
-  const [id, ...more] = tokenizer.encodeTarget(answer, startsWord(masked, 0));
+  const [id, ...more] = tokenizer.encodeTarget(answer, characterBefore(masked, 0));
   if (masked.masks.length !== 1 || id === undefined || more.length > 0 || id === tokenizer.unk_id) return undefined;
   return { kind: 'fact', encoding: tokenizer.encode(masked), answer: id };
 }

@@ -11,9 +11,14 @@
 import { layerOrder } from '../../src/inference/blob.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
-import { float32Matrices, int8Matrices, type Int8Scheme, perTensorMatrices, SERVED } from './linear.ts';
+import { fourBitMatrices } from './four-bits.ts';
+import { float32Matrices, int8Matrices, type Int8Scheme, type Matrices, perTensorMatrices, SERVED } from './linear.ts';
 import { concatenate, divisorsOf, multiplyColumns } from './quantize.ts';
 import { encodeModel, FLOAT, type Graph, INT32 } from './protobuf.ts';
+
+function multiplyBy(by: Matrices, x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name {
+  return by.multiply(by.prepare(x), name, linear);
+}
 
 /** The least value of GELU, at −0.75; a little lower, for what rounding does. */
 const GELU_LEAST = -0.1701;
@@ -38,22 +43,22 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
   const exact = float32Matrices(graph);
   let matrices = exact;
   if (scheme !== 'float32') matrices = scheme.scales === 'fine' ? int8Matrices(graph) : perTensorMatrices(graph);
+  const inLayers = scheme !== 'float32' && scheme.layer_bits === 4 ? fourBitMatrices(graph) : matrices;
   const ends = scheme !== 'float32' && scheme.ends === 'int8' ? matrices : exact;
   const words = { weight: embeddings.words, inputs: config.embedding_size, outputs: config.vocab_size };
 
   const bias = (name: Name, { bias: data }: { bias: Float32Array }) => graph.vector(`${name}.bias`, data);
-  const multiply = (x: Name, name: Name, linear: Omit<Linear, 'bias'>) =>
-    matrices.multiply(matrices.prepare(x), name, linear);
+  const multiply = (x: Name, name: Name, linear: Linear) => multiplyBy(inLayers, x, name, linear);
   const decode: typeof matrices.multiplyTwice = (x, name, linear) =>
     scheme !== 'float32' && scheme.decoder === 'once'
-      ? multiply(x, name, linear)
+      ? multiplyBy(matrices, x, name, linear)
       : matrices.multiplyTwice(x, name, linear);
   /** After GELU most values are small and a few large: these need the bits. */
-  const afterGelu: typeof matrices.multiplyTwice = (x, name, linear) => {
+  const afterGelu = (x: Name, name: Name, linear: Linear) => {
     if (scheme === 'float32' || scheme.feedForwardOutput === 'once') return multiply(x, name, linear);
     return scheme.feedForwardOutput === 'twice'
-      ? matrices.multiplyTwice(x, name, linear)
-      : matrices.multiplyFrom(GELU_LEAST, x, name, linear);
+      ? inLayers.multiplyTwice(x, name, linear)
+      : inLayers.multiplyFrom(GELU_LEAST, x, name, linear);
   };
   /** The product of a layer-norm's output. */
   const afterNorm = (x: Name, name: Name, linear: Linear, divisors: Float32Array) => {
@@ -166,8 +171,13 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
     const { pooler, classifier } = sentence;
     // (1, hidden_size): the first token alone.
     const first = graph.add('Gather', [hidden, graph.vector('zero', BigInt64Array.of(0n))]);
-    const pooled = graph.add('Tanh', [graph.add('Add', [multiply(first, 'pooler', pooler), bias('pooler', pooler)])]);
-    const judged = graph.add('Add', [multiply(pooled, 'sentence', classifier), bias('sentence', classifier)]);
+    const pooled = graph.add('Tanh', [
+      graph.add('Add', [multiplyBy(matrices, first, 'pooler', pooler), bias('pooler', pooler)]),
+    ]);
+    const judged = graph.add('Add', [
+      multiplyBy(matrices, pooled, 'sentence', classifier),
+      bias('sentence', classifier),
+    ]);
     outputs.push({
       name: 'sentence_logits',
       type: FLOAT,

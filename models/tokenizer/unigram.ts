@@ -50,8 +50,8 @@ const addedTokens = (ids: SpecialIds) =>
 
 /**
  * @param tokenizerJson the text of a `tokenizer.json`
- * @returns undefined where it is not a unigram tokenizer with exactly the stages that the binary form has; the general
- *   library reads those
+ * @returns undefined where it is not a unigram tokenizer with exactly the stages that the binary form has:
+ *   src/tokenizer/tokenizer.ts reads those
  * @throws where it is one and contradicts itself, or has scores that float32 does not hold
  */
 export function packUnigram(tokenizerJson: string): Uint8Array<ArrayBuffer> | undefined {

@@ -52,6 +52,32 @@ export function parseQuestion(json: string): Result<Question, Malformed> {
   } catch {
     return fail({ reason: 'invalid_json', message: `The body is not JSON: send ${EXAMPLE}.` });
   }
+  return checkQuestion(document);
+}
+
+/** The same question as a query: `inputs` and `targets` may be given several times. */
+export function parseQuery(query: URLSearchParams): Result<Question, Malformed> {
+  const known = ['inputs', 'top_k', 'targets'];
+  const other = Array.from(query.keys()).find((name) => !known.includes(name));
+  if (other !== undefined) {
+    return fail({
+      reason: 'invalid_request',
+      message: `${other} is not a known parameter: there are ${known.join(', ')}.`,
+    });
+  }
+  const [first, ...more] = query.getAll('inputs');
+  const wish = query.get('top_k');
+  const wanted = query.getAll('targets');
+  return checkQuestion({
+    inputs: more.length > 0 ? [first, ...more] : first,
+    parameters: {
+      ...(wish !== null && { top_k: /^\d+$/.test(wish) ? Number(wish) : wish }),
+      ...(wanted.length > 0 && { targets: wanted }),
+    },
+  });
+}
+
+function checkQuestion(document: unknown): Result<Question, Malformed> {
   const parsed = v.safeParse(body, document);
   if (!parsed.success) return fail({ reason: 'invalid_request', message: explain(parsed.issues[0]) });
   const { inputs, parameters: given } = parsed.output;

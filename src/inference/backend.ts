@@ -48,6 +48,8 @@ export interface ModelBytes {
 export interface BackendKind {
   /** As `GET /info` says it. */
   readonly description: { readonly name: string; readonly build: string; readonly instruction_set: string };
+  /** Names the arithmetic: where it is the same, so are the logits of the same file. */
+  readonly numerics: string;
   /** Which file of a revision it reads. */
   readonly file: WeightsFile;
   /** @throws when the file cannot be read, or is none that it can run */

@@ -28,6 +28,9 @@ interface Kernels {
   readonly sentenceLogits: WebAssembly.Global;
 }
 
+/** Of both builds. Whoever changes what the kernels compute, in any bit, changes this: answers are remembered by it. */
+const NUMERICS = 'engine 1';
+
 const PAGE_BYTES = 65_536;
 /** As many masks as the kernels decode together (LOGIT_ROWS). */
 const MASKS_AT_ONCE = 8;
@@ -43,6 +46,7 @@ export function engine(module: WebAssembly.Module): BackendKind {
       build: relaxedSimd.value ? 'relaxed' : 'plain',
       instruction_set: relaxedSimd.value ? 'WebAssembly SIMD, relaxed SIMD' : 'WebAssembly SIMD',
     },
+    numerics: NUMERICS,
     file: 'model.efm',
     create: (file) => loadEngine(module, file),
   };

@@ -20,6 +20,7 @@ export function onnxruntime(runtime: WebAssembly.Module): BackendKind {
       build: ort.env.versions.web ?? 'unknown',
       instruction_set: 'WebAssembly SIMD',
     },
+    numerics: `onnxruntime-web ${ort.env.versions.web ?? 'unknown'}`,
     file: 'model.onnx',
     async create(file) {
       const graph = new Uint8Array(file.size);

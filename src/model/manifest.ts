@@ -27,7 +27,12 @@ const quantizationError = v.strictObject({
 });
 export type QuantizationError = v.InferOutput<typeof quantizationError>;
 
-const quantization = v.strictObject({ weights: v.string(), activations: v.string(), error: quantizationError });
+/** The error is missing until it is measured. */
+const quantization = v.strictObject({
+  weights: v.string(),
+  activations: v.string(),
+  error: v.optional(quantizationError),
+});
 
 const manifest = v.strictObject({
   format: v.literal(2),

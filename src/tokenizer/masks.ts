@@ -1,9 +1,17 @@
 /** Finds the masks in a text as a person wrote it. Both spellings are understood, whichever is the model's. No I/O. */
+import { isBlank } from './unicode.ts';
 
 /** A text and where its masks stand, in UTF-16 code units, ascending. Holds at least one. */
 export interface MaskedText {
   readonly text: string;
   readonly masks: readonly { readonly start: number; readonly end: number }[];
+}
+
+/** A text with every mask spelled as the model has it. */
+export interface SpelledText {
+  readonly text: string;
+  /** Where a place in it is in the text as it was sent, both in UTF-16 code units. */
+  readonly sentAt: (position: number) => number;
 }
 
 const MASK = /\[MASK\]|<mask>/g;
@@ -13,26 +21,39 @@ export function findMasks(text: string): MaskedText {
   return { text, masks };
 }
 
-/** The text with every mask spelled as the model has it. */
-export function spellMasks({ text, masks }: MaskedText, token: string): string {
+export function spellMasks({ text, masks }: MaskedText, token: string): SpelledText {
+  if (masks.every(({ start, end }) => text.slice(start, end) === token))
+    return { text, sentAt: (position) => position };
   let spelled = '';
+  // (code units of the spelled text,) where each is in the text as it was sent; within a mask, where that begins.
+  const places: number[] = [];
   let from = 0;
+  const copy = (to: number) => {
+    spelled += text.slice(from, to);
+    for (; from < to; from++) places.push(from);
+  };
   for (const { start, end } of masks) {
-    spelled += text.slice(from, start) + token;
+    copy(start);
+    spelled += token;
+    for (let i = 0; i < token.length; i++) places.push(start);
     from = end;
   }
-  return spelled + text.slice(from);
+  copy(text.length);
+  return { text: spelled, sentAt: (position) => places[position] ?? text.length };
 }
 
-/** Whether what stands in the place of mask `index` begins a word: nothing or a blank is before it. */
-export function startsWord({ text, masks }: MaskedText, index: number): boolean {
+/** What stands before mask `index`: a character, or nothing at the beginning. */
+export function characterBefore({ text, masks }: MaskedText, index: number): string {
   const start = masks[index]?.start ?? 0;
-  return start === 0 || /\s/u.test(text.charAt(start - 1));
+  return Array.from(text.slice(Math.max(0, start - 2), start)).at(-1) ?? '';
 }
 
-/** The text with mask `index` replaced and the others as they were written. */
-export function fillIn({ text, masks }: MaskedText, index: number, replacement: string): string {
+/** The text with mask `index` replaced and the others as they were written. A replacement brings no second blank. */
+export function fillIn(masked: MaskedText, index: number, replacement: string): string {
+  const { text, masks } = masked;
   const mask = masks[index];
   if (!mask) throw new RangeError(`no mask ${index} in a text with ${masks.length}`);
-  return text.slice(0, mask.start) + replacement + text.slice(mask.end);
+  const before = characterBefore(masked, index);
+  const isApart = before === '' || isBlank(before);
+  return text.slice(0, mask.start) + (isApart ? replacement.replace(/^ /, '') : replacement) + text.slice(mask.end);
 }

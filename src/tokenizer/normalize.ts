@@ -17,23 +17,33 @@ const REPLACEMENT = 0xfffd;
 /** Unicode 17.0, section 3.12.2: Hangul Syllable Decomposition. */
 export const HANGUL = { first: 0xac00, last: 0xd7a3, l: 0x1100, v: 0x1161, t: 0x11a7, vs: 21, ts: 28 };
 
+/** What lies between two added tokens, as the model reads it. */
+export interface NormalizedText {
+  /** (bytes,) UTF-8, every blank as U+2581. */
+  readonly bytes: Uint8Array;
+  /** (bytes,) where the character begins that each byte comes from, in code units of the text. */
+  readonly origins: Int32Array;
+}
+
 /**
- * What lies between two added tokens, as the model reads it. A lone surrogate is read as U+FFFD.
+ * Normalizes what lies between two added tokens. A lone surrogate is read as U+FFFD.
  *
  * A blank is put before what comes from the very first character of the text, as `prepend_scheme: first` tells it by
  * alignments: not before what follows something that was removed, nor before a " that stands for two characters.
  *
  * @param text of which the code units from `from` to `to` are read
- * @returns (bytes,) UTF-8, every blank as U+2581
  * @throws when the table of characters names what is not there
  */
-export function normalize(text: string, from: number, to: number, characters: Characters): Uint8Array {
+export function normalize(text: string, from: number, to: number, characters: Characters): NormalizedText {
   const { index, blocks, image_offsets, images } = characters;
   // Room for a blank before what comes first, and for three bytes of each code unit.
   let bytes = new Uint8Array(3 * (to - from + 4));
+  let origins = new Int32Array(bytes.length);
   let length: number = SPACE.length;
-  /** Blanks are written when something follows them. */
-  let blank = false;
+  /** Where the code point begins that is being taken. */
+  let origin = from;
+  /** Blanks are written when something follows them, as coming from the last of them: its origin, or −1. */
+  let blank = -1;
   /** The index of the code point that the first byte comes from. */
   let first = -1;
   /** A ` or ' that may be the first of two, or 0, and its index. */
@@ -43,20 +53,27 @@ export function normalize(text: string, from: number, to: number, characters: Ch
   /** For so many bytes more. */
   const makeRoom = (more: number) => {
     if (length + more <= bytes.length) return;
-    const larger = new Uint8Array(2 * (length + more));
-    larger.set(bytes.subarray(0, length));
-    bytes = larger;
+    const [smaller, before] = [bytes, origins];
+    bytes = new Uint8Array(2 * (length + more));
+    origins = new Int32Array(bytes.length);
+    bytes.set(smaller.subarray(0, length));
+    origins.set(before.subarray(0, length));
+  };
+  const writeSpace = (at: number, comesFrom: number) => {
+    bytes.set(SPACE, at);
+    origins.fill(comesFrom, at, at + SPACE.length);
   };
   const write = (byte: number) => {
     if (byte === BLANK) {
-      blank = true;
+      blank = origin;
       return;
     }
-    if (blank) {
-      bytes.set(SPACE, length);
+    if (blank >= 0) {
+      writeSpace(length, blank);
       length += SPACE.length;
-      blank = false;
+      blank = -1;
     }
+    origins[length] = origin;
     bytes[length++] = byte;
   };
   const writeCodePoint = (point: number) => {
@@ -90,6 +107,7 @@ export function normalize(text: string, from: number, to: number, characters: Ch
   };
   /** Writes what becomes of one code point, which stands at `at`. */
   const take = (point: number, at: number) => {
+    origin = at;
     if (point >= HANGUL.first && point <= HANGUL.last) writeHangul(point);
     else {
       const block = index[Math.floor(point / BLOCK)] ?? refuse(`index ends before ${point}`);
@@ -97,7 +115,7 @@ export function normalize(text: string, from: number, to: number, characters: Ch
       if (value === 0) writeCodePoint(point);
       else writeImage(value - 1);
     }
-    if (first < 0 && (length > SPACE.length || blank)) first = at;
+    if (first < 0 && (length > SPACE.length || blank >= 0)) first = at;
   };
 
   for (let at = from; at < to;) {
@@ -121,10 +139,10 @@ export function normalize(text: string, from: number, to: number, characters: Ch
   }
   if (open > 0) take(open, openAt);
 
-  const whole = bytes.subarray(SPACE.length, length);
-  if (first !== 0 || whole.length === 0 || startsWithSpace(whole)) return whole;
-  bytes.set(SPACE);
-  return bytes.subarray(0, length);
+  const begin = SPACE.length;
+  const isBegun = first !== 0 || length === begin || startsWithSpace(bytes.subarray(begin));
+  if (!isBegun) writeSpace(0, origins[begin] ?? 0);
+  return { bytes: bytes.subarray(isBegun ? begin : 0, length), origins: origins.subarray(isBegun ? begin : 0, length) };
 }
 
 const startsWithSpace = (bytes: Uint8Array) => SPACE.every((byte, i) => bytes[i] === byte);

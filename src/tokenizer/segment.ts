@@ -1,36 +1,30 @@
-/** The likeliest pieces of a normalized text (Kudo 2018), as `tokenizers` finds them. No I/O. */
+/** The likeliest pieces of a normalized text, as `tokenizers` finds them, by the trie of a `tokenizer.bin`. No I/O. */
+import { createPaths } from './best-path.ts';
+import type { Piece } from './model.ts';
 import { SPACE } from './normalize.ts';
 import { LEAF, refuse, type Vocabulary } from './unigram-format.ts';
 
 /**
- * Appends the ids of the pieces. Words, which begin at U+2581, are read each by itself; unknown characters side by side in
- * a word are one `<unk>`. Scores are summed in float64 from the beginning of a word, and of equal paths the one that was
- * found first stays, with its last piece the longest (`encode_optimized` of tokenizers/src/models/unigram/model.rs). The trie
- * is asked at most `vocabulary.longest` times for each character.
+ * Words, which begin at U+2581, are read each by itself; unknown characters side by side in a word are one `<unk>`.
+ * Scores are summed in float64 from the beginning of a word, and of equal paths the one that was found first stays,
+ * with its last piece the longest (`encode_optimized` of tokenizers/src/models/unigram/model.rs). The trie is asked at
+ * most `vocabulary.longest` times for each character.
  *
  * @param bytes (bytes,) UTF-8
+ * @returns the pieces, with their bytes
  * @throws when the trie names what is not there
  */
-export function segment(vocabulary: Vocabulary, bytes: Uint8Array, ids: number[]): void {
+export function segment(vocabulary: Vocabulary, bytes: Uint8Array): Piece[] {
   const { units, scores, unk_id, unk_score, longest } = vocabulary;
   const root = (units[0] ?? 0) >>> 8;
-  // (bytes + 1,) of the best path that ends there: its score, and the start and the id of its last piece.
-  const best = new Float64Array(bytes.length + 1);
-  const starts = new Int32Array(bytes.length + 1).fill(-1);
-  const pieces = new Int32Array(bytes.length + 1);
-  const offer = (start: number, end: number, id: number, score: number) => {
-    if (starts[end] !== -1 && !(score > (best[end] ?? 0))) return;
-    best[end] = score;
-    starts[end] = start;
-    pieces[end] = id;
-  };
+  const paths = createPaths(bytes.length, unk_id);
+  const pieces: Piece[] = [];
 
   for (let from = 0, to = 0; from < bytes.length; from = to) {
     to = wordEnd(bytes, from);
-    best[from] = 0;
+    paths.begin(from);
     for (let start = from, next = from; start < to; start = next) {
       next = Math.min(start + characterLength(bytes[start] ?? 0), to);
-      const score = best[start] ?? 0;
       const stop = Math.min(start + longest, to);
       let covered = false;
       for (let node = root, at = start; at < stop;) {
@@ -41,20 +35,16 @@ export function segment(vocabulary: Vocabulary, bytes: Uint8Array, ids: number[]
         const leaf = units[node + LEAF] ?? refuse(`units end before ${node + LEAF}`);
         if ((leaf & 0xff) !== LEAF) continue;
         const id = leaf >>> 8;
-        offer(start, at, id, score + (scores[id] ?? refuse(`units have piece ${id} of ${scores.length}`)));
+        paths.offer(start, at, id, scores[id] ?? refuse(`units have piece ${id} of ${scores.length}`));
         covered ||= at === next;
       }
-      if (!covered) offer(start, next, unk_id, score + unk_score);
+      if (!covered) paths.offer(start, next, unk_id, unk_score);
     }
 
-    if (!Number.isFinite(best[to])) refuse('scores have what is no number');
-    const found: number[] = [];
-    for (let end = to; end > from; end = starts[end] ?? from) {
-      const id = pieces[end] ?? unk_id;
-      if (id !== unk_id || found.at(-1) !== unk_id) found.push(id);
-    }
-    for (const id of found.toReversed()) ids.push(id);
+    if (!Number.isFinite(paths.scoreAt(to))) refuse('scores have what is no number');
+    for (const piece of paths.trace(from, to)) pieces.push(piece);
   }
+  return pieces;
 }
 
 /** Where the word that begins at `from` ends: at the next U+2581, or at the end. */

@@ -1,58 +1,162 @@
-/** Text to ids and ids to text, by the model's own `tokenizer.json`. The one importer of the library. No I/O. */
-import { Tokenizer as Library } from '@huggingface/tokenizers';
+/**
+ * Text to ids and ids to text by a model's own `tokenizer.json`, with the ids and offsets of `tokenizers` 0.23. No I/O.
+ */
+import * as v from 'valibot';
 
 import type { Encoding } from '../inference/backend.ts';
 import type { Manifest } from '../model/manifest.ts';
+import { createAddedTokens } from './added-tokens.ts';
+import { type AlignedText, alignText, sliceText } from './aligned-text.ts';
+import { createBpe } from './bpe.ts';
+import { MODEL, readComponent } from './components.ts';
+import { createDecoder } from './decoders.ts';
 import { type MaskedText, spellMasks } from './masks.ts';
+import type { Model } from './model.ts';
+import { createNormalizer } from './normalizers.ts';
+import { createPostProcessor, type Token } from './post-processors.ts';
+import { createPreTokenizer } from './pre-tokenizers.ts';
+import { isBlank } from './unicode.ts';
+import { createUnigramModel } from './unigram-model.ts';
+import { createWordPiece } from './wordpiece.ts';
+
+/** Of what is made of a text. Whoever changes the ids or pieces of any text changes this: encodings are remembered by it. */
+export const TOKENIZER_VERSION = 1;
+
+export interface TokenizedText extends Encoding {
+  /**
+   * (sequence, 2) row-major: where each token begins and ends in the text as it was sent, in UTF-16 code units; 0 and 0
+   * for those at both ends.
+   */
+  readonly offsets: Int32Array;
+}
 
 export interface Tokenizer {
   /**
    * The whole text with special tokens, however long it is.
    * @throws when the model does not see as many masks as were found in the text: a fault of its tokenizer file
    */
-  encode(masked: MaskedText): Encoding;
-  /** The ids of a word that begins where a word begins (`startsWord`), or that goes on inside one. */
-  encodeTarget(target: string, startsWord: boolean): number[];
+  encode(masked: MaskedText): TokenizedText;
+  /**
+   * The ids of a word as it stands behind a character: one within a word has other pieces than one after a blank.
+   * @param before nothing at the beginning of a text
+   */
+  encodeTarget(target: string, before: string): number[];
   /** The text of one id, as `transformers` decodes it alone. */
   decode(id: number): string;
+  /** The text of one id as it stands within a text: without the sign that it goes on within a word. */
+  fill(id: number): string;
+  /** One id as the vocabulary has it. */
+  piece(id: number): string;
   readonly unk_id: number;
 }
 
+const FILE = v.object({
+  added_tokens: v.optional(v.unknown()),
+  normalizer: v.optional(v.unknown()),
+  pre_tokenizer: v.optional(v.unknown()),
+  model: v.record(v.string(), v.unknown()),
+  post_processor: v.optional(v.unknown()),
+  decoder: v.optional(v.unknown()),
+});
+
 /**
  * @param json the parsed `tokenizer.json`
- * @throws when the library does not know something in it
+ * @throws naming what in it there is no code for, and what there is
  */
 export function createTokenizer(
   json: object,
   { special_tokens: special }: Pick<Manifest, 'special_tokens'>,
 ): Tokenizer {
-  const library = new Library(json, {});
+  const file = readComponent('', FILE, json);
+  const added = createAddedTokens(file.added_tokens, createNormalizer(file.normalizer));
+  const preTokenize = createPreTokenizer(file.pre_tokenizer);
+  const model = createModel(file.model);
+  const postProcess = createPostProcessor(file.post_processor);
+  const decode = createDecoder(file.decoder);
+
+  /** Without special tokens. Of a word that begins before `from`, in code units, only the rest is looked at. */
+  function tokenize(text: AlignedText, from: number): Token[] {
+    const tokens: Token[] = [];
+    const put = (id: number, { text: whole, starts, ends }: AlignedText, first: number, end: number) => {
+      const value = whole.slice(first, end);
+      tokens.push({ id, value, start: starts[first] ?? 0, end: ends[end - 1] ?? 0, type_id: 0 });
+    };
+    for (const { text: section, token } of added.extract(text)) {
+      const { length } = section.text;
+      if (token) {
+        if ((section.starts[0] ?? 0) >= from) put(token.id, section, 0, length);
+        continue;
+      }
+      for (const word of preTokenize(section)) {
+        const first = word.starts.findIndex((start) => start >= from);
+        if (first < 0) continue;
+        const rest = first === 0 ? word : sliceText(word, first, word.text.length);
+        for (const { id, from: begin, to } of model.tokenize(rest.text, first > 0)) {
+          put(id, rest, begin, to);
+        }
+      }
+    }
+    return tokens;
+  }
+
+  function pieceOf(id: number): string {
+    const piece = added.contents.get(id) ?? model.pieceOf(id);
+    if (piece === undefined) throw new RangeError(`the vocabulary has no piece ${id}`);
+    return piece;
+  }
+
   return {
     unk_id: special.unk.id,
+    encode: (masked) => encodeMasked(masked, special.mask, (text) => postProcess(tokenize(alignText(text), 0), text)),
 
-    encode(masked) {
-      const { ids, token_type_ids } = library.encode(spellMasks(masked, special.mask.token), {
-        return_token_type_ids: true,
-      });
-      const input_ids = Int32Array.from(ids);
-      const masked_positions = Int32Array.from(
-        ids.flatMap((id, position) => (id === special.mask.id ? [position] : [])),
-      );
-      if (masked_positions.length !== masked.masks.length) {
-        throw new Error(
-          `the tokenizer sees ${masked_positions.length} masks where the text has ${masked.masks.length}`,
-        );
-      }
-      return { input_ids, token_type_ids: Int32Array.from(token_type_ids), masked_positions };
+    encodeTarget(target, before) {
+      const isWithin = before !== '' && !isBlank(before);
+      const text = alignText((isWithin ? before : before && ' ') + target.trim());
+      return tokenize(text, isWithin ? before.length : 0).map(({ id }) => id);
     },
 
-    encodeTarget(target, startsWord) {
-      // After a mask nothing is put before the first word, which is how a continuation is tokenized.
-      const text = startsWord ? target.trim() : special.mask.token + target.trim();
-      const { ids } = library.encode(text, { add_special_tokens: false });
-      return startsWord ? ids : ids.slice(1);
-    },
+    piece: pieceOf,
+    decode: (id) => decode(pieceOf(id)),
+    fill: (id) => decode(added.contents.get(id) ?? model.unmark(pieceOf(id))),
+  };
+}
 
-    decode: (id) => library.decode([id], { skip_special_tokens: false }),
+function createModel(json: Record<string, unknown>): Model {
+  // Older files do not say it.
+  const implied = 'merges' in json ? 'BPE' : Array.isArray(json['vocab']) ? 'Unigram' : 'WordPiece';
+  const model = readComponent('model', MODEL, { type: implied, ...json });
+  switch (model.type) {
+    case 'WordPiece':
+      return createWordPiece(model);
+    case 'BPE':
+      return createBpe(model);
+    case 'Unigram':
+      return createUnigramModel(model);
+  }
+}
+
+/**
+ * @param tokenize gives the tokens of a text in which the masks are spelled as the model has them
+ * @throws as `Tokenizer.encode`
+ */
+export function encodeMasked(
+  masked: MaskedText,
+  mask: { readonly id: number; readonly token: string },
+  tokenize: (text: string) => readonly Pick<Token, 'id' | 'start' | 'end' | 'type_id'>[],
+): TokenizedText {
+  const { text, sentAt } = spellMasks(masked, mask.token);
+  const tokens = tokenize(text);
+  // What only normalizes to a mask is read as one, but nobody has asked for it.
+  const isMask = ({ id, start, end }: (typeof tokens)[number]) =>
+    id === mask.id && text.slice(start, end).includes(mask.token);
+  const masked_positions = tokens.flatMap((token, position) => (isMask(token) ? [position] : []));
+  if (masked_positions.length !== masked.masks.length) {
+    throw new Error(`the tokenizer sees ${masked_positions.length} masks where the text has ${masked.masks.length}`);
+  }
+  return {
+    input_ids: Int32Array.from(tokens, ({ id }) => id),
+    token_type_ids: Int32Array.from(tokens, ({ type_id }) => type_id),
+    masked_positions: Int32Array.from(masked_positions),
+    offsets: Int32Array.from(tokens.flatMap(({ start, end }) => [sentAt(start), sentAt(end)])),
   };
 }

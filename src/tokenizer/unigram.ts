@@ -1,11 +1,12 @@
 /**
  * Text to ids and ids to text by the binary form of a unigram tokenizer (src/tokenizer/unigram-format.ts), whose
- * loading is a check of its header. Gives the ids that `tokenizers` 0.23 gives. No I/O.
+ * loading is a check of its header. Gives the ids and offsets that `tokenizers` 0.23 gives. No I/O.
  */
-import { spellMasks } from './masks.ts';
 import { normalize } from './normalize.ts';
+import type { Token } from './post-processors.ts';
 import { segment } from './segment.ts';
-import type { Tokenizer } from './tokenizer.ts';
+import { encodeMasked, type Tokenizer } from './tokenizer.ts';
+import { isBlank } from './unicode.ts';
 import { entryOf, readUnigram } from './unigram-format.ts';
 
 /** How the special tokens are spelled in a text, and which field of the header has their ids. */
@@ -16,8 +17,6 @@ export const SPECIAL = {
   sep_id: '[SEP]',
   mask_id: '[MASK]',
 } as const;
-
-const isBlank = (unit: string) => /^\p{White_Space}$/u.test(unit);
 
 /**
  * @param bytes what `packUnigram` (models/tokenizer/unigram.ts) made; not to be changed afterwards
@@ -32,11 +31,18 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
   }));
   const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
-  /** Appends the ids of a text, without the tokens at its ends. */
-  function appendIds(text: string, ids: number[]): void {
+  /** Without the tokens at its ends. */
+  function tokenize(text: string): Omit<Token, 'value'>[] {
+    const tokens: Omit<Token, 'value'>[] = [];
+    const put = (id: number, start: number, end: number) => tokens.push({ id, start, end, type_id: 0 });
     let from = 0;
-    const appendPlain = (to: number) => {
-      if (from < to) segment(vocabulary, normalize(text, from, to, characters), ids);
+    const putPlain = (to: number) => {
+      if (from === to) return;
+      const { bytes: normalized, origins } = normalize(text, from, to, characters);
+      for (const piece of segment(vocabulary, normalized)) {
+        const last = origins[piece.to - 1] ?? 0;
+        put(piece.id, origins[piece.from] ?? 0, last + ((text.codePointAt(last) ?? 0) > 0xffff ? 2 : 1));
+      }
     };
     for (let at = 0; at < text.length; at++) {
       if (text[at] !== '<' && text[at] !== '[') continue;
@@ -45,46 +51,39 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
       let to = at;
       // A mask stands for a word with the blanks before it.
       if (found.id === mask_id) while (to > from && isBlank(text.charAt(to - 1))) to--;
-      appendPlain(to);
-      ids.push(found.id);
+      putPlain(to);
       from = at + found.token.length;
+      put(found.id, to, from);
       at = from - 1;
     }
-    appendPlain(text.length);
+    putPlain(text.length);
+    return tokens;
   }
 
+  function textOf(id: number): string {
+    if (!(id >= 0 && id < header.pieces)) throw new RangeError(`no piece ${id} in a vocabulary of ${header.pieces}`);
+    return decoder.decode(entryOf(piece_offsets, pieces, id, 'piece_offsets_at'));
+  }
+  const decode = (id: number) => textOf(id).replaceAll('\u2581', '');
   return {
     unk_id,
 
-    encode(masked) {
-      const ids = [cls_id];
-      appendIds(spellMasks(masked, SPECIAL.mask_id), ids);
-      ids.push(sep_id);
-      const masked_positions = ids.flatMap((id, position) => (id === mask_id ? [position] : []));
-      if (masked_positions.length !== masked.masks.length) {
-        throw new Error(
-          `the tokenizer sees ${masked_positions.length} masks where the text has ${masked.masks.length}`,
-        );
-      }
-      return {
-        input_ids: Int32Array.from(ids),
-        token_type_ids: new Int32Array(ids.length),
-        masked_positions: Int32Array.from(masked_positions),
-      };
-    },
+    encode: (masked) =>
+      encodeMasked(masked, { id: mask_id, token: SPECIAL.mask_id }, (text) => [
+        { id: cls_id, start: 0, end: 0, type_id: 0 },
+        ...tokenize(text),
+        { id: sep_id, start: 0, end: 0, type_id: 0 },
+      ]),
 
-    encodeTarget(target, startsWord) {
-      const ids: number[] = [];
+    encodeTarget(target, before) {
       // After a mask nothing is put before the first word, which is how a continuation is tokenized.
-      appendIds(startsWord ? target.trim() : SPECIAL.mask_id + target.trim(), ids);
-      return startsWord ? ids : ids.slice(1);
+      const isWithin = before !== '' && !isBlank(before);
+      const ids = tokenize((isWithin ? SPECIAL.mask_id : before && ' ') + target.trim()).map(({ id }) => id);
+      return isWithin ? ids.slice(1) : ids;
     },
 
-    decode(id) {
-      if (!(id >= 0 && id < header.pieces)) {
-        throw new RangeError(`no piece ${id} in a vocabulary of ${header.pieces}`);
-      }
-      return decoder.decode(entryOf(piece_offsets, pieces, id, 'piece_offsets_at')).replaceAll('\u2581', '');
-    },
+    piece: textOf,
+    decode,
+    fill: decode,
   };
 }

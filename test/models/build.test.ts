@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { type Checkpoint, makeArtifacts, readCheckpoint, specialTokens } from '../../models/build.ts';
+import { type Checkpoint, makeArtifacts, readCheckpoint } from '../../models/build.ts';
 import { readCard } from '../../models/card.ts';
 import { selectedModel } from '../../models/deployed.ts';
 import { readQuantizationErrors, writeQuantizationErrors } from '../../models/quantization-error.ts';
@@ -73,12 +73,12 @@ describe('the measured error', () => {
   const errors = { 'model.onnx': error, 'model.efm': { ...error, masks: 3 } };
 
   it('is kept with the revision it belongs to', async () => {
-    await writeQuantizationErrors(folder, 'a'.repeat(16), errors);
+    await writeQuantizationErrors(folder, 8, { revision: 'a'.repeat(16), errors });
     expect(await readQuantizationErrors(folder, 'a'.repeat(16))).toEqual(errors);
   });
 
   it('is refused for another revision, with the command that measures it', async () => {
-    await writeQuantizationErrors(folder, 'a'.repeat(16), errors);
+    await writeQuantizationErrors(folder, 8, { revision: 'a'.repeat(16), errors });
     await expect(readQuantizationErrors(folder, 'b'.repeat(16))).rejects.toThrow(
       /measured on revision a+, .* b+: .* `npm run models -- verify`/,
     );
@@ -86,7 +86,7 @@ describe('the measured error', () => {
 
   it('is asked for when there is none', async () => {
     await expect(readQuantizationErrors(join(folder, 'nothing'), 'a'.repeat(16))).rejects.toThrow(
-      /no quantization\.json/,
+      /has no measurement in quantization\.json: .* `npm run models -- verify`/,
     );
   });
 });
@@ -96,12 +96,23 @@ describe('a checkpoint that lacks something', () => {
     await expect(readCheckpoint('no-such-model')).rejects.toThrow('models/no-such-model has no config.json');
   });
 
-  it('is refused when its tokenizer has no mask', () => {
-    expect(() => specialTokens('{"added_tokens": [{"id": 1, "content": "<unk>"}]}')).toThrow('has no [MASK]');
+  it('is refused when it has ids for which there are no embeddings', async () => {
+    const { folder: fixture } = await readCheckpoint('test/fixtures/families/bert');
+    await cp(fixture, join(folder, 'bert'), { recursive: true });
+    const file = join(folder, 'bert/tokenizer.json');
+    const json = JSON.parse(await readFile(file, 'utf8')) as { added_tokens: object[] };
+    await writeFile(
+      file,
+      JSON.stringify({ ...json, added_tokens: [...json.added_tokens, { id: 700, content: '[X]' }] }),
+    );
+    await expect(readCheckpoint(join(folder, 'bert'))).rejects.toThrow(/ids up to 700, and the embedding has 600 rows/);
   });
+});
 
-  it('is refused when its card states no licence', async () => {
-    await writeFile(join(folder, 'README.md'), '---\nsource: here\n---\n');
-    await expect(readCard(folder)).rejects.toThrow('no "license"');
+describe('where a model is from', () => {
+  it('is what its card says, and unknown without one', async () => {
+    expect(await readCard(join(folder, 'nothing'))).toMatchObject({ license: 'unknown' });
+    await writeFile(join(folder, 'README.md'), '---\nlicense: mit\nsource: here\n---\n');
+    expect(await readCard(folder)).toEqual({ license: 'mit', source: 'here' });
   });
 });

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { encodeProbes } from '../../models/verify.ts';
-import { type Checkpoint, readCheckpoint, specialTokens } from '../../models/build.ts';
+import { type Checkpoint, readCheckpoint } from '../../models/build.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
 import { onnxBackend } from '../../models/runtime.ts';
+import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import { targetCandidates, topCandidates } from '../../src/decode/candidates.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
 import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -59,7 +60,7 @@ describe('the tokenizer', () => {
 
   it('decodes every candidate as transformers does', () => {
     const tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, {
-      special_tokens: specialTokens(checkpoint.tokenizer),
+      special_tokens: specialTokensOf(checkpoint.tokenizer),
     });
     for (const { masks } of golden.cases) {
       for (const { token, token_str } of masks.flat()) expect(tokenizer.decode(token)).toBe(token_str);

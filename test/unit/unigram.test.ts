@@ -127,7 +127,7 @@ describe('packing', () => {
     ['scores that are no log-probabilities', ({ model }) => model.vocab.push(['d', 1])],
     ['a piece with <unk> in it', ({ model }) => model.vocab.push(['<unk>a', -1])],
     ['no model', (json) => delete (json as Json)['model']],
-  ])('leaves %s to the general library', (_, change) => {
+  ])('leaves %s to the general tokenizer', (_, change) => {
     expect(packUnigram(tokenizerJson(change))).toBeUndefined();
   });
 
@@ -194,8 +194,8 @@ function reads(text: string) {
       },
     });
   const blocks = counting(characters.blocks, 'blocks');
-  const bytes = normalize(text, 0, text.length, { ...characters, blocks });
-  segment({ ...vocabulary, units: counting(vocabulary.units, 'units') }, bytes, []);
+  const { bytes } = normalize(text, 0, text.length, { ...characters, blocks });
+  segment({ ...vocabulary, units: counting(vocabulary.units, 'units') }, bytes);
   return { ...count, bytes: bytes.length };
 }
 
@@ -270,7 +270,7 @@ describe('a file', () => {
     try {
       const tokenizer = createUnigramTokenizer(bytes);
       const found = TEXTS.flatMap((text) => idsOf(text, tokenizer));
-      for (const id of [...found, ...tokenizer.encodeTarget('abc', false), tokenizer.unk_id]) {
+      for (const id of [...found, ...tokenizer.encodeTarget('abc', 'x'), tokenizer.unk_id]) {
         if (!Number.isInteger(id) || id < 0 || id >= PIECES.length) throw new Error(`found the id ${id}`);
       }
       for (const id of PIECES.keys()) tokenizer.decode(id);

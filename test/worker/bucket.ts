@@ -32,10 +32,10 @@ export function freshApp(changed: Partial<Env> = {}) {
       await waitOnExecutionContext(ctx);
       return response;
     },
-    ask(body: unknown, path = '/fill-mask'): Promise<Response> {
+    ask(body: unknown, path = '/fill-mask', headers: Record<string, string> = {}): Promise<Response> {
       return this.request(path, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       });
     },

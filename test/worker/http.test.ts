@@ -195,7 +195,7 @@ describe('a body over the limit', () => {
 describe('routes', () => {
   it.each([
     ['GET', '/', 'POST, OPTIONS'],
-    ['PUT', '/fill-mask', 'POST, OPTIONS'],
+    ['PUT', '/fill-mask', 'GET, POST, OPTIONS'],
     ['POST', '/health', 'GET, OPTIONS'],
     ['DELETE', '/info', 'GET, OPTIONS'],
   ])('answer %s %s by 405 and what is allowed', async (method, path, allow) => {
@@ -243,9 +243,10 @@ describe('routes', () => {
     });
   });
 
-  it('say that nothing of an answer is to be stored', async () => {
+  it('say that an answer to a POST is not to be stored, and a refused GET for seconds only', async () => {
     expect((await app.ask({ inputs: '[MASK]' })).headers.get('cache-control')).toBe('no-store');
-    expect((await app.request('/nothing')).headers.get('cache-control')).toBe('no-store');
+    expect((await app.ask({ inputs: 'no mask' })).headers.get('cache-control')).toBe('no-store');
+    expect((await app.request('/nothing')).headers.get('cache-control')).toBe('public, max-age=5');
   });
 });
 

@@ -30,7 +30,7 @@ const damages: [string, (name: ObjectName) => Promise<void>][] = [
 describe.each(OBJECTS)('%s', (name) => {
   it.each(damages)('when %s: 502 that names it, and the next request tries again', async (_, damage) => {
     await damage(name);
-    const app = freshApp();
+    const app = freshApp({ CACHE: 'off' });
     for (let attempt = 0; attempt < 2; attempt++) {
       const response = await app.ask(question);
       expect(response.status).toBe(502);

@@ -1,0 +1,52 @@
+/** The bucket of the local worker, through workerd's R2. Does I/O. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { R2Bucket } from '@cloudflare/workers-types';
+import { getPlatformProxy } from 'wrangler';
+
+import type { ModelBucket } from './push.ts';
+
+/** An object as a bucket lists it. */
+export interface StoredObject {
+  readonly key: string;
+  readonly bytes: number;
+  readonly date: Date;
+}
+
+export interface LocalBucket extends ModelBucket {
+  readonly list: () => Promise<StoredObject[]>;
+}
+
+/** @param state the folder of its state, if it is not that of `npm start` */
+export async function withLocalBucket<T>(use: (bucket: LocalBucket) => Promise<T>, state?: string): Promise<T> {
+  const { env, dispose } = await getPlatformProxy<{ MODELS: R2Bucket }>({
+    configPath: join(import.meta.dirname, '../..', 'wrangler.toml'),
+    ...(state && { persist: { path: state } }),
+  });
+  const { MODELS } = env;
+  try {
+    return await use({
+      sizeOf: async (key) => (await MODELS.head(key))?.size,
+      async read(key) {
+        const object = await MODELS.get(key);
+        return object ? new Uint8Array(await object.arrayBuffer()) : undefined;
+      },
+      async put(key, file) {
+        await MODELS.put(key, await readFile(file));
+      },
+      async list() {
+        const objects: StoredObject[] = [];
+        for (let cursor: string | undefined, more = true; more;) {
+          const page = await MODELS.list({ prefix: 'models/', ...(cursor && { cursor }) });
+          objects.push(...page.objects.map(({ key, size, uploaded }) => ({ key, bytes: size, date: uploaded })));
+          more = page.truncated;
+          cursor = page.truncated ? page.cursor : undefined;
+        }
+        return objects;
+      },
+    });
+  } finally {
+    await dispose();
+  }
+}

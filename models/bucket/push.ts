@@ -1,0 +1,74 @@
+/** Puts a build into a bucket, and says so in the bucket's index. Does I/O. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { type ModelFile, objectKey } from '../../src/model/manifest.ts';
+import { type BucketIndex, INDEX_KEY, type IndexedFile, parseIndex, withRevision } from './bucket-index.ts';
+import { type Built, checkBuiltFile } from './built.ts';
+
+/** A bucket of models, however it is reached. */
+export interface ModelBucket {
+  /** Size of the object in bytes, if it is there. Where a bucket cannot be asked that, its index is believed. */
+  readonly sizeOf?: (key: string) => Promise<number | undefined>;
+  /** All of an object, if it is there. */
+  readonly read: (key: string) => Promise<Uint8Array | undefined>;
+  /** @param file the path of the content */
+  readonly put: (key: string, file: string) => Promise<void>;
+}
+
+/**
+ * Of two that push to one bucket at the same time, one may be missing in the index afterwards, and is sent again by its next push.
+ * @returns the keys that had to be written: none for a model that is there whole
+ * @throws before a file is sent that is not as the manifest says
+ */
+export async function push(built: Built, bucket: ModelBucket): Promise<string[]> {
+  const { folder, manifest } = built;
+  const { id, revision } = manifest;
+  const index = await readIndex(bucket);
+  const indexed = index.find((entry) => entry.id === id && entry.revision === revision);
+  const written: string[] = [];
+  const put = async (name: ModelFile | 'manifest.json') => {
+    const key = objectKey(id, revision, name);
+    await checkBuiltFile(built, name);
+    await bucket.put(key, join(folder, name));
+    written.push(key);
+  };
+
+  for (const { name, bytes } of manifest.files) {
+    const there = bucket.sizeOf
+      ? await bucket.sizeOf(objectKey(id, revision, name))
+      : indexed?.files.find((file) => file.name === name)?.bytes;
+    if (there !== bytes) await put(name);
+  }
+  // The manifest last: whoever finds it finds the rest. By its content, since a revision can be measured anew.
+  const text = await readFile(join(folder, 'manifest.json'));
+  const there = await bucket.read(objectKey(id, revision, 'manifest.json'));
+  if (!there || !text.equals(there)) await put('manifest.json');
+
+  const files = manifest.files.map(({ name, bytes }): IndexedFile => ({ name, bytes }));
+  files.push({ name: 'manifest.json', bytes: text.length });
+  const updated = withRevision(index, manifest, files, new Date());
+  if (updated !== index) {
+    await putText(bucket, INDEX_KEY, JSON.stringify(updated, null, 2));
+    written.push(INDEX_KEY);
+  }
+  return written;
+}
+
+/** What a bucket says that it holds. @throws when its index is damaged */
+export async function readIndex(bucket: ModelBucket): Promise<BucketIndex> {
+  const bytes = await bucket.read(INDEX_KEY);
+  return bytes ? parseIndex(new TextDecoder().decode(bytes)) : [];
+}
+
+async function putText(bucket: ModelBucket, key: string, text: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  try {
+    const file = join(folder, 'object');
+    await writeFile(file, text);
+    await bucket.put(key, file);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

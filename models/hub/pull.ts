@@ -1,0 +1,147 @@
+/** Brings a model from the Hub into models/.pulled/<id>/, or makes sure that it is there. Does I/O. */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { readIndex } from '../checkpoint/files.ts';
+import { hasContent, type ListedFile } from './content-hash.ts';
+import { explainDiskError } from './disk-error.ts';
+import { download } from './download.ts';
+import { fetchPatiently, PAUSES_MS } from './patience.ts';
+import { openRepository, type Repository } from './repository.ts';
+import { canBePulled, selectFiles, SHARD_INDEX } from './selection.ts';
+import { pulledFolder, readSource, SOURCE, type Source } from './source.ts';
+
+const MODELS = join(import.meta.dirname, '..');
+
+export interface PullOptions {
+  readonly revision?: string | undefined;
+  /** The name to give it here; without one, its name on the Hub in lower case. */
+  readonly id?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly token?: string | undefined;
+  /** The folder of all models. */
+  readonly models?: string;
+  readonly pausesMs?: readonly number[];
+  /** Is told which share of the bytes is there. */
+  readonly progress?: (share: number) => void;
+  /** Is told why there is a pause. */
+  readonly say?: (line: string) => void;
+}
+
+export interface Pulled {
+  readonly id: string;
+  readonly folder: string;
+  readonly source: Source;
+  /** Whether anything had to be fetched or put in place. */
+  readonly changed: boolean;
+}
+
+/**
+ * The files appear once each of them is there and proved, the source last: a folder that has one is whole.
+ * @param name `<owner>/<name>`
+ * @throws with what can be done about it
+ */
+export async function pull(name: string, options: PullOptions = {}): Promise<Pulled> {
+  const { pausesMs = PAUSES_MS, models = MODELS, progress = () => undefined, say = () => undefined } = options;
+  const id = options.id ?? name.replace(/.*\//, '').toLowerCase();
+  if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
+    throw new Error(`"${id}" cannot be the id of a model: give it one with --id, of a-z, 0-9, ".", "_" and "-"`);
+  }
+  if (existsSync(join(models, id))) {
+    throw new Error(`${join(models, id)} is there already: give ${name} another id with --id`);
+  }
+  const folder = pulledFolder(models, id);
+  const repository = await openRepository(name, options.revision, {
+    endpoint: options.endpoint,
+    token: options.token,
+    fetch: fetchPatiently(pausesMs, say),
+  });
+  try {
+    const before = await readSource(folder);
+    if (before && before.hub !== repository.hub) {
+      throw new Error(`${folder} has ${before.hub}: give ${repository.hub} another id with --id`);
+    }
+    if (before?.commit === repository.commit && (await areThere(folder, before.files))) {
+      return { id, folder, source: before, changed: false };
+    }
+
+    await mkdir(folder, { recursive: true });
+    const parts = await fetchParts(repository, folder, pausesMs, progress);
+    const files = [...parts.keys()];
+    const { hub, commit, license } = repository;
+    const source = { hub, commit, license, files };
+    await putInPlace(folder, parts, source);
+    return { id, folder, source, changed: true };
+  } catch (error) {
+    throw explainDiskError(error);
+  }
+}
+
+/** By their sizes: each was proved when it was put there. */
+async function areThere(folder: string, files: readonly ListedFile[]): Promise<boolean> {
+  const sizes = await Promise.all(files.map(async ({ name }) => sizeOf(join(folder, name))));
+  return files.every(({ bytes }, i) => sizes[i] === bytes);
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    (found) => (found.isFile() ? found.size : undefined),
+    () => undefined,
+  );
+}
+
+/** @returns where each file of the model lies, proved: its part, or its final place if it was there already */
+async function fetchParts(
+  repository: Repository,
+  folder: string,
+  pausesMs: readonly number[],
+  progress: (share: number) => void,
+): Promise<Map<ListedFile, string>> {
+  const parts = new Map<ListedFile, string>();
+  let [done, all] = [0, Infinity];
+  const fetchPart = async (file: ListedFile) => {
+    const place = join(folder, file.name);
+    // Of one content: another revision's is another part.
+    const part = `${place}.${file.oid.slice(0, 16)}.part`;
+    const there = (await sizeOf(place)) === file.bytes && (await hasContent(place, file));
+    if (!there) {
+      const transfer = { repository, pausesMs, progress: (bytes: number) => progress((done + bytes) / all) };
+      await download(file, part, transfer).catch((error: unknown) => {
+        throw explainDiskError(error, part);
+      });
+    }
+    parts.set(file, there ? place : part);
+    done += file.bytes;
+    progress(done / all);
+  };
+
+  const listed = await repository.list();
+  const files = selectFiles(listed, repository.hub, repository.commit);
+  const index = files.find(({ name }) => name === SHARD_INDEX);
+  if (index) {
+    await fetchPart(index);
+    const places = readIndex(await readFile(parts.get(index) ?? '', 'utf8'), SHARD_INDEX);
+    for (const shard of new Set(places.values())) {
+      const file = listed.find(({ name }) => name === shard);
+      if (!file) throw new Error(`${repository.hub} has no ${shard}, and ${SHARD_INDEX} names it`);
+      files.push(file);
+    }
+  }
+  all = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const file of files) if (file !== index) await fetchPart(file);
+  return parts;
+}
+
+async function putInPlace(folder: string, parts: ReadonlyMap<ListedFile, string>, source: Source): Promise<void> {
+  // From here to the end the folder may hold files of two revisions.
+  await rm(join(folder, SOURCE), { force: true });
+  for (const [{ name }, part] of parts) await rename(part, join(folder, name));
+  const names = new Set(source.files.map(({ name }) => name));
+  for (const name of await readdir(folder)) {
+    if (canBePulled(name) && !names.has(name)) await rm(join(folder, name), { force: true });
+  }
+  const part = join(folder, `${SOURCE}.part`);
+  await writeFile(part, `${JSON.stringify(source, null, 2)}\n`);
+  await rename(part, join(folder, SOURCE));
+}

@@ -1,0 +1,114 @@
+/** What the Hub says of a model, through its own library: which commit, which files, and their bytes. Does I/O. */
+import { fileDownloadInfo, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
+
+import type { ListedFile } from './content-hash.ts';
+
+export interface Access {
+  /** The address of the Hub, if it is not the public one. */
+  readonly endpoint?: string | undefined;
+  readonly token?: string | undefined;
+  /** Makes every request. */
+  readonly fetch: typeof fetch;
+}
+
+/** What was asked for, as an error names it. */
+interface Asked {
+  readonly name: string;
+  readonly revision: string | undefined;
+  readonly hubUrl: string;
+}
+
+/** A model's repository at one commit, whatever is pushed to it meanwhile. */
+export interface Repository {
+  /** `<owner>/<name>` as the Hub spells it now: repositories move. */
+  readonly hub: string;
+  readonly commit: string;
+  /** From the model's card. */
+  readonly license: string;
+  /** Those that are in no folder. */
+  list(): Promise<ListedFile[]>;
+  /** The content from a byte on. The server may answer with the whole of it (200), and does if it is not of `etag`. */
+  open(file: ListedFile, from: number, etag?: string): Promise<Response>;
+}
+
+const PUBLIC = 'https://huggingface.co';
+
+/**
+ * @param name `<owner>/<name>`
+ * @param revision a branch, a tag or a commit; without one, the default branch
+ * @throws with what can be done: no such model or revision, a licence to accept, a server that cannot be reached
+ */
+export async function openRepository(name: string, revision: string | undefined, access: Access): Promise<Repository> {
+  const hubUrl = (access.endpoint || PUBLIC).replace(/\/+$/, '');
+  if (!URL.canParse(hubUrl)) throw new Error(`HF_ENDPOINT is "${hubUrl}": give an address, as in ${PUBLIC}`);
+  const common = { hubUrl, fetch: access.fetch, ...(access.token && { accessToken: access.token }) };
+  const asked = { name, revision, hubUrl };
+  const explain = (error: unknown): never => {
+    if (!(error instanceof HubApiError)) throw error;
+    const said = error.data?.['error'];
+    throw refusal(error.statusCode, typeof said === 'string' ? said : error.message, asked);
+  };
+
+  const info = await modelInfo({
+    name,
+    ...(revision && { revision }),
+    additionalFields: ['sha', 'cardData'],
+    ...common,
+  }).catch(explain);
+  const repo = { type: 'model', name: info.name } as const;
+  const at = { repo, revision: info.sha, ...common };
+
+  return {
+    hub: info.name,
+    commit: info.sha,
+    license: licenseOf(info.cardData),
+    async list() {
+      try {
+        const files: ListedFile[] = [];
+        for await (const { type, path, size, oid, lfs } of listFiles(at)) {
+          if (type === 'file') files.push({ name: path, bytes: lfs?.size ?? size, oid: lfs?.oid ?? oid ?? '' });
+        }
+        return files;
+      } catch (error) {
+        return explain(error);
+      }
+    },
+    async open(file, from, etag) {
+      const place = await fileDownloadInfo({ path: file.name, ...at }).catch(explain);
+      if (!place) throw new Error(`${name} lists ${file.name} and does not have it`);
+      const response = await access.fetch(place.url, {
+        headers: {
+          // Compressed, the bytes could be neither counted nor continued.
+          'accept-encoding': 'identity',
+          ...(from > 0 && { range: `bytes=${from}-` }),
+          ...(from > 0 && etag && { 'if-range': etag }),
+          // The library may name another host. On a redirect to one, fetch leaves the token out itself.
+          ...(access.token && originOf(place.url) === originOf(hubUrl) && { authorization: `Bearer ${access.token}` }),
+        },
+      });
+      if (response.ok || response.status === 416) return response;
+      await response.body?.cancel();
+      throw refusal(response.status, `${file.name} at ${new URL(response.url).host}`, asked);
+    },
+  };
+}
+
+function refusal(status: number, said: string, { name, revision, hubUrl }: Asked): Error {
+  const problems: Record<number, string> = {
+    401:
+      `${name} is not given to everybody, or not there at all. Look at ${hubUrl}/${name}: accept the licence if it ` +
+      `asks for that, and set HF_TOKEN to a token of the account that did`,
+    404: revision ? `there is no model ${name}, or no revision ${revision} of it` : `there is no model ${name}`,
+    429: 'the Hub wants fewer requests: try again later, or set HF_TOKEN to a token of an account',
+  };
+  const problem = problems[status === 403 ? 401 : status] ?? `${name} cannot be read`;
+  return new Error(`${problem} (${status}: ${said})`);
+}
+
+function licenseOf(card: Awaited<ReturnType<typeof modelInfo<'cardData'>>>['cardData']): string {
+  // "other" is what the Hub calls a licence that has a name of its own.
+  const license = card?.license === 'other' ? (card.license_name ?? card.license) : card?.license;
+  return [license ?? []].flat().join(', ') || 'unknown';
+}
+
+const originOf = (url: string): string => new URL(url).origin;

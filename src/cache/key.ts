@@ -1,0 +1,53 @@
+/** Names for what is remembered: digests, so that no text can be read from a list of them or from a log. No I/O. */
+
+/** What a key is made of. */
+export type Part = string | number | Int32Array | readonly Part[] | undefined;
+
+const [STRING, NUMBER, INTEGERS, LIST, NOTHING] = [1, 2, 3, 4, 5];
+/** A kind and a length stand before the content of each part, so that no two different lists of parts are the same bytes. */
+const FRAME_BYTES = 5;
+
+/** @returns the SHA-256 over the parts, in hex digits */
+export async function digestOf(parts: readonly Part[]): Promise<string> {
+  const bytes = new Uint8Array(sizeOf(parts));
+  write(parts, new DataView(bytes.buffer), 0);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function sizeOf(part: Part): number {
+  if (part === undefined) return FRAME_BYTES;
+  if (typeof part === 'string') return FRAME_BYTES + 2 * part.length;
+  if (typeof part === 'number') return FRAME_BYTES + 8;
+  if (part instanceof Int32Array) return FRAME_BYTES + 4 * part.length;
+  return part.reduce<number>((size, one) => size + sizeOf(one), FRAME_BYTES);
+}
+
+/** @returns where it ends */
+function write(part: Part, view: DataView, start: number): number {
+  let at = start + FRAME_BYTES;
+  const frame = (kind: number, length: number) => {
+    view.setUint8(start, kind);
+    view.setUint32(start + 1, length);
+  };
+  if (part === undefined) frame(NOTHING, 0);
+  else if (typeof part === 'string') {
+    frame(STRING, part.length);
+    // In UTF-16: in UTF-8 all halves of surrogate pairs would be the same.
+    for (let i = 0; i < part.length; i++, at += 2) view.setUint16(at, part.charCodeAt(i));
+  } else if (typeof part === 'number') {
+    frame(NUMBER, 1);
+    view.setFloat64(at, part);
+    at += 8;
+  } else if (part instanceof Int32Array) {
+    frame(INTEGERS, part.length);
+    for (const value of part) {
+      view.setInt32(at, value);
+      at += 4;
+    }
+  } else {
+    frame(LIST, part.length);
+    for (const one of part) at = write(one, view, at);
+  }
+  return at;
+}

@@ -1,0 +1,48 @@
+/** The likeliest pieces of a text: the path of the greatest score from its beginning to its end (Kudo 2018). No I/O. */
+import type { Piece } from './model.ts';
+
+export interface Paths {
+  /** Paths begin here, with a score of 0. */
+  begin(position: number): void;
+  /** The score of the best path that ends here. */
+  scoreAt(position: number): number;
+  /** Goes on from `start`. Of equal paths the one that was offered first stays. */
+  offer(start: number, end: number, id: number, score: number): void;
+  /** The pieces of the best path from one place to another. Unknown ones side by side are one. */
+  trace(from: number, to: number): Piece[];
+}
+
+/** @param length of the text, in whatever unit positions are */
+export function createPaths(length: number, unk_id: number): Paths {
+  // (length + 1,) of the best path that ends there: its score, and the start and the id of its last piece.
+  const scores = new Float64Array(length + 1);
+  const starts = new Int32Array(length + 1).fill(-1);
+  const ids = new Int32Array(length + 1);
+  return {
+    begin(position) {
+      scores[position] = 0;
+    },
+
+    scoreAt: (position) => scores[position] ?? 0,
+
+    offer(start, end, id, score) {
+      const total = (scores[start] ?? 0) + score;
+      if (starts[end] !== -1 && !(total > (scores[end] ?? 0))) return;
+      scores[end] = total;
+      starts[end] = start;
+      ids[end] = id;
+    },
+
+    trace(from, to) {
+      const pieces: Piece[] = [];
+      for (let end = to; end > from; end = starts[end] ?? from) {
+        const id = ids[end] ?? unk_id;
+        const start = starts[end] ?? from;
+        const after = pieces.at(-1);
+        if (id === unk_id && after?.id === unk_id) pieces[pieces.length - 1] = { id, from: start, to: after.to };
+        else pieces.push({ id, from: start, to: end });
+      }
+      return pieces.toReversed();
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/** A binary heap of numbers, the least first. No I/O. */
+export interface Heap {
+  push(value: number): void;
+  /** The least, which is no longer in it then; undefined where there is none. */
+  pop(): number | undefined;
+}
+
+export function createHeap(): Heap {
+  const values: number[] = [];
+  const at = (i: number) => values[i] ?? Infinity;
+  return {
+    push(value) {
+      let i = values.length;
+      for (let parent = (i - 1) >> 1; i > 0 && at(parent) > value; i = parent, parent = (i - 1) >> 1) {
+        values[i] = at(parent);
+      }
+      values[i] = value;
+    },
+
+    pop() {
+      const [least] = values;
+      const last = values.pop();
+      if (last === undefined || values.length === 0) return least;
+      let i = 0;
+      for (;;) {
+        const child = at(2 * i + 1) <= at(2 * i + 2) ? 2 * i + 1 : 2 * i + 2;
+        if (at(child) >= last) break;
+        values[i] = at(child);
+        i = child;
+      }
+      values[i] = last;
+      return least;
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/** From an id of the Hub to a served model, as models/README.md walks it, for a checkpoint of each family. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { R2Bucket } from '@cloudflare/workers-types';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestHarness } from 'wrangler';
+
+import { withLocalBucket } from '../../models/bucket/local.ts';
+import type { Built } from '../../models/bucket/built.ts';
+import { addModel } from '../../models/commands/bring.ts';
+import { pulledFolder } from '../../models/hub/source.ts';
+import { objectKey } from '../../src/model/manifest.ts';
+import { type HubServer, startHub } from '../models/hub-server.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const MODELS = join(ROOT, 'models');
+const FIXTURES = join(ROOT, 'test/fixtures/families');
+
+let hub: HubServer;
+let state: string;
+
+beforeAll(async () => {
+  hub = await startHub();
+  process.env['HF_ENDPOINT'] = hub.endpoint;
+  state = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+});
+afterAll(async () => {
+  delete process.env['HF_ENDPOINT'];
+  await hub[Symbol.asyncDispose]();
+  await rm(state, { recursive: true });
+});
+
+describe.each([
+  { family: 'albert', fixture: 'albert', heads: ['mlm', 'sop'], mask: '[MASK]' },
+  { family: 'bert', fixture: 'bert', heads: ['mlm', 'nsp'], mask: '[MASK]' },
+  { family: 'bert', fixture: 'bert-untied', heads: ['mlm'], mask: '[MASK]' },
+  { family: 'roberta', fixture: 'roberta', heads: ['mlm'], mask: '<mask>' },
+  { family: 'distilbert', fixture: 'distilbert', heads: ['mlm'], mask: '[MASK]' },
+])('a $family from the Hub, $fixture', ({ family, fixture, heads, mask }) => {
+  const id = `add-test-${process.pid}-${fixture}`;
+  let built: Built;
+
+  beforeAll(async () => {
+    const folder = join(FIXTURES, fixture);
+    const names = (await readdir(folder)).filter((name) => name !== 'golden.json');
+    const files = Object.fromEntries(
+      await Promise.all(names.map(async (name) => [name, new Uint8Array(await readFile(join(folder, name)))] as const)),
+    );
+    hub.models.push({ name: `somebody/${fixture}`, commit: '1'.repeat(40), files, card: { license: 'mit' } });
+    // Random weights lose more of their first choices than trained ones may.
+    built = await addModel(`somebody/${fixture}`, { id, force: true }, state);
+  });
+  afterAll(async () => {
+    await rm(pulledFolder(MODELS, id), { recursive: true, force: true });
+    await rm(join(MODELS, '.build', id), { recursive: true, force: true });
+  });
+
+  it('is served by both backends, which say what it is', async () => {
+    const { manifest } = built;
+    const { revision } = manifest;
+    expect(manifest).toMatchObject({ license: 'mit', source: `somebody/${fixture} at ${'1'.repeat(40)}` });
+    for (const env of [undefined, 'onnxruntime']) {
+      const vars = { MODEL: `${id}@${revision}` };
+      const server = createTestHarness({
+        workers: [{ configPath: join(ROOT, 'wrangler.toml'), vars, ...(env && { env }) }],
+      });
+      try {
+        const { url } = await server.listen();
+        const { MODELS: bucket } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
+        await withLocalBucket(async (pushed) => {
+          for (const name of [...manifest.files.map((file) => file.name), 'manifest.json'] as const) {
+            const key = objectKey(id, revision, name);
+            await bucket.put(key, (await pushed.read(key)) ?? new Uint8Array());
+          }
+        }, state);
+
+        const info: unknown = await (await fetch(new URL('/info', url))).json();
+        expect(info).toMatchObject({
+          model: id,
+          mask_token: mask,
+          heads,
+          architecture: { family },
+          limits: { tokens: 512 },
+        });
+        const response = await fetch(new URL('/fill-mask', url), {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ inputs: 'I love [MASK] because you are <mask>.', parameters: { top_k: 3 } }),
+        });
+        const answer = (await response.json()) as { score: number; sequence: string }[][];
+        expect(response.status).toBe(200);
+        expect(answer.map((candidates) => candidates.length)).toEqual([3, 3]);
+        for (const { score, sequence } of answer[0] ?? []) {
+          expect(score).toBeGreaterThan(0);
+          expect(sequence).toMatch(/^I love.* because you are <mask>\.$/s);
+        }
+      } finally {
+        await server.close();
+      }
+    }
+  });
+});
