@@ -41,7 +41,7 @@ export interface Tokenizer {
    * @param before nothing at the beginning of a text
    */
   encodeTarget(target: string, before: string): number[];
-  /** The text of one id, as `transformers` decodes it alone. */
+  /** The text of one id, as `transformers` decodes it alone; nothing for one that the vocabulary lacks. */
   decode(id: number): string;
   /** The text of one id as it stands within a text: without the sign that it goes on within a word. */
   fill(id: number): string;
@@ -99,11 +99,8 @@ export function createTokenizer(
     return tokens;
   }
 
-  function pieceOf(id: number): string {
-    const piece = added.contents.get(id) ?? model.pieceOf(id);
-    if (piece === undefined) throw new RangeError(`the vocabulary has no piece ${id}`);
-    return piece;
-  }
+  /** Some models have more rows than there are pieces, to fill up a multiple of something: those are nothing. */
+  const pieceOf = (id: number): string => added.contents.get(id) ?? model.pieceOf(id) ?? '';
 
   return {
     unk_id: special.unk.id,

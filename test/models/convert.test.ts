@@ -197,14 +197,16 @@ async function enlargeVocabulary(file: string, from: number, to: number): Promis
   const headerBytes = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.subarray(8, 8 + headerBytes).toString()) as Record<
     string,
-    { shape: number[]; data_offsets: [number, number] }
+    { shape?: number[]; data_offsets: [number, number] }
   >;
   const data = bytes.subarray(8 + headerBytes);
   let end = data.length;
   for (const entry of Object.values(header)) {
-    if (entry.shape[0] !== from) continue;
-    entry.shape = [to, ...entry.shape.slice(1)];
-    const size = 2 * entry.shape.reduce((a, b) => a * b, 1);
+    // The metadata have none.
+    const [rows, ...columns] = entry.shape ?? [];
+    if (rows !== from) continue;
+    entry.shape = [to, ...columns];
+    const size = 2 * columns.reduce((a, b) => a * b, to);
     entry.data_offsets = [end, (end += size)];
   }
   const json = Buffer.from(JSON.stringify(header));

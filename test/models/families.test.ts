@@ -11,7 +11,10 @@ import type { EncoderWeights } from '../../models/checkpoint/encoder.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
 import { engineBackend, onnxBackend } from '../../models/runtime.ts';
+import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
+import { findMasks } from '../../src/tokenizer/masks.ts';
+import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { ALBERT_BASE, writeRandomCheckpoint } from './random-checkpoint.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
@@ -75,11 +78,6 @@ async function compare(golden: Golden, backend: Backend, mask_id: number, vocab_
   return { difference, clear: kept.clear / of.clear, all: kept.all / of.all };
 }
 
-const maskOf = (tokenizer: string): number => {
-  const { added_tokens } = JSON.parse(tokenizer) as { added_tokens: { id: number; content: string }[] };
-  return added_tokens.find(({ content }) => content === '[MASK]' || content === '<mask>')?.id ?? NaN;
-};
-
 describe.each(FAMILIES)('%s', (name) => {
   let checkpoint: Checkpoint;
   let golden: Golden;
@@ -88,7 +86,7 @@ describe.each(FAMILIES)('%s', (name) => {
   beforeAll(async () => {
     checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
     golden = await readGolden(join(checkpoint.folder, 'golden.json'));
-    mask_id = maskOf(checkpoint.tokenizer);
+    mask_id = specialTokensOf(checkpoint.tokenizer).mask.id;
   });
 
   const comparedWith = async (weights: EncoderWeights, backend?: Backend) =>
@@ -100,6 +98,18 @@ describe.each(FAMILIES)('%s', (name) => {
     expect(Math.max(...logits)).toBeGreaterThan(5);
     expect(Math.min(...logits)).toBeLessThan(-4);
     expect(new Set(masks.map(({ best }) => best)).size).toBeGreaterThan(1);
+  });
+
+  it('reads the texts as transformers does: ids and offsets', () => {
+    const special_tokens = specialTokensOf(checkpoint.tokenizer);
+    const tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, { special_tokens });
+    for (const { text, input_ids, offsets } of golden.cases) {
+      const found = tokenizer.encode(findMasks(text));
+      expect([...found.input_ids], text).toEqual(input_ids);
+      // Recorded in code points.
+      const points = Array.from(found.offsets, (unit) => Array.from(text.slice(0, unit)).length);
+      expect(points, text).toEqual(offsets.flat());
+    }
   });
 
   it('gives the logits of transformers in float32', async () => {
@@ -168,7 +178,8 @@ describe('a checkpoint of the geometry of ALBERT-base, made on the spot', () => 
 
   it('gives the logits of transformers in float32, and keeps its first choices in int8', async () => {
     const { weights, tokenizer } = checkpoint;
-    const by = (backend: Backend) => compare(golden, backend, maskOf(tokenizer), weights.config.vocab_size);
+    const by = (backend: Backend) =>
+      compare(golden, backend, specialTokensOf(tokenizer).mask.id, weights.config.vocab_size);
     expect((await by(await onnxBackend(buildGraph(weights, 'float32')))).difference).toBeLessThanOrEqual(TOLERANCE);
     const onnxruntime = await by(await onnxBackend(buildGraph(weights, 'int8')));
     const engine = await by(await engineBackend(packEngineFile(weights)));
