@@ -13,12 +13,17 @@ export default defineConfig({
   test: {
     reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'test/.report.json' }]] : ['default'],
     globalSetup: './test/build-model.ts',
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'] } },
-      { extends: true, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'] } },
+      {
+        extends: true,
+        // One after the other, and after all others: some of them bundle the worker with other kernels than the rest.
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
       ...['engine', 'onnxruntime'].map((backend) => ({
         extends: true as const,
         resolve: { alias: { '#kind': join(import.meta.dirname, `test/worker/kind-${backend}.ts`) } },
