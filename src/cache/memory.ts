@@ -31,6 +31,7 @@ interface Kept<T> {
 
 export class Memory<T> {
   readonly #isolate: BoundedMap<Kept<T>>;
+  readonly #version: number;
   readonly #schema;
 
   /**
@@ -47,22 +48,16 @@ export class Memory<T> {
     this.#version = version;
   }
 
-  readonly #version: number;
-
   /** Entries and bytes in the isolate. */
   get held(): { entries: number; bytes: number } {
     return { entries: this.#isolate.size, bytes: this.#isolate.bytes };
   }
 
-  /** Only what is here at once. */
-  findHere(key: string, { read }: Access): Found<T> | undefined {
-    const kept = read ? this.#isolate.get(key) : undefined;
-    return kept && { value: kept.value, place: 'isolate', age_s: ageOf(kept) };
-  }
-
   async find(key: string, access: Access): Promise<Found<T> | undefined> {
-    const here = this.findHere(key, access);
-    if (here || !access.read || !access.dataCentre) return here;
+    if (!access.read) return undefined;
+    const here = this.#isolate.get(key);
+    if (here) return { value: here.value, place: 'isolate', age_s: ageOf(here) };
+    if (!access.dataCentre) return undefined;
     const text = await access.dataCentre.get(key);
     const parsed = v.safeParse(this.#schema, text);
     // One that is damaged, of another time, or of another question is none.

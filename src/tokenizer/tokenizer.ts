@@ -45,7 +45,7 @@ export interface Tokenizer {
   decode(id: number): string;
   /** The text of one id as it stands within a text: without the sign that it goes on within a word. */
   fill(id: number): string;
-  /** One id as the vocabulary has it. */
+  /** One id as the vocabulary has it; likewise. */
   piece(id: number): string;
   readonly unk_id: number;
 }
