@@ -119,14 +119,20 @@ export async function fillMask(
       if (answer) found.set(key, answer);
     }),
   );
+  // While that was looked for, others may have computed it; from here to `share` nobody else has a turn.
+  for (const key of distinct.keys()) {
+    const answer = found.get(key) ?? memories.predictions.findHere(key, access);
+    if (answer) found.set(key, answer);
+  }
 
   const missing = [...distinct.keys()].filter((key) => !found.has(key));
   const computed = await memories.inFlight.share(missing, (keys) => {
     const computing = (async () => {
+      const model = await load();
       const { answers, work } = await predict(
         keys.map((one) => distinct.get(one) as Asked),
         question,
-        await load(),
+        model,
       );
       spent.infer_ms += work.infer_ms;
       spent.texts += work.texts;
@@ -148,7 +154,12 @@ export async function fillMask(
 
   const predictions = masked.value.map((text, t) =>
     (answers.get(asked[t]?.key ?? '') ?? []).map((candidates, m) =>
-      candidates.map(({ fill, ...candidate }) => ({ ...candidate, sequence: fillIn(text, m, fill) })),
+      candidates.map(({ score, token, token_str, fill }) => ({
+        score,
+        token,
+        token_str,
+        sequence: fillIn(text, m, fill),
+      })),
     ),
   );
   const places = Array.from(found.values(), ({ place }) => place);

@@ -1,5 +1,6 @@
 /** The cache of the data centre (Cache API), used as a map of texts by digest. Does I/O. */
 import { CACHE_READ_LIMIT_MS, MAX_CACHE_OPERATIONS, REMEMBERED_SECONDS } from '../limits.ts';
+import { within } from './within.ts';
 
 /** What a cache has to do; `caches.default` does it. */
 export interface TextCache {
@@ -24,7 +25,8 @@ export class DataCentre {
 
   async get(key: string): Promise<string | undefined> {
     if (this.#operations-- <= 0) return undefined;
-    return within(CACHE_READ_LIMIT_MS, async () => (await this.#cache.match(KEYS + key))?.text());
+    const read = async () => (await this.#cache.match(KEYS + key))?.text();
+    return (await within(CACHE_READ_LIMIT_MS, read()))?.value;
   }
 
   async put(key: string, text: string): Promise<void> {
@@ -35,20 +37,5 @@ export class DataCentre {
     } catch {
       // It is computed again, then.
     }
-  }
-}
-
-/** @returns undefined when it fails, or has not ended after so long */
-async function within<T>(milliseconds: number, start: () => Promise<T>): Promise<T | undefined> {
-  let timer = 0;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), milliseconds);
-  });
-  try {
-    return await Promise.race([start(), late]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,5 +1,7 @@
 /** One computation for all who ask the same at the same time. No I/O. */
 
+import { within } from './within.ts';
+
 /** Several things under way, each by its key. */
 export class InFlight<T> {
   readonly #running = new Map<string, Promise<T>>();
@@ -54,21 +56,11 @@ export class InFlight<T> {
     return computing;
   }
 
-  /** @returns undefined when it failed or took too long */
+  /** @returns undefined when it failed or took too long; then it is not waited for again */
   async #wait(key: string, running: Promise<T>): Promise<{ value: T } | undefined> {
-    let timer = 0;
-    const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), this.#patience_ms);
-    });
-    try {
-      return await Promise.race([running.then((value) => ({ value })), late]);
-    } catch {
-      return undefined;
-    } finally {
-      clearTimeout(timer);
-      // One that is late is not waited for again.
-      this.#forget(key, running);
-    }
+    const found = await within(this.#patience_ms, running);
+    if (!found) this.#forget(key, running);
+    return found;
   }
 
   #forget(key: string, running: Promise<T>): void {

@@ -53,11 +53,15 @@ export class Memory<T> {
     return { entries: this.#isolate.size, bytes: this.#isolate.bytes };
   }
 
+  /** Only what the isolate has, at once. */
+  findHere(key: string, { read }: Access): Found<T> | undefined {
+    const here = read ? this.#isolate.get(key) : undefined;
+    return here && { value: here.value, place: 'isolate', age_s: ageOf(here) };
+  }
+
   async find(key: string, access: Access): Promise<Found<T> | undefined> {
-    if (!access.read) return undefined;
-    const here = this.#isolate.get(key);
-    if (here) return { value: here.value, place: 'isolate', age_s: ageOf(here) };
-    if (!access.dataCentre) return undefined;
+    const here = this.findHere(key, access);
+    if (here || !access.read || !access.dataCentre) return here;
     const text = await access.dataCentre.get(key);
     const parsed = v.safeParse(this.#schema, text);
     // One that is damaged, of another time, or of another question is none.

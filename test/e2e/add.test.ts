@@ -35,7 +35,6 @@ afterAll(async () => {
 describe.each([
   { family: 'albert', fixture: 'albert', heads: ['mlm', 'sop'], mask: '[MASK]' },
   { family: 'bert', fixture: 'bert', heads: ['mlm', 'nsp'], mask: '[MASK]' },
-  { family: 'bert', fixture: 'bert-untied', heads: ['mlm'], mask: '[MASK]' },
   { family: 'roberta', fixture: 'roberta', heads: ['mlm'], mask: '<mask>' },
   { family: 'distilbert', fixture: 'distilbert', heads: ['mlm'], mask: '[MASK]' },
 ])('a $family from the Hub, $fixture', ({ family, fixture, heads, mask }) => {

@@ -1,0 +1,317 @@
+/** What is remembered, on workerd's own cache: by the isolate (an app), and by the data centre (all apps of this file). */
+import { kind } from '#kind';
+import { env } from 'cloudflare:workers';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { encodingKey, predictionKey } from '../../src/cache/memories.ts';
+import { type Manifest, objectKey, sealManifest } from '../../src/model/manifest.ts';
+import { findMasks } from '../../src/tokenizer/masks.ts';
+import { createUnigramTokenizer } from '../../src/tokenizer/unigram.ts';
+import { builtFile, fillBucket, freshApp, OBJECTS } from './bucket.ts';
+
+const ENTRIES = 'https://remembered.invalid/';
+
+beforeAll(fillBucket);
+
+/** No read of it succeeds. */
+const BROKEN = {
+  get: () => Promise.reject(new Error('there is no bucket')),
+} as unknown as R2Bucket;
+
+const status = (response: Response) => response.headers.get('cache-status');
+const work = (response: Response) => response.headers.get('server-timing');
+/** Nothing else in this file asks it. */
+let number = 0;
+const unasked = () => `Question ${++number} of ${kind.file} is a [MASK].`;
+
+async function keysOf(text: string, top_k = 5) {
+  const encoding = createUnigramTokenizer(await builtFile('tokenizer.bin')).encode(findMasks(text));
+  const question = { texts: [text], isList: false, top_k };
+  return {
+    encoding: await encodingKey(env.MODEL, text),
+    prediction: await predictionKey({ model: env.MODEL, numerics: kind.numerics }, question, findMasks(text), encoding),
+  };
+}
+
+describe('a question asked again', () => {
+  it('is answered by the isolate, without a read, a token or a run', async () => {
+    const app = freshApp();
+    const inputs = unasked();
+    const first = await app.ask({ inputs });
+    expect(status(first)).toBe('isolate; fwd=miss; stored, data-centre; fwd=miss; stored');
+    expect(work(first)).toMatch(/infer;desc="tokens=[1-9]\d* masks=1"/);
+    expect(first.headers.get('age')).toBeNull();
+
+    const second = await app.ask({ inputs });
+    expect(status(second)).toMatch(/^isolate; hit; ttl=\d+$/);
+    expect(second.headers.get('age')).toMatch(/^\d+$/);
+    expect(work(second)).toContain('infer;desc="tokens=0 masks=0"');
+    expect(await second.json()).toEqual(await first.json());
+  });
+
+  it('is answered by a cold isolate that cannot read its bucket', async () => {
+    const inputs = unasked();
+    const first = await (await freshApp().ask({ inputs })).json();
+    const cold = freshApp({ MODELS: BROKEN });
+    const answer = await cold.ask({ inputs });
+    expect(answer.status).toBe(200);
+    expect(status(answer)).toMatch(/^isolate; fwd=miss, data-centre; hit; ttl=\d+$/);
+    expect(await answer.json()).toEqual(first);
+    expect(status(await cold.ask({ inputs }))).toMatch(/^isolate; hit/);
+    expect((await cold.ask({ inputs: unasked() })).status).toBe(502);
+  });
+
+  it('is the same question in another case, with accents, blanks or other forms; each sees its own text', async () => {
+    const app = freshApp();
+    const inputs = `The cafe ${++number} is ${kind.description.name} [MASK].`;
+    const [{ token_str }] = (await (await app.ask({ inputs })).json()) as [{ token_str: string }];
+    for (const alike of [
+      inputs.toUpperCase(),
+      inputs.replace('cafe', 'café'),
+      inputs.replace('cafe', 'cafe\u0301'),
+      inputs.replaceAll(' ', '   '),
+      inputs.replace('The', 'Ｔｈｅ'),
+      inputs.replace('[MASK]', '<mask>'),
+    ]) {
+      const answer = await app.ask({ inputs: alike });
+      expect(status(answer), alike).toMatch(/^isolate; hit/);
+      const [best] = (await answer.json()) as [{ sequence: string }];
+      expect(best.sequence).toBe(alike.replace(/\[MASK\]|<mask>/, token_str));
+    }
+  });
+
+  it('with other parameters is another question', async () => {
+    const app = freshApp();
+    const inputs = unasked();
+    await app.ask({ inputs });
+    for (const parameters of [
+      { top_k: 4 },
+      { targets: ['dog'] },
+      { targets: ['dog', 'cat'] },
+      { targets: ['dog'], top_k: 5 },
+    ]) {
+      const answer = await app.ask({ inputs, parameters });
+      expect(status(answer), JSON.stringify(parameters)).toMatch(/^isolate; fwd=miss/);
+      expect(status(await app.ask({ inputs, parameters }))).toMatch(/^isolate; hit/);
+    }
+  });
+});
+
+describe('a list of texts', () => {
+  it('has equal ones computed once, and what is known taken from memory', async () => {
+    const app = freshApp();
+    const [one, other] = [unasked(), unasked()];
+    const first = await app.ask({ inputs: [one, one, one.toUpperCase()] });
+    expect(work(first)).toContain('tokenize;desc="texts=1"');
+    const second = await app.ask({ inputs: [other, one] });
+    expect(status(second)).toBe('isolate; fwd=partial; stored, data-centre; fwd=miss; stored');
+    expect(work(second)).toContain('tokenize;desc="texts=1"');
+    expect(status(await app.ask({ inputs: [one, other] }))).toMatch(/^isolate; hit/);
+  });
+
+  it.each([
+    ['one text', { inputs: 'The [MASK] barked at noon.' }],
+    ['a list of one', { inputs: ['The [MASK] barked at noon.'] }],
+    ['several masks', { inputs: 'I [MASK] because [MASK] are <mask>.', parameters: { top_k: 3 } }],
+    ['several texts', { inputs: ['The [MASK] ran.', 'A [MASK] and a [MASK].', 'The [MASK] ran.'] }],
+    ['targets', { inputs: ['The [MASK] ran.', 'THE [MASK] ran.'], parameters: { targets: ['dog', 'cat'] } }],
+  ])('and %s are answered alike with and without memory', async (_, question) => {
+    const app = freshApp();
+    const without = await (await freshApp({ CACHE: 'off' }).ask(question)).text();
+    expect(await (await app.ask(question)).text()).toBe(without);
+    expect(await (await app.ask(question)).text()).toBe(without);
+    expect(await (await freshApp({ MODELS: BROKEN }).ask(question)).text()).toBe(without);
+  });
+});
+
+describe('questions under way', () => {
+  it('run the model once for all who ask the same', async () => {
+    const app = freshApp();
+    const inputs = unasked();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => app.ask({ inputs })));
+    const runs = answers.map(work).filter((timing) => /tokens=[1-9]/.test(timing ?? ''));
+    expect(runs).toHaveLength(1);
+    const texts = await Promise.all(answers.map((answer) => answer.text()));
+    expect(new Set(texts).size).toBe(1);
+  });
+});
+
+describe('a client', () => {
+  it.each([
+    ['cache-control', 'no-cache'],
+    ['cache-control', 'max-age=0, No-Cache'],
+    ['x-use-cache', 'false'],
+  ])('that says %s: %s has the model asked afresh, and the answer remembered', async (name, value) => {
+    const app = freshApp();
+    const inputs = unasked();
+    for (let i = 0; i < 2; i++) {
+      const answer = await app.ask({ inputs }, '/fill-mask', { [name]: value });
+      expect(status(answer)).toBe('isolate; fwd=request; stored, data-centre; fwd=request; stored');
+      expect(work(answer)).toMatch(/tokens=[1-9]/);
+    }
+    expect(status(await app.ask({ inputs }))).toMatch(/^isolate; hit/);
+  });
+
+  it('that says no-store leaves nothing behind', async () => {
+    const app = freshApp();
+    const inputs = unasked();
+    const answer = await app.ask({ inputs }, '/fill-mask', { 'cache-control': 'no-store' });
+    expect(status(answer)).toBe('isolate; fwd=request, data-centre; fwd=request');
+    const { encoding, prediction } = await keysOf(inputs);
+    for (const key of [encoding, prediction]) expect(await caches.default.match(ENTRIES + key)).toBeUndefined();
+    expect(status(await app.ask({ inputs }))).toMatch(/^isolate; fwd=miss/);
+  });
+});
+
+describe('the variable CACHE', () => {
+  it('off remembers nothing', async () => {
+    const app = freshApp({ CACHE: 'off' });
+    const inputs = unasked();
+    for (let i = 0; i < 2; i++) {
+      const answer = await app.ask({ inputs });
+      expect(status(answer)).toBe('isolate; fwd=bypass');
+      expect(work(answer)).toMatch(/tokens=[1-9]/);
+    }
+    const { encoding, prediction } = await keysOf(inputs);
+    for (const key of [encoding, prediction]) expect(await caches.default.match(ENTRIES + key)).toBeUndefined();
+  });
+
+  it('of any other value is a fault of the deployment', async () => {
+    const answer = await freshApp({ CACHE: 'sometimes' }).ask({ inputs: unasked() });
+    expect(answer.status).toBe(500);
+    expect(await answer.json()).toMatchObject({ error_type: 'misconfigured', error: expect.stringContaining('CACHE') });
+  });
+});
+
+describe('a new revision', () => {
+  it('is not answered from the memory of the old one, which is there when it is rolled back', async () => {
+    const [, revision = ''] = env.MODEL.split('@');
+    const { checksum: _, ...manifest } = JSON.parse(
+      new TextDecoder().decode(await builtFile('manifest.json')),
+    ) as Manifest;
+    for (const name of OBJECTS) await env.MODELS.put(objectKey('other', revision, name), await builtFile(name));
+    const sealed = await sealManifest({ ...manifest, id: 'other' });
+    await env.MODELS.put(objectKey('other', revision, 'manifest.json'), JSON.stringify(sealed));
+
+    const inputs = unasked();
+    const app = freshApp();
+    await app.ask({ inputs });
+    expect(status(await freshApp({ MODEL: `other@${revision}` }).ask({ inputs }))).toMatch(
+      /fwd=miss; stored, data-centre; fwd=miss/,
+    );
+    expect(status(await app.ask({ inputs }))).toMatch(/^isolate; hit/);
+    expect(status(await freshApp({ MODELS: BROKEN }).ask({ inputs }))).toMatch(/data-centre; hit/);
+  });
+});
+
+describe('an entry of the data centre that is not what it should be', () => {
+  it('is a miss, and is written anew', async () => {
+    const inputs = unasked();
+    const expected = await (await freshApp().ask({ inputs })).text();
+    const { encoding, prediction } = await keysOf(inputs);
+    const good = {
+      encoding: (await (await caches.default.match(ENTRIES + encoding))?.text()) ?? '',
+      prediction: (await (await caches.default.match(ENTRIES + prediction))?.text()) ?? '',
+    };
+    expect(good.encoding).not.toContain('Question');
+    const put = (key: string, body: string) =>
+      caches.default.put(ENTRIES + key, new Response(body, { headers: { 'cache-control': 'max-age=60' } }));
+    const damages: ((text: string) => string)[] = [
+      (text) => text.slice(0, -1),
+      (text) => text.slice(0, text.length / 2),
+      () => '',
+      () => '<html>',
+      () => '\0\u{10ffff}',
+      () => 'null',
+      (text) => text.replace('"version":1', '"version":0'),
+      (text) => text.replace(/"key":"./, '"key":"x'),
+      (text) => text.replace(/"value":/, '"worth":'),
+      (text) => text.replaceAll(/\d+/g, '"1"'),
+    ];
+    for (const damage of damages) {
+      await put(encoding, damage(good.encoding));
+      await put(prediction, damage(good.prediction));
+      const answer = await freshApp().ask({ inputs });
+      expect(status(answer), damage(good.prediction)).toMatch(/data-centre; fwd=miss; stored$/);
+      expect(await answer.text()).toBe(expected);
+      expect(status(await freshApp({ MODELS: BROKEN }).ask({ inputs }))).toMatch(/data-centre; hit/);
+    }
+  });
+});
+
+const get = (query: string, headers: Record<string, string> = {}, changed: Partial<Env> = {}) =>
+  freshApp(changed).request(`/fill-mask?${query}`, { headers });
+
+describe('GET /fill-mask', () => {
+  const query = 'inputs=The+[MASK]+barked.&top_k=2';
+
+  it('gives what a POST gives, and says for how long it may be kept', async () => {
+    const answer = await get(query);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(answer.headers.get('cache-control')).toBe('public, max-age=300, s-maxage=3600, stale-while-revalidate=300');
+    expect(answer.headers.get('etag')).toMatch(/^"[0-9a-f]{32}"$/);
+    const posted = await freshApp().ask({ inputs: 'The [MASK] barked.', parameters: { top_k: 2 } });
+    expect(await answer.text()).toBe(await posted.text());
+  });
+
+  it('takes several texts and several targets', async () => {
+    const answer = await get('inputs=A+[MASK].&inputs=The+[MASK].&targets=dog&targets=cat');
+    const posted = await freshApp().ask({
+      inputs: ['A [MASK].', 'The [MASK].'],
+      parameters: { targets: ['dog', 'cat'] },
+    });
+    expect(await answer.text()).toBe(await posted.text());
+  });
+
+  it('answers 304 to who has it: by the weak comparison', async () => {
+    const tag = (await get(query)).headers.get('etag') ?? '';
+    for (const known of [tag, `W/${tag}`, `"other", W/${tag}`, '*']) {
+      const answer = await get(query, { 'if-none-match': known });
+      expect(answer.status, known).toBe(304);
+      expect(await answer.text()).toBe('');
+      expect(answer.headers.get('etag')).toBe(tag);
+      expect(answer.headers.get('cache-control')).toMatch(/^public, max-age=300/);
+    }
+    for (const unknown of ['"other"', tag.replaceAll('"', ''), '']) {
+      expect((await get(query, { 'if-none-match': unknown })).status, unknown).toBe(200);
+    }
+  });
+
+  it.each([
+    ['', 400, /inputs/],
+    ['inputs=The+[MASK].&topk=3', 400, /^topk is not a known parameter: there are inputs, top_k, targets\./],
+    ['inputs=The+[MASK].&top_k=many', 400, /^parameters\.top_k must be a whole number/],
+    ['inputs=The+[MASK].&top_k=101', 400, /^parameters\.top_k must be a whole number/],
+    ['inputs=no+mask', 422, /has no mask/],
+  ])('refuses "%s", for seconds', async (wrong, code, sentence) => {
+    const answer = await get(wrong);
+    expect(answer.status).toBe(code);
+    expect(answer.headers.get('cache-control')).toBe('public, max-age=5');
+    expect(answer.headers.get('etag')).toBeNull();
+    expect(await answer.json()).toMatchObject({ error: expect.stringMatching(sentence) });
+  });
+
+  it('that fails for no fault of the client is not to be kept', async () => {
+    const answer = await get(`inputs=${encodeURIComponent(unasked())}`, {}, { MODELS: BROKEN });
+    expect(answer.status).toBe(502);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
+
+  it('varies by origin where only some may read it', async () => {
+    const answer = await get(
+      query,
+      { origin: 'https://a.example' },
+      { ALLOWED_ORIGINS: 'https://a.example, https://b.example' },
+    );
+    expect(answer.headers.get('vary')).toMatch(/origin/i);
+    expect((await get(query)).headers.get('vary')).toBeNull();
+  });
+
+  it('answers HEAD without a body', async () => {
+    const answer = await freshApp().request(`/fill-mask?${query}`, { method: 'HEAD' });
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('etag')).toMatch(/^"/);
+    expect(await answer.text()).toBe('');
+  });
+});
