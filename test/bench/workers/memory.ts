@@ -1,0 +1,25 @@
+/** A worker that remembers what it is told to, and says how much it holds. */
+import { createMemories } from '../../../src/cache/memories.ts';
+
+const memories = createMemories();
+const access = { read: true, write: true, dataCentre: undefined, outlive: () => undefined };
+
+export default {
+  /** Keeps the questions from `from` to `to`, each with an encoding and an answer of the usual size. */
+  fetch(request: Request): Response {
+    const { searchParams } = new URL(request.url);
+    for (let i = Number(searchParams.get('from')); i < Number(searchParams.get('to')); i++) {
+      const key = i.toString(16).padStart(64, '0');
+      const input_ids = Array.from({ length: 16 }, (_, k) => (i * 31 + k) % 30_000);
+      memories.encodings.keep(
+        key,
+        { input_ids, token_type_ids: input_ids.map(() => 0), masked_positions: [3, 8] },
+        access,
+      );
+      const candidate = (k: number) => ({ token: k, score: 1 / (k + i + 1), token_str: `word${k}`, fill: `word${k}` });
+      const candidates = Array.from({ length: 5 }, (_, k) => candidate(k));
+      memories.predictions.keep(key, [candidates, structuredClone(candidates)], access);
+    }
+    return Response.json({ encodings: memories.encodings.held, predictions: memories.predictions.held });
+  },
+};
