@@ -67,13 +67,15 @@ class OnnxruntimeBackend implements Backend {
     const answers: Logits[] = [];
     for (const encoding of batch) {
       const sequence = [encoding.input_ids.length];
+      const masks = encoding.masked_positions.length;
+      // An int8 graph cannot run on no mask at all: then the first token's logits are asked for, and dropped.
+      const asked = masks > 0 ? encoding.masked_positions : Int32Array.of(0);
       const output = await this.#session.run({
         input_ids: new ort.Tensor('int32', encoding.input_ids, sequence),
         token_type_ids: new ort.Tensor('int32', encoding.token_type_ids, sequence),
-        masked_positions: new ort.Tensor('int32', encoding.masked_positions, [encoding.masked_positions.length]),
+        masked_positions: new ort.Tensor('int32', asked, [asked.length]),
       });
-      const mlm = floats(output, 'logits');
-      const masks = encoding.masked_positions.length;
+      const mlm = masks > 0 ? floats(output, 'logits') : new Float32Array();
       const log_sum_exp = Float64Array.from({ length: masks }, (_, m) =>
         logSumExp(mlm.subarray((m * mlm.length) / masks, ((m + 1) * mlm.length) / masks)),
       );
