@@ -107,6 +107,8 @@ export const POST_PROCESSOR = v.variant('type', [
   v.object({
     type: v.literal('TemplateProcessing'),
     single: v.array(piece),
+    /** Missed only where a pair is asked for. */
+    pair: v.nullish(v.array(piece)),
     special_tokens: v.record(v.string(), v.object({ ids: v.array(v.number()) })),
   }),
   v.object({ type: v.literal('ByteLevel'), trim_offsets: v.boolean(), add_prefix_space: v.boolean() }),

@@ -1,4 +1,7 @@
-/** Puts the special tokens around a text and trims offsets, by the `post_processor` of a `tokenizer.json`. No I/O. */
+/**
+ * Puts the special tokens around a text, or around and between two, and trims offsets, by the `post_processor` of a
+ * `tokenizer.json`. No I/O.
+ */
 import { SPELLED_BLANK } from './bytes.ts';
 import { POST_PROCESSOR, type PostProcessorJson, readStage } from './components.ts';
 import { isBlank } from './unicode.ts';
@@ -14,39 +17,68 @@ export interface Token {
   readonly type_id: number;
 }
 
-/** @param text that the tokens come from */
-export type PostProcessor = (tokens: readonly Token[], text: string) => readonly Token[];
+/** Tokens that no step takes apart: those of a text, or special ones. */
+export interface Segment {
+  readonly tokens: readonly Token[];
+  /** What they come from. */
+  readonly text: string;
+}
+
+/**
+ * @param texts one, or the two of a pair
+ * @throws where nothing is said of pairs, and it is one
+ */
+export type PostProcessor = (texts: readonly Segment[]) => readonly Token[];
+type Step = (segments: readonly Segment[]) => readonly Segment[];
 
 /** @throws naming what there is no code for */
 export function createPostProcessor(json: unknown): PostProcessor {
   const steps = readStage('post_processor', 'processors', POST_PROCESSOR, json).map(createStep);
-  return (tokens, text) => steps.reduce((done, step) => step(done, text), tokens);
+  return (texts) => steps.reduce((segments, step) => step(segments), texts).flatMap(({ tokens }) => tokens);
 }
 
 const special = (id: number, type_id: number): Token => ({ id, value: '', start: 0, end: 0, type_id });
 
-function createStep(json: PostProcessorJson): PostProcessor {
+function createStep(json: PostProcessorJson): Step {
   switch (json.type) {
     case 'BertProcessing':
-      return (tokens) => [special(json.cls[1], 0), ...tokens, special(json.sep[1], 0)];
+      return eachSegment((tokens, _, i) =>
+        i === 0 ? [special(json.cls[1], 0), ...tokens, special(json.sep[1], 0)] : [...tokens, special(json.sep[1], 1)],
+      );
     case 'RobertaProcessing':
-      return (tokens, text) => [
-        special(json.cls[1], 0),
-        ...(json.trim_offsets ? trim(tokens, text, json.add_prefix_space) : tokens),
-        special(json.sep[1], 0),
-      ];
+      return eachSegment((tokens, text, i) => {
+        const trimmed = json.trim_offsets ? trim(tokens, text, json.add_prefix_space) : tokens;
+        const first = i === 0 ? json.cls : json.sep;
+        // There is but one type of segment.
+        return [special(first[1], 0), ...ofType(trimmed, 0), special(json.sep[1], 0)];
+      });
     case 'ByteLevel':
-      return (tokens, text) => (json.trim_offsets ? trim(tokens, text, json.add_prefix_space) : tokens);
+      return eachSegment((tokens, text) => (json.trim_offsets ? trim(tokens, text, json.add_prefix_space) : tokens));
     case 'TemplateProcessing':
-      return (tokens) =>
-        json.single.flatMap((piece) => {
-          if ('Sequence' in piece) return tokens.map((token) => ({ ...token, type_id: piece.Sequence.type_id }));
+      return (segments) => {
+        const template = segments.length > 1 ? json.pair : json.single;
+        if (!template)
+          throw new Error('tokenizer.json: post_processor.pair, which puts two texts together, is not there');
+        return template.map((piece): Segment => {
+          if ('Sequence' in piece) {
+            const { id, type_id } = piece.Sequence;
+            const { tokens, text } = segments[id === 'B' && segments.length > 1 ? 1 : 0] ?? { tokens: [], text: '' };
+            return { tokens: ofType(tokens, type_id), text };
+          }
           const { id: name, type_id } = piece.SpecialToken;
           const { ids } = json.special_tokens[name] ?? { ids: [] };
-          return ids.map((id) => special(id, type_id));
+          return { tokens: ids.map((id) => special(id, type_id)), text: '' };
         });
+      };
   }
 }
+
+const ofType = (tokens: readonly Token[], type_id: number) => tokens.map((token) => ({ ...token, type_id }));
+
+const eachSegment =
+  (change: (tokens: readonly Token[], text: string, index: number) => readonly Token[]): Step =>
+  (segments) =>
+    segments.map(({ tokens, text }, i) => ({ tokens: change(tokens, text, i), text }));
 
 const isBlankOrSpelled = (character: string) => character === SPELLED_BLANK || isBlank(character);
 

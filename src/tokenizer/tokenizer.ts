@@ -13,7 +13,7 @@ import { createDecoder } from './decoders.ts';
 import { type MaskedText, spellMasks } from './masks.ts';
 import type { Model } from './model.ts';
 import { createNormalizer } from './normalizers.ts';
-import { createPostProcessor, type Token } from './post-processors.ts';
+import { createPostProcessor, type Segment, type Token } from './post-processors.ts';
 import { createPreTokenizer } from './pre-tokenizers.ts';
 import { isBlank } from './unicode.ts';
 import { createUnigramModel } from './unigram-model.ts';
@@ -36,6 +36,12 @@ export interface Tokenizer {
    * @throws when the model does not see as many masks as were found in the text: a fault of its tokenizer file
    */
   encode(masked: MaskedText): TokenizedText;
+  /**
+   * Two texts as the two segments of one, however long they are. A mask in them is a token as any other: there are no
+   * `masked_positions`. The offsets of each segment count in its own text.
+   * @throws when the tokenizer file does not say how two texts are put together
+   */
+  encodePair(text: string, pair: string): TokenizedText;
   /**
    * The ids of a word as it stands behind a character: one within a word has other pieces than one after a blank.
    * @param before nothing at the beginning of a text
@@ -75,11 +81,11 @@ export function createTokenizer(
   const decode = createDecoder(file.decoder);
 
   /** Without special tokens. Of a word that begins before `from`, in code units, only the rest is looked at. */
-  function tokenize(text: AlignedText, from: number): Token[] {
+  function tokenize(text: AlignedText, from: number, type_id = 0): Token[] {
     const tokens: Token[] = [];
     const put = (id: number, { text: whole, starts, ends }: AlignedText, first: number, end: number) => {
       const value = whole.slice(first, end);
-      tokens.push({ id, value, start: starts[first] ?? 0, end: ends[end - 1] ?? 0, type_id: 0 });
+      tokens.push({ id, value, start: starts[first] ?? 0, end: ends[end - 1] ?? 0, type_id });
     };
     for (const { text: section, token } of added.extract(text)) {
       const { length } = section.text;
@@ -99,12 +105,17 @@ export function createTokenizer(
     return tokens;
   }
 
+  const segmentOf = (text: string, type_id: number): Segment => ({
+    tokens: tokenize(alignText(text), 0, type_id),
+    text,
+  });
   /** Some models have more rows than there are pieces, to fill up a multiple of something: those are nothing. */
   const pieceOf = (id: number): string => added.contents.get(id) ?? model.pieceOf(id) ?? '';
 
   return {
     unk_id: special.unk.id,
-    encode: (masked) => encodeMasked(masked, special.mask, (text) => postProcess(tokenize(alignText(text), 0), text)),
+    encode: (masked) => encodeMasked(masked, special.mask, (text) => postProcess([segmentOf(text, 0)])),
+    encodePair: (text, pair) => arrange(postProcess([segmentOf(text, 0), segmentOf(pair, 1)])),
 
     encodeTarget(target, before) {
       const isWithin = before !== '' && !isBlank(before);
@@ -139,7 +150,7 @@ function createModel(json: Record<string, unknown>): Model {
 export function encodeMasked(
   masked: MaskedText,
   mask: { readonly id: number; readonly token: string },
-  tokenize: (text: string) => readonly Pick<Token, 'id' | 'start' | 'end' | 'type_id'>[],
+  tokenize: (text: string) => readonly Omit<Token, 'value'>[],
 ): TokenizedText {
   const { text, sentAt } = spellMasks(masked, mask.token);
   const tokens = tokenize(text);
@@ -150,6 +161,18 @@ export function encodeMasked(
   if (masked_positions.length !== masked.masks.length) {
     throw new Error(`the tokenizer sees ${masked_positions.length} masks where the text has ${masked.masks.length}`);
   }
+  return arrange(tokens, masked_positions, sentAt);
+}
+
+/**
+ * Tokens with the special ones among them, as a model reads them.
+ * @param sentAt where a place in the text that they come from is in the text as it was sent
+ */
+export function arrange(
+  tokens: readonly Omit<Token, 'value'>[],
+  masked_positions: readonly number[] = [],
+  sentAt = (position: number) => position,
+): TokenizedText {
   return {
     input_ids: Int32Array.from(tokens, ({ id }) => id),
     token_type_ids: Int32Array.from(tokens, ({ type_id }) => type_id),

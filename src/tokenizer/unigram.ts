@@ -5,7 +5,7 @@
 import { normalize } from './normalize.ts';
 import type { Token } from './post-processors.ts';
 import { segment } from './segment.ts';
-import { encodeMasked, type Tokenizer } from './tokenizer.ts';
+import { arrange, encodeMasked, type Tokenizer } from './tokenizer.ts';
 import { isBlank } from './unicode.ts';
 import { entryOf, readUnigram } from './unigram-format.ts';
 
@@ -17,6 +17,8 @@ export const SPECIAL = {
   sep_id: '[SEP]',
   mask_id: '[MASK]',
 } as const;
+
+const endOf = (id: number, type_id: number) => ({ id, start: 0, end: 0, type_id });
 
 /**
  * @param bytes what `packUnigram` (models/tokenizer/unigram.ts) made; not to be changed afterwards
@@ -32,9 +34,9 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
   const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
   /** Without the tokens at its ends. */
-  function tokenize(text: string): Omit<Token, 'value'>[] {
+  function tokenize(text: string, type_id = 0): Omit<Token, 'value'>[] {
     const tokens: Omit<Token, 'value'>[] = [];
-    const put = (id: number, start: number, end: number) => tokens.push({ id, start, end, type_id: 0 });
+    const put = (id: number, start: number, end: number) => tokens.push({ id, start, end, type_id });
     let from = 0;
     const putPlain = (to: number) => {
       if (from === to) return;
@@ -65,15 +67,11 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
     return decoder.decode(entryOf(piece_offsets, pieces, id, 'piece_offsets_at'));
   }
   const decode = (id: number) => textOf(id).replaceAll('\u2581', '');
+  const single = (text: string) => [endOf(cls_id, 0), ...tokenize(text), endOf(sep_id, 0)];
   return {
     unk_id,
-
-    encode: (masked) =>
-      encodeMasked(masked, { id: mask_id, token: SPECIAL.mask_id }, (text) => [
-        { id: cls_id, start: 0, end: 0, type_id: 0 },
-        ...tokenize(text),
-        { id: sep_id, start: 0, end: 0, type_id: 0 },
-      ]),
+    encode: (masked) => encodeMasked(masked, { id: mask_id, token: SPECIAL.mask_id }, single),
+    encodePair: (text, pair) => arrange([...single(text), ...tokenize(pair, 1), endOf(sep_id, 1)]),
 
     encodeTarget(target, before) {
       // After a mask nothing is put before the first word, which is how a continuation is tokenized.
