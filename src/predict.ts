@@ -87,8 +87,8 @@ function candidatesOf(
     return candidates.map(({ token, score }) => ({
       score,
       token,
-      token_str: tokenizer.decode(token),
-      fill: tokenizer.fill(token),
+      token_str: tokenizer.decode([token]),
+      fill: tokenizer.fill(Array.of(token)),
     }));
   });
 }

@@ -182,7 +182,7 @@ function maskWords(
     masked_positions: Int32Array.from(positions, (position) => position + 1),
   };
   let characters = 0;
-  for (const id of labels) characters += tokenizer.decode(id).trim().length;
+  for (const id of labels) characters += tokenizer.decode([id]).trim().length;
   return {
     kind: 'window',
     set,

@@ -25,13 +25,15 @@ export function spellBytes(text: string): string {
   return spelled;
 }
 
-/** The text of bytes, with U+FFFD where they are none; what is no spelling of bytes is left as it is. */
-export function readBytes(spelled: string): string {
+/**
+ * The text of all bytes that tokens spell, with U+FFFD where they are none. A token that is no spelling of bytes stands for
+ * itself.
+ */
+export function readBytes(tokens: readonly string[]): string {
   const bytes: number[] = [];
-  for (const character of spelled) {
-    const byte = BYTES.get(character);
-    if (byte === undefined) return spelled;
-    bytes.push(byte);
+  for (const token of tokens) {
+    const spelled = Array.from(token, (character) => BYTES.get(character) ?? -1);
+    for (const byte of spelled.includes(-1) ? encoder.encode(token) : spelled) bytes.push(byte);
   }
   return decoder.decode(Uint8Array.from(bytes));
 }

@@ -47,11 +47,11 @@ export interface Tokenizer {
    * @param before nothing at the beginning of a text
    */
   encodeTarget(target: string, before: string): number[];
-  /** The text of one id, as `transformers` decodes it alone; nothing for one that the vocabulary lacks. */
-  decode(id: number): string;
-  /** The text of one id as it stands within a text: without the sign that it goes on within a word. */
-  fill(id: number): string;
-  /** One id as the vocabulary has it; likewise. */
+  /** The text of ids, as `transformers` decodes them by themselves; nothing for those that the vocabulary lacks. */
+  decode(ids: readonly number[]): string;
+  /** The text of ids as they stand together within a text: without the sign that the first goes on within a word. */
+  fill(ids: readonly number[]): string;
+  /** One id as the vocabulary has it; nothing for one that it lacks. */
   piece(id: number): string;
   readonly unk_id: number;
 }
@@ -109,8 +109,10 @@ export function createTokenizer(
     tokens: tokenize(alignText(text), 0, type_id),
     text,
   });
+  const pieceOf = (id: number) => added.contents.get(id) ?? model.pieceOf(id);
   /** Some models have more rows than there are pieces, to fill up a multiple of something: those are nothing. */
-  const pieceOf = (id: number): string => added.contents.get(id) ?? model.pieceOf(id) ?? '';
+  const isPiece = (id: number) => pieceOf(id) !== undefined;
+  const piecesOf = (ids: readonly number[]) => ids.flatMap((id) => pieceOf(id) ?? []);
 
   return {
     unk_id: special.unk.id,
@@ -123,9 +125,14 @@ export function createTokenizer(
       return tokenize(text, isWithin ? before.length : 0).map(({ id }) => id);
     },
 
-    piece: pieceOf,
-    decode: (id) => decode(pieceOf(id)),
-    fill: (id) => decode(added.contents.get(id) ?? model.unmark(pieceOf(id))),
+    piece: (id) => pieceOf(id) ?? '',
+    decode: (ids) => decode(piecesOf(ids)),
+
+    fill(ids) {
+      const [first, ...others] = ids.filter(isPiece);
+      if (first === undefined) return '';
+      return decode([added.contents.get(first) ?? model.unmark(pieceOf(first) ?? ''), ...piecesOf(others)]);
+    },
   };
 }
 

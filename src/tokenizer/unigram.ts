@@ -66,7 +66,8 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
     if (!(id >= 0 && id < header.pieces)) throw new RangeError(`no piece ${id} in a vocabulary of ${header.pieces}`);
     return decoder.decode(entryOf(piece_offsets, pieces, id, 'piece_offsets_at'));
   }
-  const decode = (id: number) => textOf(id).replaceAll('\u2581', '');
+  const decode = (ids: readonly number[]) =>
+    ids.map((id, i) => textOf(id).replaceAll('\u2581', i === 0 ? '' : ' ')).join('');
   const single = (text: string) => [endOf(cls_id, 0), ...tokenize(text), endOf(sep_id, 0)];
   return {
     unk_id,

@@ -96,16 +96,16 @@ describe('the binary tokenizer', () => {
   });
 
   it('decodes every id as tokenizers do', () => {
-    const decoded = pieceIds().map((id) => tokenizer.decode(id));
+    const decoded = pieceIds().map((id) => tokenizer.decode([id]));
     expect(sha256OfLines(decoded)).toBe(recorded.pieces_sha256);
-    expect(decoded).toEqual(pieceIds().map((id) => general.decode(id)));
-    for (const id of [-1, decoded.length]) expect(() => tokenizer.decode(id)).toThrow(`no piece ${id}`);
+    expect(decoded).toEqual(pieceIds().map((id) => general.decode([id])));
+    for (const id of [-1, decoded.length]) expect(() => tokenizer.decode([id])).toThrow(`no piece ${id}`);
   });
 
   it('encodes targets as its tokenizer.json says, at the beginning of a word and inside one', () => {
     const targets = pieceIds()
       .filter((id) => id % 7 === 0)
-      .map((id) => tokenizer.decode(id));
+      .map((id) => tokenizer.decode([id]));
     targets.push(
       '',
       ' ',

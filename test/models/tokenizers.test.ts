@@ -56,7 +56,7 @@ async function loadTokenizer(folder: string) {
 /** What every id is decoded to, as far as there are ids. */
 function decodeAll(tokenizer: Tokenizer): string[] {
   const decoded: string[] = [];
-  for (let id = 0; tokenizer.piece(id) !== ''; id++) decoded.push(tokenizer.decode(id));
+  for (let id = 0; tokenizer.piece(id) !== ''; id++) decoded.push(tokenizer.decode([id]));
   return decoded;
 }
 

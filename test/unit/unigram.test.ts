@@ -273,7 +273,7 @@ describe('a file', () => {
       for (const id of [...found, ...tokenizer.encodeTarget('abc', 'x'), tokenizer.unk_id]) {
         if (!Number.isInteger(id) || id < 0 || id >= PIECES.length) throw new Error(`found the id ${id}`);
       }
-      for (const id of PIECES.keys()) tokenizer.decode(id);
+      for (const id of PIECES.keys()) tokenizer.decode([id]);
       return 'read';
     } catch (error) {
       if (!CLEAR.test((error as Error).message)) throw error;
