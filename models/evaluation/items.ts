@@ -68,12 +68,12 @@ export interface Items {
 export function makeItems(data: EvaluationData, json: string, positions: number, full: boolean): Items {
   const special = specialTokensOf(json);
   const tokenizer = createTokenizer(JSON.parse(json) as object, { special_tokens: special });
-  const begins = wordBeginnings(json);
   const random = seeded(SEED);
   const most = (count: number) => (full ? Infinity : count);
   const encode = (text: string): Words => {
     const ids = tokenizer.encode({ text, masks: [] }).input_ids;
-    return { ids, starts: Uint8Array.from(ids, (id, i) => (begins[id] || i <= 1 || i === ids.length - 1 ? 1 : 0)) };
+    const isStart = (id: number, i: number) => i <= 1 || i === ids.length - 1 || !tokenizer.continuesWord(id);
+    return { ids, starts: Uint8Array.from(ids, (id, i) => (isStart(id, i) ? 1 : 0)) };
   };
 
   const pairs: PairItem[] = [];
@@ -111,23 +111,6 @@ export function makeItems(data: EvaluationData, json: string, positions: number,
     ],
     singlePiece: { facts: facts.length, of: data.facts.length },
   };
-}
-
-/**
- * By id, whether the piece begins a word. A mark of punctuation is a word of its own, as in training.
- * @param json the text of `tokenizer.json`
- */
-export function wordBeginnings(json: string): Uint8Array {
-  const { vocab } = (JSON.parse(json) as { model: { vocab: Record<string, number> | [string, number][] } }).model;
-  const pieces: [string, number][] = Array.isArray(vocab)
-    ? vocab.map(([piece], id) => [piece, id])
-    : Object.entries(vocab);
-  const begins = new Uint8Array(pieces.length);
-  const continues = pieces.some(([piece]) => piece.startsWith('##'))
-    ? (piece: string) => piece.startsWith('##')
-    : (piece: string) => /^[\p{L}\p{N}]/u.test(piece) && !piece.startsWith('Ġ');
-  for (const [piece, id] of pieces) begins[id] = continues(piece) ? 0 : 1;
-  return begins;
 }
 
 function askFact({ text, answer }: Fact, tokenizer: Tokenizer): FactItem | undefined {

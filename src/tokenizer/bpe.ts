@@ -1,9 +1,11 @@
 /**
  * The pieces of a word by merging neighbours, those first that were merged first in training (Sennrich 2016). No I/O.
  */
+import { SPELLED_BLANK } from './bytes.ts';
 import type { ModelOf } from './components.ts';
 import { createHeap } from './heap.ts';
 import { type Model, type Piece, readVocabulary } from './model.ts';
+import { BLANK_SIGN, continuesWord } from './words.ts';
 
 /** A piece that may still be merged: it lies in a list with its neighbours, by their indices, −1 for none. */
 interface Part {
@@ -87,6 +89,7 @@ export function createBpe(json: ModelOf<'BPE'>): Model {
   return {
     pieceOf,
     unmark: (piece) => piece,
+    continues: (piece, decoded) => continuesWord(piece, decoded, [SPELLED_BLANK, BLANK_SIGN]),
 
     tokenize(word) {
       const whole = json.ignore_merges ? idOf(word) : undefined;

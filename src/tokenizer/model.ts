@@ -14,6 +14,11 @@ export interface Model {
   readonly pieceOf: (id: number) => string | undefined;
   /** A piece as it stands within a text: without the sign that it goes on in a word. */
   unmark(piece: string): string;
+  /**
+   * Whether a piece goes on within a word.
+   * @param decoded its text
+   */
+  continues(piece: string, decoded: string): boolean;
 }
 
 /** Ids by piece. Looked up as they were parsed: to make a map of them would take longer than to parse them. */

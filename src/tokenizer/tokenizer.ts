@@ -53,6 +53,8 @@ export interface Tokenizer {
   fill(ids: readonly number[]): string;
   /** One id as the vocabulary has it; nothing for one that it lacks. */
   piece(id: number): string;
+  /** Whether a piece goes on within a word. A mark of punctuation is a word of its own, and so is an added token. */
+  continuesWord(id: number): boolean;
   readonly unk_id: number;
 }
 
@@ -132,6 +134,11 @@ export function createTokenizer(
       const [first, ...others] = ids.filter(isPiece);
       if (first === undefined) return '';
       return decode([added.contents.get(first) ?? model.unmark(pieceOf(first) ?? ''), ...piecesOf(others)]);
+    },
+
+    continuesWord(id) {
+      const piece = added.contents.has(id) ? undefined : model.pieceOf(id);
+      return piece !== undefined && model.continues(piece, decode([piece]));
     },
   };
 }

@@ -2,6 +2,7 @@
 import { createPaths } from './best-path.ts';
 import type { ModelOf } from './components.ts';
 import type { Model } from './model.ts';
+import { BLANK_SIGN, continuesWord } from './words.ts';
 
 /** By how much an unknown character is less likely than the rarest piece, as SentencePiece has it. */
 const UNKNOWN_PENALTY = 10;
@@ -22,6 +23,7 @@ export function createUnigramModel({ vocab, unk_id }: ModelOf<'Unigram'>): Model
   return {
     pieceOf: (id) => vocab[id]?.[0],
     unmark: (piece) => piece,
+    continues: (piece, decoded) => continuesWord(piece, decoded, [BLANK_SIGN]),
 
     tokenize(word) {
       const paths = createPaths(word.length, unk_id);

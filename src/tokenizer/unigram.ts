@@ -8,6 +8,7 @@ import { segment } from './segment.ts';
 import { arrange, encodeMasked, type Tokenizer } from './tokenizer.ts';
 import { isBlank } from './unicode.ts';
 import { entryOf, readUnigram } from './unigram-format.ts';
+import { BLANK_SIGN, continuesWord } from './words.ts';
 
 /** How the special tokens are spelled in a text, and which field of the header has their ids. */
 export const SPECIAL = {
@@ -67,7 +68,7 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
     return decoder.decode(entryOf(piece_offsets, pieces, id, 'piece_offsets_at'));
   }
   const decode = (ids: readonly number[]) =>
-    ids.map((id, i) => textOf(id).replaceAll('\u2581', i === 0 ? '' : ' ')).join('');
+    ids.map((id, i) => textOf(id).replaceAll(BLANK_SIGN, i === 0 ? '' : ' ')).join('');
   const single = (text: string) => [endOf(cls_id, 0), ...tokenize(text), endOf(sep_id, 0)];
   return {
     unk_id,
@@ -84,5 +85,7 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
     piece: textOf,
     decode,
     fill: decode,
+    // A special token begins with a bracket, so it does not.
+    continuesWord: (id) => continuesWord(textOf(id), decode([id]), [BLANK_SIGN]),
   };
 }

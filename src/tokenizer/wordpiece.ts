@@ -13,6 +13,7 @@ export function createWordPiece(json: ModelOf<'WordPiece'>): Model {
   return {
     pieceOf,
     unmark: (piece) => (piece.startsWith(prefix) ? piece.slice(prefix.length) : piece),
+    continues: (piece) => piece.startsWith(prefix),
 
     tokenize(word, continues) {
       // The limit is what bounds the look-ups, in the square of it.
