@@ -107,6 +107,25 @@ const albert = create(ALBERT());
 
 const pieces = (tokenizer: Tokenizer, text: string) =>
   Array.from(tokenizer.encode(findMasks(text)).input_ids, (id) => tokenizer.piece(id)).slice(1, -1);
+/** The ids of pieces; −1 for one that the vocabulary lacks. */
+const idsOf = (tokenizer: Tokenizer, ...words: readonly string[]) => {
+  const known = Array.from({ length: 400 }, (_, id) => tokenizer.piece(id));
+  return words.map((piece) => known.indexOf(piece));
+};
+/** The pieces of a vocabulary that go on within a word. */
+const continuing = (tokenizer: Tokenizer, vocabulary: readonly string[]) =>
+  vocabulary.filter((_, id) => tokenizer.continuesWord(id)).join(' ');
+/** The pieces of a pair, special ones as they are; their types; and the parts of the two texts that they come from. */
+function readPair(tokenizer: Tokenizer, first: string, second: string) {
+  const { input_ids, token_type_ids, masked_positions, offsets } = tokenizer.encodePair(first, second);
+  const begins = tokenizer.encodePair(first, '').input_ids.length - 1;
+  expect(masked_positions).toHaveLength(0);
+  return {
+    pieces: Array.from(input_ids, (id) => tokenizer.piece(id)).join(' '),
+    types: token_type_ids.join(''),
+    slices: Array.from(input_ids, (_, i) => (i < begins ? first : second).slice(offsets[2 * i], offsets[2 * i + 1])),
+  };
+}
 const target = (tokenizer: Tokenizer, word: string, before: string) =>
   tokenizer.encodeTarget(word, before).map((id) => tokenizer.piece(id));
 /** The parts of the text that the tokens between its ends come from. */
@@ -155,6 +174,49 @@ describe('WordPiece', () => {
     expect(fillIn(findMasks('walk[MASK]'), 0, bert.fill(ids))).toBe('walking');
     expect(bert.decode([99])).toBe('');
   });
+
+  it('decodes several ids as one text, and fills them in as words', () => {
+    const walks = idsOf(bert, 'walk', '##ing', 'i', '##s', '[MASK]', '!');
+    expect(bert.decode(walks)).toBe('walking is [MASK]!');
+    expect(bert.decode([99, ...idsOf(bert, '##ing'), 99, ...idsOf(bert, '##s')])).toBe('##ings');
+    expect(bert.decode([])).toBe('');
+    const ends = idsOf(bert, '##able', '##s');
+    expect(fillIn(findMasks('walk[MASK]!'), 0, bert.fill(ends))).toBe('walkables!');
+    expect(fillIn(findMasks('walk [MASK]!'), 0, bert.fill(idsOf(bert, 'i', 'love')))).toBe('walk i love!');
+    const [unknown, none] = [[99, ...ends], []];
+    expect(bert.fill(unknown)).toBe('ables');
+    expect(bert.fill(none)).toBe('');
+  });
+
+  it('decodes to no blank where English has none, if its decoder says so', () => {
+    const json = BERT();
+    const more = ['do', "n't", "'s", '.', ',', "'", 'not', ' do not'];
+    json['model'] = { ...(json['model'] as Json), vocab: numbered([...BERT_PIECES, ...more]) };
+    const all = [BERT_PIECES.indexOf('i'), ...more.keys().map((i) => BERT_PIECES.length + i)];
+    expect(create(json).decode(all)).toBe("i don't's., ' not  don't");
+    json['decoder'] = { type: 'WordPiece', prefix: '##', cleanup: false };
+    expect(create(json).decode(all)).toBe("i do n't 's . , ' not  do not");
+    // By none, every piece stands alone.
+    json['decoder'] = null;
+    expect(create(json).decode(idsOf(bert, 'walk', '##ing'))).toBe('walk ##ing');
+  });
+
+  it('puts two texts together, of two types', () => {
+    expect(readPair(bert, 'I walk [MASK]', 'Löve\u0301 (i)')).toEqual({
+      pieces: '[CLS] i walk [MASK] [SEP] love ( i ) [SEP]',
+      types: '0000011111',
+      slices: ['', 'I', 'walk', '[MASK]', '', 'Löve', '(', 'i', ')', ''],
+    });
+    expect(readPair(bert, '', '')).toEqual({ pieces: '[CLS] [SEP] [SEP]', types: '001', slices: ['', '', ''] });
+  });
+
+  it('knows the pieces that go on by their sign', () => {
+    const json = { ...BERT(), added_tokens: [...(BERT()['added_tokens'] as Json[]), added('##s', 7)] };
+    expect(continuing(bert, BERT_PIECES)).toBe('##ing ##s ##able ##! ##( ##漢 ##e ##1');
+    // What was added is a word of its own.
+    expect(continuing(create(json), BERT_PIECES)).toBe('##ing ##able ##! ##( ##漢 ##e ##1');
+    expect(bert.continuesWord(99)).toBe(false);
+  });
 });
 
 describe('byte-level BPE', () => {
@@ -191,6 +253,41 @@ describe('byte-level BPE', () => {
     }
   });
 
+  it('decodes several ids by all their bytes, and fills in the blanks between words', () => {
+    const bytes = idsOf(roberta, ...Array.from(spellBytes('é😀')));
+    expect(roberta.decode(bytes)).toBe('é😀');
+    expect(roberta.decode(bytes.slice(1))).toBe('\ufffd😀');
+    expect(roberta.decode(idsOf(roberta, '<s>', 'Ġlove', '<mask>', 'Ġ', 'able'))).toBe('<s> love<mask> able');
+    const words = idsOf(roberta, 'Ġlove', 'able', 'Ġlove');
+    expect(roberta.fill(words)).toBe(' loveable love');
+    expect(fillIn(findMasks('I <mask>!'), 0, roberta.fill(words))).toBe('I loveable love!');
+  });
+
+  it('puts two texts together, of one type, with two tokens between them', () => {
+    expect(readPair(roberta, ' love<mask>', ' love  a')).toEqual({
+      pieces: '<s> Ġlove <mask> </s> </s> Ġlove Ġ Ġ a </s>',
+      types: '0000000000',
+      slices: ['', 'love', '<mask>', '', '', 'love', '', '', 'a', ''],
+    });
+  });
+
+  it('puts nothing around two texts where its processor is that of bytes, but trims them', () => {
+    const post_processor = { type: 'ByteLevel', trim_offsets: true, add_prefix_space: false };
+    expect(readPair(create({ ...ROBERTA(), post_processor }), ' love', ' love').slices).toEqual(['love', 'love']);
+    expect(
+      create({ ...ROBERTA(), post_processor })
+        .encodePair('love', 'love')
+        .token_type_ids.join(''),
+    ).toBe('01');
+  });
+
+  it('knows the pieces that go on by their first character, or as a part of one', () => {
+    const [e = '', tail = ''] = spellBytes('é');
+    const words = idsOf(roberta, 'love', '1', e, tail, 'Ġlove', 'Ġ', '!', '<mask>', spellBytes('\0'));
+    expect(words).not.toContain(-1);
+    expect(words.map((id) => roberta.continuesWord(id))).toEqual([true, true, true, true, ...Array(5).fill(false)]);
+  });
+
   it('takes merges in both forms', () => {
     const json = ROBERTA();
     json['model'] = { ...(json['model'] as Json), merges: MERGES.map((pair) => pair.split(' ')) };
@@ -215,6 +312,35 @@ describe('unigram', () => {
   it('reads a target as going on where no blank is before it', () => {
     for (const before of ['', ' ']) expect(target(albert, 'love', before)).toEqual(['\u2581love']);
     for (const before of ['a', '(']) expect(target(albert, 'love', before)).toEqual(['love']);
+  });
+
+  it('decodes and fills in several words with the blanks between them', () => {
+    const words = idsOf(albert, '\u2581love', 'able', '\u2581a');
+    expect(albert.decode(words)).toBe('loveable a');
+    expect(albert.fill(words)).toBe('loveable a');
+    expect(albert.decode(idsOf(albert, '[CLS]', '\u2581love'))).toBe('[CLS] love');
+  });
+
+  it('knows the pieces that go on by their first character', () => {
+    const vocabulary = ALBERT_PIECES.map(([piece]) => piece);
+    expect(continuing(albert, vocabulary)).toBe('love a able');
+  });
+
+  it('puts two texts together as its template says, and asks for one only then', () => {
+    const cls = { SpecialToken: { id: '[CLS]', type_id: 0 } };
+    const [a, b] = ['A', 'B'].map((id, type_id) => ({ Sequence: { id, type_id } }));
+    const template = {
+      type: 'TemplateProcessing',
+      single: [cls, a],
+      special_tokens: { '[CLS]': { id: '[CLS]', ids: [2], tokens: ['[CLS]'] } },
+    };
+    const whole = { ...template, pair: [b, cls, a] };
+    const { input_ids, token_type_ids } = create({ ...ALBERT(), post_processor: whole }).encodePair('love', 'a');
+    expect([...input_ids]).toEqual([...idsOf(albert, '\u2581a'), 2, ...idsOf(albert, '\u2581love')]);
+    expect([...token_type_ids]).toEqual([1, 0, 0]);
+    const lacking = create({ ...ALBERT(), post_processor: template });
+    expect([...lacking.encode(findMasks('love')).input_ids]).toEqual([2, ...idsOf(albert, '\u2581love')]);
+    expect(() => lacking.encodePair('love', 'a')).toThrow('tokenizer.json: post_processor.pair');
   });
 
   it('counts what only normalizes to a mask as none that was asked for', () => {

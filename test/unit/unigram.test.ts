@@ -171,6 +171,26 @@ describe('a text', () => {
     expect(idsOf("''a")).toEqual(ids('"', 'a'));
   });
 
+  it('and another one become two segments, each of which begins as a text', () => {
+    const tokenizer = createUnigramTokenizer(BYTES);
+    const { input_ids, token_type_ids, masked_positions, offsets } = tokenizer.encodePair('a[MASK]', '\u0301b [SEP]a');
+    expect([...input_ids]).toEqual([...ids('\u2581a', '[MASK]'), ...ids('b', '[SEP]', 'a').slice(1)]);
+    expect(token_type_ids.join('')).toBe('00001111');
+    expect(masked_positions).toHaveLength(0);
+    expect(Array.from(offsets).join()).toBe('0,0,0,1,1,7,0,0,1,2,3,8,8,9,0,0');
+    expect([...tokenizer.encodePair('', '').token_type_ids]).toEqual([0, 0, 1]);
+  });
+
+  it('is what pieces are decoded to, with the blanks between words', () => {
+    const tokenizer = createUnigramTokenizer(BYTES);
+    const found = ids('\u2581a', 'b', '\u2581', 'ba').slice(1, -1) as number[];
+    for (const textOf of [(some: number[]) => tokenizer.decode(some), (some: number[]) => tokenizer.fill(some)]) {
+      expect(textOf(found)).toBe('ab ba');
+      expect(textOf(found.slice(1))).toBe('b ba');
+      expect(textOf([])).toBe('');
+    }
+  });
+
   it('may hold U+0000, which is a piece here', () => {
     expect(idsOf('a\u0000b')).toEqual(ids('\u2581a', '\u0000', 'b'));
   });
@@ -273,7 +293,9 @@ describe('a file', () => {
       for (const id of [...found, ...tokenizer.encodeTarget('abc', 'x'), tokenizer.unk_id]) {
         if (!Number.isInteger(id) || id < 0 || id >= PIECES.length) throw new Error(`found the id ${id}`);
       }
-      for (const id of PIECES.keys()) tokenizer.decode([id]);
+      for (const id of PIECES.keys()) tokenizer.continuesWord(id);
+      tokenizer.decode([...PIECES.keys()]);
+      tokenizer.encodePair(TEXTS[0] ?? '', TEXTS[1] ?? '');
       return 'read';
     } catch (error) {
       if (!CLEAR.test((error as Error).message)) throw error;
