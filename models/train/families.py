@@ -2,10 +2,13 @@
 
     python families.py <folder to write>                          for the tests: test/fixtures/families
     python families.py --record <checkpoint> <golden.json>        only what `transformers` says of another checkpoint
+    python families.py --pairs <folder>                           pairs and lists of ids anew, of checkpoints made before
+    python families.py --pairs <checkpoint> <pairs.json>          the same of another one: test/fixtures/pairs.json
 
 For each checkpoint a folder with `config.json`, `model.safetensors` and `tokenizer.json` (its vocabulary is learnt from the
 documents of this repository), and `golden.json`: for some of the texts of models/probes.json input_ids, offsets in code
-points, for each mask the logits of some ids, the best among them, and the logits of the sentence head.
+points, for each mask the logits of some ids, the best among them, and the logits of the sentence head; of PAIRS of texts
+input_ids, token types, offsets in each of the two, and the logits of the sentence head; and the texts of lists of ids.
 
 The weights are drawn so that everything in a model shows in its logits: they spread over ± 5 and more, and gains, biases,
 positions and types are far from doing nothing. What a checkpoint is written as (type, shards, names of old) differs, as
@@ -13,6 +16,7 @@ it does among published ones.
 """
 
 import hashlib
+import inspect
 import json
 import shutil
 import sys
@@ -26,12 +30,35 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 REPOSITORY = Path(__file__).parent.parent.parent
 EVERY = 5  # of the probe texts
+LISTS = 24  # of ids, drawn at random
 LOGITS = 8  # for each mask: half of them the best, half drawn
 HIDDEN, HEADS, WIDE, LAYERS, POSITIONS, PIECES = 32, 4, 64, 3, 512, 600
 
 BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ALBERT_SPECIAL = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
 ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+
+
+STORM = "The old harbour was rebuilt after the storm, and the fishermen were grateful for it."
+BOATS = "Every morning two of their boats left before sunrise."
+LONG = (
+    "In the third year of the drought the town council sent an engineer up the valley to look for water. He walked for nine "
+    "days, measured every spring, and wrote the figures into a small green notebook."
+)
+LONGER = (
+    "When he came back, the notebook was wet through, because it had rained on the last day; nobody asked him for the figures "
+    "any more. The engineer kept the notebook all the same. Years later his daughter found it in a drawer, dried and warped, "
+    "and could still read the names of the springs."
+)
+PAIRS = [
+    ("a", "b"),
+    (STORM, BOATS),
+    (BOATS, STORM),
+    ("Café Müller – naïve, déjà vu 😀!", " Ça va?  Łódź 👍🏽 ½ 漢字 e\u0301."),
+    ("I love [MASK] because", "you are <mask>  [SEP] </s>[PAD]"),
+    ("  Don't do  not...", ""),
+    (LONG, LONGER),
+]
 
 
 def texts_to_learn_from() -> list[str]:
@@ -196,14 +223,45 @@ def record(model: transformers.PreTrainedModel, tokenizer: tokenizers.Tokenizer,
             chosen = sorted({*row.topk(LOGITS // 2).indices.tolist(), *drawn})
             masks.append({"best": row.argmax().item(), "logits": {str(i): round(row[i].item(), 6) for i in chosen}})
         case = {"text": spelled, "input_ids": encoding.ids, "offsets": [list(pair) for pair in encoding.offsets], "masks": masks}
-        for head in ("sop_logits", "seq_relationship_logits"):
-            if head in output:
-                case["sentence_logits"] = [round(x, 6) for x in output[head][0].tolist()]
-        cases.append(case)
+        cases.append(case | sentence_logits(output))
     return cases
 
 
-def write_golden(file: Path, cases: list[dict], **more: str) -> None:
+def record_pairs(model: transformers.PreTrainedModel, tokenizer: tokenizers.Tokenizer) -> dict[str, list[dict]]:
+    """Of PAIRS, and of the texts that lists of ids are decoded to."""
+    pairs = []
+    for text, text_pair in PAIRS:
+        encoding = tokenizer.encode(text, text_pair)
+        case = {
+            "text": text,
+            "text_pair": text_pair,
+            "input_ids": encoding.ids,
+            "token_type_ids": encoding.type_ids,
+            "offsets": [list(pair) for pair in encoding.offsets],
+        }
+        # DistilBERT has no types, and no such head.
+        if "token_type_ids" in inspect.signature(model.forward).parameters:
+            with torch.no_grad():
+                output = model(
+                    input_ids=torch.tensor([encoding.ids]), token_type_ids=torch.tensor([encoding.type_ids])
+                )
+            case |= sentence_logits(output)
+        pairs.append(case)
+
+    generator = torch.Generator().manual_seed(0)
+    draw_below = lambda below: torch.randint(below, (1,), generator=generator).item()
+    lists = [[], *(pair["input_ids"] for pair in pairs), *(pair["input_ids"][2:5] for pair in pairs)]
+    lists += [[draw_below(tokenizer.get_vocab_size()) for _ in range(2 + draw_below(6))] for _ in range(LISTS)]
+    decoded = [{"ids": ids, "text": tokenizer.decode(ids, skip_special_tokens=False)} for ids in lists]
+    return {"pairs": pairs, "decoded": decoded}
+
+
+def sentence_logits(output) -> dict[str, list[float]]:
+    heads = [output[head] for head in ("sop_logits", "seq_relationship_logits") if head in output]
+    return {"sentence_logits": [round(x, 6) for x in head[0].tolist()] for head in heads}
+
+
+def write_golden(file: Path, sections: dict[str, list[dict]], **more: str) -> None:
     head = {
         "made_by": "models/train/families.py",
         "transformers": transformers.__version__,
@@ -211,24 +269,46 @@ def write_golden(file: Path, cases: list[dict], **more: str) -> None:
         "torch": torch.__version__,
         **more,
     }
-    lines = ",\n".join(json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases)
-    file.write_text(json.dumps(head, indent=2)[:-2] + f',\n  "cases": [\n{lines}\n  ]\n}}\n', encoding="utf-8")
-    spread = [value for case in cases for mask in case["masks"] for value in mask["logits"].values()]
-    print(f"{file}: {len(cases)} texts, logits from {min(spread):.1f} to {max(spread):.1f}")
+    written = json.dumps(head, indent=2)[:-2]
+    for name, entries in sections.items():
+        lines = ",\n".join(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) for entry in entries)
+        written += f',\n  "{name}": [\n{lines}\n  ]'
+    file.write_text(written + "\n}\n", encoding="utf-8")
+    masks = [mask for case in sections.get("cases", []) for mask in case["masks"]]
+    spread = [value for mask in masks for value in mask["logits"].values()] or [float("nan")]
+    counts = ", ".join(f"{len(entries)} {name}" for name, entries in sections.items())
+    print(f"{file}: {counts}, logits from {min(spread):.1f} to {max(spread):.1f}")
+
+
+def load(folder: Path) -> tuple[transformers.PreTrainedModel, tokenizers.Tokenizer]:
+    architecture = json.loads((folder / "config.json").read_text())["architectures"][0]
+    model = getattr(transformers, architecture).from_pretrained(folder, dtype=torch.float32).eval()
+    return model, tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def sha256_of_weights(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
 def record_of(folder: Path, file: Path) -> None:
-    architecture = json.loads((folder / "config.json").read_text())["architectures"][0]
-    model = getattr(transformers, architecture).from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    write_golden(file, record(model, tokenizer, 0, every=9 * EVERY), checkpoint_sha256=weights)
+    cases = record(*load(folder), 0, every=9 * EVERY)
+    write_golden(file, {"cases": cases}, checkpoint_sha256=sha256_of_weights(folder))
+
+
+def record_pairs_of(folder: Path, file: Path | None) -> None:
+    if file:
+        return write_golden(file, record_pairs(*load(folder)), checkpoint_sha256=sha256_of_weights(folder))
+    for golden in sorted(folder.glob("*/golden.json")):
+        cases = json.loads(golden.read_text(encoding="utf-8"))["cases"]
+        write_golden(golden, {"cases": cases, **record_pairs(*load(golden.parent))})
 
 
 def main() -> None:
     transformers.utils.logging.disable_progress_bar()
     if sys.argv[1] == "--record":
         return record_of(Path(sys.argv[2]), Path(sys.argv[3]))
+    if sys.argv[1] == "--pairs":
+        return record_pairs_of(Path(sys.argv[2]), Path(sys.argv[3]) if len(sys.argv) > 3 else None)
     out = Path(sys.argv[1])
     for seed, (name, tokenizer, model, how) in enumerate(checkpoints()):
         folder = out / name
@@ -238,7 +318,7 @@ def main() -> None:
         tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
         # From the files, so that what was lost in them is lost here too.
         model = type(model).from_pretrained(folder, dtype=torch.float32).eval()
-        write_golden(folder / "golden.json", record(model, tokenizer, seed))
+        write_golden(folder / "golden.json", {"cases": record(model, tokenizer, seed), **record_pairs(model, tokenizer)})
 
 
 if __name__ == "__main__":
