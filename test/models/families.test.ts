@@ -1,4 +1,7 @@
-/** Every family against what `transformers` said of the same checkpoint: ids, offsets, logits; and what int8 makes of them. */
+/**
+ * Every family against what `transformers` said of the same checkpoint: ids, offsets, logits, of texts and of pairs of them;
+ * and what int8 makes of them.
+ */
 import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,11 +17,13 @@ import { engineBackend, onnxBackend } from '../../models/runtime.ts';
 import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
-import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { ALBERT_BASE, writeRandomCheckpoint } from './random-checkpoint.ts';
+import { compareSentences, encodingOf, readPair, type RecordedList, type RecordedPair } from './recorded-pairs.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 const FAMILIES = ['albert', 'albert-grouped', 'bert', 'bert-untied', 'roberta', 'distilbert'];
+const SENTENCE_HEADS = new Set(['albert', 'bert']);
 /** Float32 sums in another order than PyTorch's. */
 const TOLERANCE = 1e-4;
 /** Of the best over the second: as large to weights of so few channels as a tenth is to a trained model. */
@@ -36,9 +41,13 @@ interface Golden {
     readonly sentence_logits?: number[];
   }[];
 }
+interface GoldenFamily extends Golden {
+  readonly pairs: readonly RecordedPair[];
+  readonly decoded: readonly RecordedList[];
+}
 
-async function readGolden(file: string): Promise<Golden> {
-  return JSON.parse(await readFile(file, 'utf8')) as Golden;
+async function readGolden<G extends Golden>(file: string): Promise<G> {
+  return JSON.parse(await readFile(file, 'utf8')) as G;
 }
 
 function encodingsOf({ cases }: Golden, mask_id: number): Encoding[] {
@@ -80,13 +89,16 @@ async function compare(golden: Golden, backend: Backend, mask_id: number, vocab_
 
 describe.each(FAMILIES)('%s', (name) => {
   let checkpoint: Checkpoint;
-  let golden: Golden;
+  let golden: GoldenFamily;
+  let tokenizer: Tokenizer;
   let mask_id: number;
 
   beforeAll(async () => {
     checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
     golden = await readGolden(join(checkpoint.folder, 'golden.json'));
-    mask_id = specialTokensOf(checkpoint.tokenizer).mask.id;
+    const special_tokens = specialTokensOf(checkpoint.tokenizer);
+    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, { special_tokens });
+    mask_id = special_tokens.mask.id;
   });
 
   const comparedWith = async (weights: EncoderWeights, backend?: Backend) =>
@@ -101,8 +113,6 @@ describe.each(FAMILIES)('%s', (name) => {
   });
 
   it('reads the texts as transformers does: ids and offsets', () => {
-    const special_tokens = specialTokensOf(checkpoint.tokenizer);
-    const tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, { special_tokens });
     for (const { text, input_ids, offsets } of golden.cases) {
       const found = tokenizer.encode(findMasks(text));
       expect([...found.input_ids], text).toEqual(input_ids);
@@ -110,6 +120,18 @@ describe.each(FAMILIES)('%s', (name) => {
       const points = Array.from(found.offsets, (unit) => Array.from(text.slice(0, unit)).length);
       expect(points, text).toEqual(offsets.flat());
     }
+  });
+
+  it('reads pairs of texts as transformers does: ids, types and offsets in each of the two', () => {
+    expect(golden.pairs.length).toBeGreaterThanOrEqual(6);
+    for (const { sentence_logits: _, ...pair } of golden.pairs) {
+      expect(readPair(tokenizer, pair), pair.text).toEqual(pair);
+    }
+  });
+
+  it('decodes lists of ids as transformers does', () => {
+    expect(golden.decoded.length).toBeGreaterThanOrEqual(30);
+    for (const { ids, text } of golden.decoded) expect(tokenizer.decode(ids), ids.join(' ')).toBe(text);
   });
 
   it('gives the logits of transformers in float32', async () => {
@@ -144,6 +166,48 @@ describe.each(FAMILIES)('%s', (name) => {
     );
     expect(onnxruntime.clear).toBeGreaterThan(0.9);
     expect(engine.clear).toBeGreaterThan(0.9);
+  });
+});
+
+const backendsOf = async ({ weights }: Checkpoint) => ({
+  float32: await onnxBackend(buildGraph(weights, 'float32')),
+  int8: await onnxBackend(buildGraph(weights, 'int8')),
+  engine: await engineBackend(packEngineFile(weights)),
+});
+
+/** A pair without its types: DistilBERT has none, and is not told of any. */
+const untyped = (pair: RecordedPair): RecordedPair => ({ ...pair, token_type_ids: pair.input_ids.map(() => 0) });
+
+describe.each(FAMILIES)('pairs of texts, without a mask, by %s', (name) => {
+  let checkpoint: Checkpoint;
+  let pairs: readonly RecordedPair[];
+
+  beforeAll(async () => {
+    checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
+    ({ pairs } = await readGolden<GoldenFamily>(join(checkpoint.folder, 'golden.json')));
+  });
+
+  it('are answered about the sentences alone, by every backend', async () => {
+    const { type_vocab_size } = checkpoint.weights.config;
+    const encodings = pairs.map((pair) => encodingOf(type_vocab_size > 1 ? pair : untyped(pair)));
+    for (const backend of Object.values(await backendsOf(checkpoint))) {
+      for (const [i, { mlm, log_sum_exp, sentence }] of (await backend.run(encodings)).entries()) {
+        expect([mlm.length, log_sum_exp.length]).toEqual([0, 0]);
+        expect(sentence).toHaveLength(pairs[i]?.sentence_logits?.length ?? 0);
+      }
+    }
+  });
+
+  it.runIf(SENTENCE_HEADS.has(name))('have the sentence logits of transformers, and their signs in int8', async () => {
+    const { float32, int8, engine } = await backendsOf(checkpoint);
+    expect((await compareSentences(pairs, float32, CLEAR_LEAD)).difference).toBeLessThanOrEqual(TOLERANCE);
+    expect((await compareSentences(pairs.map(untyped), float32, CLEAR_LEAD)).difference).toBeGreaterThan(NOTICED);
+    for (const backend of [int8, engine]) {
+      const { same, of, difference } = await compareSentences(pairs, backend, CLEAR_LEAD);
+      console.log(`${name}: sentence logits within ${difference.toFixed(3)} in int8`);
+      expect(of).toBeGreaterThan(4);
+      expect(same).toBe(of);
+    }
   });
 });
 

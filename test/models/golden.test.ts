@@ -7,16 +7,21 @@ import { beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { encodeProbes } from '../../models/verify.ts';
 import { type Checkpoint, readCheckpoint } from '../../models/build.ts';
+import { packEngineFile } from '../../models/engine/pack.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
-import { onnxBackend } from '../../models/runtime.ts';
+import { engineBackend, onnxBackend } from '../../models/runtime.ts';
 import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import { targetCandidates, topCandidates } from '../../src/decode/candidates.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
 import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
 import golden from '../fixtures/golden.json' with { type: 'json' };
+import recorded from '../fixtures/pairs.json' with { type: 'json' };
+import { compareSentences } from './recorded-pairs.ts';
 
 /** Float32 sums in another order than PyTorch's; the file has eight digits. */
 const TOLERANCE = 1e-4;
+/** Of one sentence logit over the other: the head of the default model says little more of any pair. */
+const CLEAR_LEAD = 0.02;
 
 let checkpoint: Checkpoint;
 let encodings: Encoding[];
@@ -29,7 +34,9 @@ beforeAll(async () => {
 describe('the golden file', () => {
   it('was made from the committed checkpoint', async () => {
     const weights = await readFile(join(checkpoint.folder, 'model.safetensors'));
-    expect(createHash('sha256').update(weights).digest('hex')).toBe(golden.checkpoint_sha256);
+    const sha256 = createHash('sha256').update(weights).digest('hex');
+    expect(sha256).toBe(golden.checkpoint_sha256);
+    expect(sha256).toBe(recorded.checkpoint_sha256);
   });
 
   it('is varied enough for a wrong model to be noticed', () => {
@@ -99,4 +106,21 @@ describe('the float32 graph', () => {
       }
     }
   }, 300_000);
+});
+
+describe('pairs of texts, without a mask', () => {
+  it('have the sentence-order logits of transformers in float32, by their types, and their signs by the engine', async () => {
+    const { pairs } = recorded;
+    const float32 = await onnxBackend(buildGraph(checkpoint.weights, 'float32'));
+    expect((await compareSentences(pairs, float32, CLEAR_LEAD)).difference).toBeLessThanOrEqual(TOLERANCE);
+    const untyped = pairs.map((pair) => ({ ...pair, token_type_ids: pair.input_ids.map(() => 0) }));
+    expect((await compareSentences(untyped, float32, CLEAR_LEAD)).difference).toBeGreaterThan(10 * TOLERANCE);
+    const engine = await engineBackend(packEngineFile(checkpoint.weights));
+    const { same, of, difference } = await compareSentences(pairs, engine, CLEAR_LEAD);
+    console.log(
+      `albert-edge: sentence logits within ${difference.toFixed(4)} by the engine, ${same} of ${of} told the same`,
+    );
+    expect(of).toBeGreaterThan(4);
+    expect(same).toBe(of);
+  });
 });

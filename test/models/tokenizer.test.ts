@@ -15,10 +15,12 @@ import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.t
 import { readUnigram } from '../../src/tokenizer/unigram-format.ts';
 import { createUnigramTokenizer } from '../../src/tokenizer/unigram.ts';
 import golden from '../fixtures/golden.json' with { type: 'json' };
+import pairs from '../fixtures/pairs.json' with { type: 'json' };
 import recorded from '../fixtures/tokenizers/albert-edge.recorded.json' with { type: 'json' };
 import characters from '../fixtures/tokenizers/characters.json' with { type: 'json' };
 import texts from '../fixtures/tokenizers/texts.json' with { type: 'json' };
 import { blocksOfCharacters } from './characters.ts';
+import { readPair } from './recorded-pairs.ts';
 import { corpusLines, differing, mixTexts, sha256OfLines, tokensByPython } from './recorded-tokens.ts';
 
 const PYTHON = process.env['PYTHON'];
@@ -100,6 +102,34 @@ describe('the binary tokenizer', () => {
     expect(sha256OfLines(decoded)).toBe(recorded.pieces_sha256);
     expect(decoded).toEqual(pieceIds().map((id) => general.decode([id])));
     for (const id of [-1, decoded.length]) expect(() => tokenizer.decode([id])).toThrow(`no piece ${id}`);
+  });
+
+  it('reads pairs and decodes lists of ids as transformers do, and so does its tokenizer.json', () => {
+    for (const one of [tokenizer, general]) {
+      for (const { sentence_logits: _, ...pair } of pairs.pairs) expect(readPair(one, pair), pair.text).toEqual(pair);
+      for (const { ids, text } of pairs.decoded) expect(one.decode(ids)).toBe(text);
+    }
+  });
+
+  it('makes the same of any two awkward texts as its tokenizer.json', () => {
+    for (const [i, text] of texts.entries()) {
+      const pair = texts.at(-1 - i) ?? '';
+      const found = tokenizer.encodePair(text, pair);
+      expect(found, text).toEqual(general.encodePair(text, pair));
+      expect(found.masked_positions).toHaveLength(0);
+      const ids = [...found.input_ids];
+      expect(tokenizer.decode(ids)).toBe(general.decode(ids));
+      expect(tokenizer.fill(ids.slice(1))).toBe(general.fill(ids.slice(1)));
+    }
+  });
+
+  it('knows which pieces go on within a word, as its tokenizer.json does', () => {
+    const continuing = pieceIds().filter((id) => tokenizer.continuesWord(id));
+    expect(continuing).toEqual(pieceIds().filter((id) => general.continuesWord(id)));
+    expect(continuing).toHaveLength(5015);
+    for (const id of continuing) expect(tokenizer.piece(id)).toMatch(/^[\p{L}\p{N}]/u);
+    expect(() => tokenizer.continuesWord(30_000)).toThrow('no piece 30000');
+    expect(general.continuesWord(30_000)).toBe(false);
   });
 
   it('encodes targets as its tokenizer.json says, at the beginning of a word and inside one', () => {
