@@ -1,34 +1,50 @@
 /** Routes and middleware; the one file that reads bindings. */
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { type Context, Hono } from 'hono';
 
 import { DataCentre } from './cache/data-centre.ts';
 import { createMemories } from './cache/memories.ts';
 import type { Access } from './cache/memory.ts';
-import { fillMask, type Predictions, type Question } from './fill-mask.ts';
+import { fillMask, type Question } from './fill-mask.ts';
+import { body, limitBody } from './http/body.ts';
 import { cacheHeaders } from './http/cache-status.ts';
 import { ANSWER_CACHE_CONTROL, entityTag, ERROR_CACHE_CONTROL, matches } from './http/conditional.ts';
 import { crossOrigin } from './http/cors.ts';
-import { describeRefusal, type Refusal } from './http/refusal.ts';
-import { parseQuery, parseQuestion } from './http/request.ts';
+import { infoOf } from './http/info.ts';
+import { openApiDocument } from './http/openapi.ts';
+import {
+  FILL_MASK,
+  listed,
+  SCORE,
+  SENTENCES,
+  TOKENIZE,
+  toQuestion,
+  toScoreQuestion,
+  toSentenceQuestion,
+} from './http/questions.ts';
+import { refuse } from './http/refuse.ts';
+import { parseQuery } from './http/request.ts';
+import type { FillMaskResponse } from './http/schemas/fill-mask.ts';
+import type { ScoreResponse } from './http/schemas/score.ts';
+import type { NextSentenceResponse, SentenceOrderResponse } from './http/schemas/sentence.ts';
+import type { ErrorResponse, Health, Info } from './http/schemas/service.ts';
+import type { TokenizeResponse } from './http/schemas/tokenize.ts';
 import { serverTiming } from './http/server-timing.ts';
 import type { BackendKind } from './inference/backend.ts';
-import {
-  DEFAULT_TOP_K,
-  MAX_BODY_BYTES,
-  MAX_MASKS_PER_TEXT,
-  MAX_TARGETS,
-  MAX_TEXT_LENGTH,
-  MAX_TEXTS,
-  MAX_TOP_K,
-} from './limits.ts';
 import { ConfigurationError, type DeployedModel, deployedModel } from './model/deployed-model.ts';
 import { ModelObjectError } from './model/source.ts';
-import { fail, ok, type Result } from './result.ts';
+import type { Answered, Sources } from './recall.ts';
+import { ok, type Result } from './result.ts';
+import { score } from './score.ts';
+import { judge } from './sentence.ts';
+import { tokenize } from './tokenize.ts';
+import type { Unanswerable } from './unanswerable.ts';
 
 interface Worker {
   Bindings: Env;
 }
+
+/** The type of the application, for Hono's typed client: `hc<App>(url)`. */
+export type App = ReturnType<typeof createApp>;
 
 /**
  * The application for one kind of backend. What an isolate keeps between requests lives in it.
@@ -36,7 +52,7 @@ interface Worker {
  * @example
  * export default createApp(onnxruntime(runtime));
  */
-export function createApp(kind: BackendKind): Hono<Worker> {
+export function createApp(kind: BackendKind) {
   const app = new Hono<Worker>();
   const memories = createMemories();
   let selected: { readonly name: string; readonly model: DeployedModel } | undefined;
@@ -44,6 +60,34 @@ export function createApp(kind: BackendKind): Hono<Worker> {
   function model({ env }: Context<Worker>): DeployedModel {
     if (selected?.name !== env.MODEL) selected = { name: env.MODEL, model: deployedModel(env.MODEL, kind) };
     return selected.model;
+  }
+
+  /** Lets a pipeline answer, and says in headers how the answer came about. */
+  async function answer<T>(
+    c: Context<Worker>,
+    pipeline: (sources: Sources) => Promise<Result<Answered<T>, Unanswerable>>,
+  ): Promise<Result<T, Unanswerable>> {
+    const access = accessOf(c);
+    const found = await pipeline({
+      model: c.env.MODEL,
+      numerics: kind.numerics,
+      load: () => outlive(c, model(c).load(c.env.MODELS)),
+      memories,
+      access: access ?? { ...NO_ACCESS, outlive: (work) => void outlive(c, work) },
+    });
+    if (!found.ok) return found;
+    const { answers, work, remembered } = found.value;
+    c.header('server-timing', serverTiming(work));
+    for (const [name, value] of Object.entries(cacheHeaders(remembered, access))) c.header(name, value);
+    return ok(answers);
+  }
+
+  /** As the Hugging Face task has it: a text with one mask answers a list of candidates, with several a list for each. */
+  async function answerMasks(c: Context<Worker>, question: Question): Promise<Result<FillMaskResponse, Unanswerable>> {
+    const found = await answer(c, (sources) => fillMask(question, sources));
+    if (!found.ok) return found;
+    const answers = found.value.map((ofText) => (ofText.length === 1 ? (ofText[0] ?? []) : ofText));
+    return ok(inShapeOf(question, answers));
   }
 
   app.use(async function allowOrigins(c, next) {
@@ -55,94 +99,76 @@ export function createApp(kind: BackendKind): Hono<Worker> {
     const isRefused = c.req.method === 'GET' && c.res.status >= 400 && c.res.status < 500;
     c.header('cache-control', isRefused ? ERROR_CACHE_CONTROL : 'no-store');
   });
-
-  /** @returns the answer, in the shape of the question, or the refusal; headers say how it came about */
-  async function answer(c: Context<Worker>, question: Question): Promise<Result<string, Response>> {
-    const access = accessOf(c);
-    const found = await fillMask(question, {
-      model: c.env.MODEL,
-      numerics: kind.numerics,
-      load: () => outlive(c, model(c).load(c.env.MODELS)),
-      memories,
-      access: access ?? { ...NO_ACCESS, outlive: (work) => void outlive(c, work) },
-    });
-    if (!found.ok) return fail(refuse(c, found.error));
-    const { work, remembered, predictions } = found.value;
-    c.header('server-timing', serverTiming(work));
-    for (const [name, value] of Object.entries(cacheHeaders(remembered, access))) c.header(name, value);
-    return ok(JSON.stringify(inShapeOf(question, predictions)));
-  }
-
-  for (const path of ['/', '/fill-mask']) {
-    app.post(path, requireJson, limitBody, async (c) => {
-      const question = parseQuestion(await c.req.text());
-      if (!question.ok) return refuse(c, question.error);
-      const json = await answer(c, question.value);
-      return json.ok ? c.body(json.value, 200, JSON_TYPE) : json.error;
-    });
-  }
-  app.get('/fill-mask', async (c) => {
-    const question = parseQuery(new URL(c.req.url).searchParams);
-    if (!question.ok) return refuse(c, question.error);
-    const json = await answer(c, question.value);
-    if (!json.ok) return json.error;
-    const tag = await entityTag(json.value);
-    c.header('etag', tag);
-    c.header('cache-control', ANSWER_CACHE_CONTROL);
-    return matches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json.value, 200, JSON_TYPE);
-  });
-  app.all('/', (c) => refuse(c, { reason: 'method_not_allowed', method: c.req.method, allowed: ['POST'] }));
-  app.all('/fill-mask', (c) =>
-    refuse(c, { reason: 'method_not_allowed', method: c.req.method, allowed: ['GET', 'POST'] }),
-  );
-
-  app.get('/health', (c) => c.json({ status: 'ok', model: c.env.MODEL }));
-
-  app.get('/info', async (c) => {
-    const manifest = await outlive(c, model(c).manifest(c.env.MODELS));
-    const { id, revision, architecture, special_tokens, heads, quantization, license, source } = manifest;
-    return c.json({
-      model: id,
-      revision,
-      backend: kind.description,
-      mask_token: special_tokens.mask.token,
-      heads,
-      limits: {
-        tokens: architecture.max_position_embeddings,
-        masks_per_text: MAX_MASKS_PER_TEXT,
-        texts: MAX_TEXTS,
-        text_length: MAX_TEXT_LENGTH,
-        body_bytes: MAX_BODY_BYTES,
-        targets: MAX_TARGETS,
-        top_k: { default: DEFAULT_TOP_K, max: MAX_TOP_K },
-      },
-      architecture,
-      quantization: quantization[kind.file],
-      license,
-      source,
-    });
-  });
-
-  for (const path of ['/health', '/info']) {
-    app.all(path, (c) => refuse(c, { reason: 'method_not_allowed', method: c.req.method, allowed: ['GET'] }));
-  }
   app.notFound((c) => refuse(c, { reason: 'not_found', path: c.req.path }));
   app.onError((error, c) => {
     if (error instanceof ModelObjectError) {
       console.error(error.message, error.cause ?? '');
-      return c.json({ error: error.message, error_type: 'model_unavailable' }, 502);
+      return c.json<ErrorResponse>({ error: error.message, error_type: 'model_unavailable' }, 502);
     }
-    if (error instanceof ConfigurationError) return c.json({ error: error.message, error_type: 'misconfigured' }, 500);
+    if (error instanceof ConfigurationError) {
+      return c.json<ErrorResponse>({ error: error.message, error_type: 'misconfigured' }, 500);
+    }
     console.error(error);
-    return c.json(
-      { error: 'Something failed here that should not have: please report it.', error_type: 'internal' },
-      500,
-    );
+    const sentence = 'Something failed here that should not have: please report it.';
+    return c.json<ErrorResponse>({ error: sentence, error_type: 'internal' }, 500);
   });
-  return app;
+
+  const answerPost = async (c: Context<Worker>, question: Question) => {
+    const found = await answerMasks(c, question);
+    return found.ok ? c.json<FillMaskResponse>(found.value) : refuse(c, found.error);
+  };
+  return app
+    .post('/', limitBody, body(FILL_MASK), (c) => answerPost(c, toQuestion(c.req.valid('json'))))
+    .all('/', (c) => refuse(c, notAllowed(c, 'POST')))
+    .post('/fill-mask', limitBody, body(FILL_MASK), (c) => answerPost(c, toQuestion(c.req.valid('json'))))
+    .get('/fill-mask', async (c) => {
+      const asked = parseQuery(new URL(c.req.url).searchParams);
+      if (!asked.ok) return refuse(c, asked.error);
+      const found = await answerMasks(c, toQuestion(asked.value));
+      if (!found.ok) return refuse(c, found.error);
+      const json = JSON.stringify(found.value);
+      const tag = await entityTag(json);
+      c.header('etag', tag);
+      c.header('cache-control', ANSWER_CACHE_CONTROL);
+      return matches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json, 200, JSON_TYPE);
+    })
+    .all('/fill-mask', (c) => refuse(c, notAllowed(c, 'GET', 'POST')))
+    .post('/score', limitBody, body(SCORE), async (c) => {
+      const question = toScoreQuestion(c.req.valid('json'));
+      const found = await answer(c, (sources) => score(question, sources));
+      return found.ok ? c.json<ScoreResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+    })
+    .post('/sentence-order', limitBody, body(SENTENCES), async (c) => {
+      const question = toSentenceQuestion('sop', c.req.valid('json'));
+      const found = await answer(c, (sources) => judge(question, sources));
+      return found.ok ? c.json<SentenceOrderResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+    })
+    .post('/next-sentence', limitBody, body(SENTENCES), async (c) => {
+      const question = toSentenceQuestion('nsp', c.req.valid('json'));
+      const found = await answer(c, (sources) => judge(question, sources));
+      return found.ok ? c.json<NextSentenceResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+    })
+    .post('/tokenize', limitBody, body(TOKENIZE), async (c) => {
+      const question = listed(c.req.valid('json').inputs);
+      const found = await tokenize(question, () => outlive(c, model(c).tokenizer(c.env.MODELS)));
+      return found.ok ? c.json<TokenizeResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+    })
+    .on('ALL', ['/score', '/sentence-order', '/next-sentence', '/tokenize'], (c) => refuse(c, notAllowed(c, 'POST')))
+    .get('/health', (c) => c.json<Health>({ status: 'ok', model: c.env.MODEL }))
+    .get('/info', async (c) => c.json<Info>(infoOf(await outlive(c, model(c).manifest(c.env.MODELS)), kind)))
+    .get('/openapi.json', (c) => c.json(openApiDocument()))
+    .on('ALL', ['/health', '/info', '/openapi.json'], (c) => refuse(c, notAllowed(c, 'GET')));
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
+
+const notAllowed = (c: Context, ...allowed: string[]) =>
+  ({ reason: 'method_not_allowed', method: c.req.method, allowed }) as const;
+
+/** A list of texts answers a list. */
+function inShapeOf<T>({ isList }: { readonly isList: boolean }, answers: T[]): T | T[] {
+  return isList ? answers : (answers[0] as T);
+}
 
 /** What a request may do with what is remembered: undefined where the deployment remembers nothing. */
 function accessOf(c: Context<Worker>): Access | undefined {
@@ -165,32 +191,4 @@ const NO_ACCESS = { read: false, write: false, dataCentre: undefined };
 function outlive<T>(c: Context<Worker>, shared: Promise<T>): Promise<T> {
   c.executionCtx.waitUntil(shared.catch(() => undefined));
   return shared;
-}
-
-const requireJson: MiddlewareHandler<Worker> = async function requireJson(c, next) {
-  const type = c.req.header('content-type');
-  if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type ?? '')) {
-    return refuse(c, { reason: 'unsupported_media_type', received: type ?? 'not given' });
-  }
-  return next();
-};
-
-const limitBody = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: (c) => refuse(c, { reason: 'body_too_large', limit: MAX_BODY_BYTES }),
-});
-
-function refuse(c: Context, refusal: Refusal): Response {
-  if (refusal.reason === 'method_not_allowed') c.header('allow', [...refusal.allowed, 'OPTIONS'].join(', '));
-  const { status, error } = describeRefusal(refusal);
-  return c.json({ error, error_type: refusal.reason }, status);
-}
-
-/**
- * As the Hugging Face task has it: a text with one mask answers a list of candidates, with several a list for each; a
- * list of texts answers a list of such answers.
- */
-function inShapeOf({ isList }: Question, predictions: Predictions) {
-  const answers = predictions.map((ofText) => (ofText.length === 1 ? ofText[0] : ofText));
-  return isList ? answers : answers[0];
 }

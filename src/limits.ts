@@ -11,6 +11,18 @@ export const MAX_TEXTS = 32;
  */
 export const MAX_TEXT_LENGTH = 4096;
 
+/**
+ * The same where the text is cut around its masks: as much again as eight models read. All of it is tokenized, which is
+ * linear in its length.
+ */
+export const MAX_TRUNCATED_TEXT_LENGTH = 32_768;
+
+/**
+ * Tokens that one request may put through the model, over all of its runs: those of the largest batch of texts, 32 of 512
+ * tokens. Searches, whole words and scores need many runs of a text.
+ */
+export const MAX_MODEL_TOKENS = 32 * 512;
+
 /** Each mask adds a row of the vocabulary's size to the answer of the model. */
 export const MAX_MASKS_PER_TEXT = 16;
 
@@ -27,9 +39,16 @@ export const MAX_ANSWER_LENGTH = 4_000_000;
 export const DEFAULT_TOP_K = 5;
 export const MAX_TOP_K = 100;
 
+/** Of a joint search. A search gives no more combinations than it keeps, so it keeps as many as may be asked for. */
+export const DEFAULT_BEAMS = 8;
+export const MAX_BEAMS = MAX_TOP_K;
+
 export const MAX_TARGETS = 100;
 
-/** UTF-16 code units of one target: no vocabulary has a longer piece. */
+/** Pieces of a target. Each one is a run of the model; words of more pieces are no words. */
+export const MAX_TARGET_PIECES = 16;
+
+/** UTF-16 code units of one target: eight for each of its pieces. */
 export const MAX_TARGET_LENGTH = 128;
 
 /** The least size of a read from R2: its default reader hands out 4 kB at a time, which costs three times as much. */
@@ -41,6 +60,8 @@ export const REMEMBERED_SECONDS = 30 * 24 * 3600;
 /** In an isolate, next to a model of up to 96 MB of its 128: token ids of texts, and answers of some 2 kB. */
 export const MAX_ENCODINGS = { entries: 5_000, bytes: 2_000_000 };
 export const MAX_PREDICTIONS = { entries: 5_000, bytes: 8_000_000 };
+export const MAX_SCORES = { entries: 1_000, bytes: 2_000_000 };
+export const MAX_JUDGEMENTS = { entries: 1_000, bytes: 500_000 };
 
 /** What a read of the data centre's cache may take: computing a short text anew takes less. */
 export const CACHE_READ_LIMIT_MS = 150;

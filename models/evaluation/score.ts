@@ -1,5 +1,8 @@
 /** One item put to a backend. No I/O of its own. */
+import type { Metric } from '../../src/http/schemas/score.ts';
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
+import { logProbabilities, spansOf } from '../../src/predict/pseudo-log-likelihood.ts';
+import { noWork } from '../../src/work.ts';
 import { firstTwo } from '../agreement.ts';
 import type { FactItem, Item, PairItem, WindowItem, Words } from './items.ts';
 
@@ -46,38 +49,23 @@ async function scorePair({ good, bad }: PairItem, backend: Backend, mask_id: num
   return { plain: ours.plain > theirs.plain, within_word_l2r: ours.within_word_l2r > theirs.within_word_l2r };
 }
 
-/**
- * The sum over the tokens of log p (token | the sentence with that token masked), in nats (Salazar et al. 2020), and the
- * same with the rest of the token's word masked as well, which keeps long words from scoring well for being long
- * (`within_word_l2r`, Kauf & Ivanova 2023).
- */
+/** By both metrics, in nats. Where a word is one token they mask the same, and it is run once. */
 export async function pseudoLogLikelihoods(
   { ids, starts }: Words,
   backend: Backend,
   mask_id: number,
 ): Promise<{ plain: number; within_word_l2r: number }> {
-  let plain = 0;
-  let within_word_l2r = 0;
-  for (let i = 1; i < ids.length - 1; i++) {
-    let end = i + 1;
-    while (!starts[end]) end++;
-    const alone = await logProbability(backend, ids, i, i + 1, mask_id);
-    plain += alone;
-    within_word_l2r += end === i + 1 ? alone : await logProbability(backend, ids, i, end, mask_id);
-  }
-  return { plain, within_word_l2r };
+  const text = { input_ids: ids, token_type_ids: new Int32Array(ids.length) };
+  const spans = (metric: Metric) => spansOf(metric, ids.length, (i) => !starts[i]);
+  const alone = await logProbabilities(text, spans('original'), mask_id, backend, noWork());
+  const wide = spans('within_word_l2r').filter(({ from, to }) => to - from > 1);
+  const wider = await logProbabilities(text, wide, mask_id, backend, noWork());
+  const within = Float64Array.from(alone);
+  for (const [i, { from }] of wide.entries()) within[from - 1] = wider[i] as number;
+  return { plain: sum(alone), within_word_l2r: sum(within) };
 }
 
-/** log p of token `i`, with the tokens from it up to `end` masked. */
-async function logProbability(backend: Backend, ids: Int32Array, i: number, end: number, mask_id: number) {
-  const encoding: Encoding = {
-    input_ids: Int32Array.from(ids).fill(mask_id, i, end),
-    token_type_ids: new Int32Array(ids.length),
-    masked_positions: Int32Array.of(i),
-  };
-  const [{ logits, log_sum_exp }] = (await mlm(backend, encoding)) as [Mask];
-  return (logits[ids[i] as number] as number) - log_sum_exp;
-}
+const sum = (numbers: Float64Array): number => numbers.reduce((a, b) => a + b, 0);
 
 async function scoreFact({ encoding, answer }: FactItem, backend: Backend): Promise<FactScore> {
   const [{ logits }] = (await mlm(backend, encoding)) as [Mask];

@@ -25,15 +25,6 @@ export function topCandidates(logits: Float32Array, log_sum_exp: number, top_k: 
     if (best.length > top_k) best.pop();
     last = logits[best.at(-1) as number] as number;
   }
-  return score(logits, log_sum_exp, best);
-}
-
-/** The given ids, best first, with their probabilities over the whole vocabulary, not over the ids alone. */
-export function targetCandidates(logits: Float32Array, log_sum_exp: number, ids: readonly number[]): Candidate[] {
-  return score(logits, log_sum_exp, [...new Set(ids)]).toSorted((a, b) => b.score - a.score || a.token - b.token);
-}
-
-/** Softmax: e^logit over the sum of all, which is the exponential of the difference of their logarithms. */
-function score(logits: Float32Array, log_sum_exp: number, ids: readonly number[]): Candidate[] {
-  return ids.map((token) => ({ token, score: Math.exp((logits[token] as number) - log_sum_exp) }));
+  // Softmax: e^logit over the sum of all, which is the exponential of the difference of their logarithms.
+  return best.map((token) => ({ token, score: Math.exp((logits[token] as number) - log_sum_exp) }));
 }

@@ -1,6 +1,6 @@
 /** `Cache-Status` (RFC 9211) and `Age` (RFC 9111, 5.1): which memory answered. No I/O. */
 import type { Access } from '../cache/memory.ts';
-import type { Remembered } from '../fill-mask.ts';
+import type { Remembered } from '../recall.ts';
 import { REMEMBERED_SECONDS } from '../limits.ts';
 
 /**

@@ -1,6 +1,7 @@
 /** The one model that a deployment serves, as its isolate holds it. Does I/O through the store. */
 import type { Backend, BackendKind } from '../inference/backend.ts';
-import { type LoadedModel, loadModel } from './loaded-model.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { loadBackend, type LoadedModel, loadTokenizer } from './loaded-model.ts';
 import type { Manifest } from './manifest.ts';
 import { once } from './once.ts';
 import { type ObjectStore, readManifest } from './source.ts';
@@ -8,6 +9,8 @@ import { type ObjectStore, readManifest } from './source.ts';
 export interface DeployedModel {
   /** Reads the manifest alone. */
   manifest(store: ObjectStore): Promise<Manifest>;
+  /** Reads that and the tokenizer. */
+  tokenizer(store: ObjectStore): Promise<Tokenizer>;
   /** Reads all of it, at the first call of the isolate. */
   load(store: ObjectStore): Promise<LoadedModel>;
 }
@@ -27,18 +30,20 @@ export function deployedModel(selected: string, kind: BackendKind): DeployedMode
     throw new ConfigurationError(`The variable MODEL is "${selected}": set it to <id>@<revision> in wrangler.toml.`);
   }
   const manifest = once((store: ObjectStore) => readManifest(store, id, revision));
+  const tokenizer = once(async (store: ObjectStore) => loadTokenizer(store, await manifest(store)));
   const load = once(async (store: ObjectStore) => {
-    const model = await loadModel(store, await manifest(store), kind);
+    const read = await manifest(store);
+    const [tokens, backend] = await Promise.all([tokenizer(store), loadBackend(store, read, kind)]);
     // Nobody knows what a failed run leaves in the memory of a backend: the next request gets a new one.
     const run: Backend['run'] = async (batch) => {
       try {
-        return await model.backend.run(batch);
+        return await backend.run(batch);
       } catch (error) {
         load.forget();
         throw error;
       }
     };
-    return { ...model, backend: { run } };
+    return { manifest: read, tokenizer: tokens, backend: { run } };
   });
-  return { manifest, load };
+  return { manifest, tokenizer, load };
 }

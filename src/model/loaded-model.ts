@@ -12,25 +12,28 @@ export interface LoadedModel {
 }
 
 /** @throws {ModelObjectError} when the store does not hold what the manifest lists, or holds what cannot be used */
-export async function loadModel(store: ObjectStore, manifest: Manifest, kind: BackendKind): Promise<LoadedModel> {
-  const use = async <T>(name: ModelFile, make: () => Promise<T>): Promise<T> => {
-    try {
-      return await make();
-    } catch (cause) {
-      if (cause instanceof ModelObjectError) throw cause;
-      const key = objectKey(manifest.id, manifest.revision, name);
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new ModelObjectError(key, `cannot be used: ${reason}`, { cause });
-    }
-  };
-  const [tokenizer, backend] = await Promise.all([
-    manifest.files.some(({ name }) => name === 'tokenizer.bin')
-      ? use('tokenizer.bin', async () => createUnigramTokenizer(await readModelFile(store, manifest, 'tokenizer.bin')))
-      : use('tokenizer.json', async () => {
-          const json = await readModelFile(store, manifest, 'tokenizer.json');
-          return createTokenizer(JSON.parse(new TextDecoder().decode(json)) as object, manifest);
-        }),
-    use(kind.file, async () => kind.create(await openModelFile(store, manifest, kind.file))),
-  ]);
-  return { manifest, tokenizer, backend };
+export async function loadTokenizer(store: ObjectStore, manifest: Manifest): Promise<Tokenizer> {
+  const isBinary = manifest.files.some(({ name }) => name === 'tokenizer.bin');
+  const name = isBinary ? 'tokenizer.bin' : 'tokenizer.json';
+  return use(manifest, name, async () => {
+    const bytes = await readModelFile(store, manifest, name);
+    if (isBinary) return createUnigramTokenizer(bytes);
+    return createTokenizer(JSON.parse(new TextDecoder().decode(bytes)) as object, manifest);
+  });
+}
+
+/** @throws {ModelObjectError} likewise */
+export async function loadBackend(store: ObjectStore, manifest: Manifest, kind: BackendKind): Promise<Backend> {
+  return use(manifest, kind.file, async () => kind.create(await openModelFile(store, manifest, kind.file)));
+}
+
+async function use<T>(manifest: Manifest, name: ModelFile, make: () => Promise<T>): Promise<T> {
+  try {
+    return await make();
+  } catch (cause) {
+    if (cause instanceof ModelObjectError) throw cause;
+    const key = objectKey(manifest.id, manifest.revision, name);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ModelObjectError(key, `cannot be used: ${reason}`, { cause });
+  }
 }

@@ -28,11 +28,24 @@ const quantizationError = v.strictObject({
 export type QuantizationError = v.InferOutput<typeof quantizationError>;
 
 /** The error is missing until it is measured. */
-const quantization = v.strictObject({
+export const quantization = v.strictObject({
   weights: v.string(),
   activations: v.string(),
   error: v.optional(quantizationError),
 });
+
+export const architecture = v.strictObject({
+  family: v.picklist(['albert', 'bert', 'roberta', 'distilbert']),
+  vocab_size: count,
+  embedding_size: count,
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  intermediate_size: count,
+  max_position_embeddings: count,
+});
+
+export const heads = v.array(v.picklist(['mlm', 'sop', 'nsp']));
 
 const manifest = v.strictObject({
   format: v.literal(2),
@@ -43,16 +56,7 @@ const manifest = v.strictObject({
     v.minLength(1),
     v.check((files) => new Set(files.map(({ name }) => name)).size === files.length, 'each file can be listed once'),
   ),
-  architecture: v.strictObject({
-    family: v.picklist(['albert', 'bert', 'roberta', 'distilbert']),
-    vocab_size: count,
-    embedding_size: count,
-    hidden_size: count,
-    num_hidden_layers: count,
-    num_attention_heads: count,
-    intermediate_size: count,
-    max_position_embeddings: count,
-  }),
+  architecture,
   special_tokens: v.strictObject({
     mask: v.strictObject({
       id: v.pipe(v.number(), v.integer(), v.minValue(0)),
@@ -63,7 +67,7 @@ const manifest = v.strictObject({
       token: v.pipe(v.string(), v.minLength(1)),
     }),
   }),
-  heads: v.array(v.picklist(['mlm', 'sop', 'nsp'])),
+  heads,
   /** How the weights in each file were rounded, and what that costs. */
   quantization: v.strictObject({ 'model.onnx': v.optional(quantization), 'model.efm': v.optional(quantization) }),
   license: v.string(),

@@ -48,12 +48,27 @@ export function characterBefore({ text, masks }: MaskedText, index: number): str
   return Array.from(text.slice(Math.max(0, start - 2), start)).at(-1) ?? '';
 }
 
-/** The text with mask `index` replaced and the others as they were written. A replacement brings no second blank. */
+/** The text with mask `index` replaced and the others as they were written. */
 export function fillIn(masked: MaskedText, index: number, replacement: string): string {
+  if (!masked.masks[index]) throw new RangeError(`no mask ${index} in a text with ${masked.masks.length}`);
+  return fillAll(
+    masked,
+    masked.masks.map((_, m) => (m === index ? replacement : undefined)),
+  );
+}
+
+/** @param replacements (masks,) undefined where one is to stay as it was written. None brings a second blank. */
+export function fillAll(masked: MaskedText, replacements: readonly (string | undefined)[]): string {
   const { text, masks } = masked;
-  const mask = masks[index];
-  if (!mask) throw new RangeError(`no mask ${index} in a text with ${masks.length}`);
-  const before = characterBefore(masked, index);
-  const isApart = before === '' || isBlank(before);
-  return text.slice(0, mask.start) + (isApart ? replacement.replace(/^ /, '') : replacement) + text.slice(mask.end);
+  let filled = '';
+  let from = 0;
+  for (const [m, { start, end }] of masks.entries()) {
+    const replacement = replacements[m];
+    if (replacement === undefined) continue;
+    const before = characterBefore(masked, m);
+    const isApart = before === '' || isBlank(before);
+    filled += text.slice(from, start) + (isApart ? replacement.replace(/^ /, '') : replacement);
+    from = end;
+  }
+  return filled + text.slice(from);
 }

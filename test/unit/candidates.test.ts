@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { targetCandidates, topCandidates } from '../../src/decode/candidates.ts';
+import { topCandidates } from '../../src/decode/candidates.ts';
 
 /** The definition, without care for overflow: exp(x) over the sum of them. */
 const softmax = (logits: number[]) => logits.map((x) => Math.exp(x) / logits.reduce((sum, y) => sum + Math.exp(y), 0));
@@ -34,16 +34,5 @@ describe('topCandidates', () => {
 
   it('does not overflow', () => {
     expect(top([1000, 1000], 1)).toEqual([{ token: 0, score: expect.closeTo(0.5, 9) }]);
-  });
-});
-
-describe('targetCandidates', () => {
-  it('scores the given ids as among all, each once, best first', () => {
-    const logits = [0, 1, 2, 3];
-    const all = softmax(logits);
-    const found = targetCandidates(Float32Array.from(logits), logSumExp(logits), [0, 2, 0]);
-    expect(found.map(({ token }) => token)).toEqual([2, 0]);
-    expect(found[0]?.score).toBeCloseTo(all[2] ?? NaN, 9);
-    expect(found[1]?.score).toBeCloseTo(all[0] ?? NaN, 9);
   });
 });

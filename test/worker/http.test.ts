@@ -101,6 +101,22 @@ describe('a malformed request', () => {
   });
 });
 
+describe('a parameter of a wrong type or range', () => {
+  it.each([
+    ['strategy', 'both', 'must be "independent" or "joint"'],
+    ['strategy', 1, 'must be "independent" or "joint"'],
+    ['beams', 0, 'must be a whole number from 1 to 100'],
+    ['beams', 101, 'must be a whole number from 1 to 100'],
+    ['beams', '8', 'must be a whole number from 1 to 100'],
+    ['offsets', 'yes', 'must be true or false'],
+    ['truncation', 1, 'must be true or false'],
+  ])('%s: %j gets 400 and what it may be', async (name, value, sentence) => {
+    const refused = await problem(await app.ask({ inputs: '[MASK]', parameters: { [name]: value } }));
+    expect(refused).toMatchObject({ status: 400, error_type: 'invalid_request' });
+    expect(refused.error).toBe(`parameters.${name} ${sentence}.`);
+  });
+});
+
 describe('a question that is refused', () => {
   const masks = '[MASK] '.repeat(MAX_MASKS_PER_TEXT + 1);
   it.each([
@@ -127,22 +143,72 @@ describe('a question that is refused', () => {
       /6310400 characters where 4000000 are allowed: lower top_k/,
     ],
     [
-      'a target of several pieces',
-      { inputs: 'A [MASK].', parameters: { targets: ['house', 'incomprehensibilities'] } },
-      'target_not_one_piece',
-      /"incomprehensibilities" is \d+ pieces/,
+      'a target of too many pieces',
+      { inputs: 'A [MASK].', parameters: { targets: ['house', 'a b c d e f g h i j k l m n o p q'] } },
+      'target_too_long',
+      /has 17 pieces where 16 are allowed/,
     ],
     [
-      'a target of two words',
-      { inputs: 'A [MASK].', parameters: { targets: ['new york'] } },
-      'target_not_one_piece',
-      /is 2 pieces/,
+      'a target of too many characters',
+      { inputs: 'A [MASK].', parameters: { targets: ['ab'.repeat(100)] } },
+      'target_too_long',
+      /"(?:ab){20}…" has 200 characters where 128 are allowed/,
     ],
     [
       'a target of blanks',
       { inputs: 'A [MASK].', parameters: { targets: [' '] } },
-      'target_not_one_piece',
-      /is 0 pieces/,
+      'target_empty',
+      /" " has nothing in it/,
+    ],
+    [
+      'a target for which there is no room',
+      { inputs: `[MASK] ${'a '.repeat(509)}`, parameters: { targets: ['new york'] } },
+      'too_many_tokens',
+      /513 tokens where the model reads 512/,
+    ],
+    [
+      'too many targets of several pieces, in a long text',
+      {
+        inputs: `[MASK] ${'a '.repeat(400)}`,
+        parameters: { targets: Array.from({ length: 30 }, (_, i) => `${String.fromCharCode(97 + (i % 26))} b ${i}`) },
+      },
+      'too_much_work',
+      /would take \d+ tokens through the model.* where 16384 are allowed: each piece of a target is a run/,
+    ],
+    [
+      'a joint search that is too wide',
+      { inputs: '[MASK] '.repeat(16), parameters: { strategy: 'joint', beams: 100 } },
+      'too_much_work',
+      /would take 27018 tokens .* so lower beams, or send fewer masks or texts/,
+    ],
+    [
+      'joint searches of too many texts',
+      {
+        inputs: Array<string>(32)
+          .fill('a [MASK] [MASK] [MASK]')
+          .map((text, i) => `${text} ${i}`),
+        parameters: { strategy: 'joint', beams: 50 },
+      },
+      'too_much_work',
+      /lower beams/,
+    ],
+    [
+      'targets in a joint search',
+      { inputs: 'A [MASK].', parameters: { strategy: 'joint', targets: ['dog'] } },
+      'conflicting_parameters',
+      /^strategy "joint" and targets do not go together.*: leave one of them out/,
+    ],
+    [
+      'beams where nothing is searched',
+      { inputs: 'A [MASK].', parameters: { beams: 5 } },
+      'conflicting_parameters',
+      /^beams is of a joint search/,
+    ],
+    [
+      'more combinations than beams',
+      { inputs: 'A [MASK].', parameters: { strategy: 'joint', beams: 5, top_k: 6 } },
+      'conflicting_parameters',
+      /^top_k is 6 and beams 5.*: raise beams/,
     ],
     [
       'a target of unknown characters',
@@ -159,6 +225,107 @@ describe('a question that is refused', () => {
   it('is answered at the very limit', async () => {
     const inputs = ['[MASK] '.repeat(MAX_MASKS_PER_TEXT), `[MASK] ${'a '.repeat(509)}`];
     expect((await app.ask({ inputs })).status).toBe(200);
+  });
+});
+
+describe('another route', () => {
+  const pair = { text: 'It rained.', text_pair: 'She got wet.' };
+  it.each([
+    ['/score', '{"inputs": ', 400, 'invalid_json', /send {"inputs": "The dog barks."}/],
+    ['/score', {}, 400, 'invalid_request', /^inputs is missing/],
+    ['/score', { inputs: 5 }, 400, 'invalid_request', /^inputs must be a text or a list of texts/],
+    ['/score', { inputs: ['a', null] }, 400, 'invalid_request', /^inputs\[1\] must be a text/],
+    ['/score', { inputs: '' }, 400, 'invalid_request', /^inputs is empty/],
+    [
+      '/score',
+      { inputs: 'a', parameters: { metric: 'plain' } },
+      400,
+      'invalid_request',
+      /"within_word_l2r" or "original"/,
+    ],
+    [
+      '/score',
+      { inputs: 'a', parameters: { top_k: 1 } },
+      400,
+      'invalid_request',
+      /^parameters\.top_k is not a known .* metric/,
+    ],
+    ['/score', { inputs: ['a', 'A [MASK].'] }, 422, 'has_mask', /^inputs\[1\] has a mask/],
+    ['/score', { inputs: '   ' }, 422, 'no_tokens', /^inputs has nothing in it/],
+    ['/score', { inputs: 'a'.repeat(4097) }, 422, 'text_too_long', /4097 characters where 4096/],
+    ['/score', { inputs: Array<string>(33).fill('a') }, 422, 'too_many_texts', /33 texts/],
+    ['/score', { inputs: 'a '.repeat(511) }, 422, 'too_many_tokens', /513 tokens/],
+    ['/score', { inputs: 'a '.repeat(200) }, 422, 'too_much_work', /40400 tokens .* each token of a text is a run/],
+    ['/sentence-order', { inputs: 'a' }, 400, 'invalid_request', /^inputs must be a pair such as/],
+    ['/sentence-order', { inputs: { text: 'a' } }, 400, 'invalid_request', /^inputs\.text_pair is missing/],
+    [
+      '/sentence-order',
+      { inputs: { text: 'a', text_pair: 5 } },
+      400,
+      'invalid_request',
+      /^inputs\.text_pair must be a text/,
+    ],
+    [
+      '/sentence-order',
+      { inputs: [pair, { text: '', text_pair: 'a' }] },
+      400,
+      'invalid_request',
+      /^inputs\[1\]\.text is empty/,
+    ],
+    ['/sentence-order', { inputs: [] }, 400, 'invalid_request', /^inputs is an empty list/],
+    ['/sentence-order', { inputs: Array.from({ length: 33 }, () => pair) }, 422, 'too_many_texts', /33 texts/],
+    [
+      '/sentence-order',
+      { inputs: { text: 'a '.repeat(300), text_pair: 'a '.repeat(300) } },
+      422,
+      'too_many_tokens',
+      /603 tokens/,
+    ],
+    [
+      '/sentence-order',
+      { inputs: [pair, { ...pair, text: 'a'.repeat(4096) }] },
+      422,
+      'text_too_long',
+      /^inputs\[1\] has 4108/,
+    ],
+    ['/next-sentence', { inputs: null }, 400, 'invalid_request', /^inputs must be a pair/],
+    ['/tokenize', { inputs: [] }, 400, 'invalid_request', /^inputs is an empty list/],
+    ['/tokenize', { inputs: 'a'.repeat(4097) }, 422, 'text_too_long', /4097 characters where 4096/],
+    ['/tokenize', { inputs: Array<string>(33).fill('a') }, 422, 'too_many_texts', /33 texts/],
+  ])('%s of %j gets %i', async (path, sent, status, error_type, sentence) => {
+    const refused = await problem(await app.ask(sent, path));
+    expect(refused).toMatchObject({ status, error_type });
+    expect(refused.error).toMatch(sentence);
+  });
+
+  it.each(['/score', '/sentence-order', '/next-sentence', '/tokenize'])(
+    '%s wants JSON, and not too much',
+    async (path) => {
+      const init = {
+        method: 'POST',
+        body: 'inputs=a',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      };
+      expect(await problem(await app.request(path, init))).toMatchObject({ status: 415 });
+      const large = JSON.stringify({ inputs: 'a', padding: 'x'.repeat(MAX_BODY_BYTES) });
+      expect(await problem(await app.ask(large, path))).toMatchObject({ status: 413 });
+    },
+  );
+
+  it('is refused before the model is read, whatever the model', async () => {
+    const bucket = { get: () => Promise.reject(new Error('there is no bucket')) } as unknown as R2Bucket;
+    const without = freshApp({ MODELS: bucket });
+    expect((await without.ask({ inputs: 'A [MASK].' }, '/score')).status).toBe(422);
+    expect((await without.ask({ inputs: 'A dog.' }, '/score')).status).toBe(502);
+    expect((await without.ask({ inputs: pair }, '/sentence-order')).status).toBe(502);
+    expect((await without.ask({ inputs: 'A dog.' }, '/tokenize')).status).toBe(502);
+  });
+
+  it('of a bounded cost runs no model when it is refused', async () => {
+    const fresh = freshApp({ CACHE: 'off' });
+    const refused = await fresh.ask({ inputs: 'a '.repeat(200) }, '/score');
+    expect(refused.status).toBe(422);
+    expect(refused.headers.get('server-timing')).toBeNull();
   });
 });
 
@@ -198,6 +365,11 @@ describe('routes', () => {
     ['PUT', '/fill-mask', 'GET, POST, OPTIONS'],
     ['POST', '/health', 'GET, OPTIONS'],
     ['DELETE', '/info', 'GET, OPTIONS'],
+    ['POST', '/openapi.json', 'GET, OPTIONS'],
+    ['GET', '/score', 'POST, OPTIONS'],
+    ['PUT', '/sentence-order', 'POST, OPTIONS'],
+    ['GET', '/next-sentence', 'POST, OPTIONS'],
+    ['PATCH', '/tokenize', 'POST, OPTIONS'],
   ])('answer %s %s by 405 and what is allowed', async (method, path, allow) => {
     const response = await app.request(path, { method });
     expect(response.headers.get('allow')).toBe(allow);
@@ -251,15 +423,18 @@ describe('routes', () => {
 });
 
 describe('CORS', () => {
-  it.each(['/', '/fill-mask', '/health', '/info', '/nothing'])('answers OPTIONS %s by 204', async (path) => {
-    const headers = { origin: 'https://page.example', 'access-control-request-method': 'POST' };
-    const response = await app.request(path, { method: 'OPTIONS', headers });
-    expect(response.status).toBe(204);
-    expect(response.headers.get('access-control-allow-origin')).toBe('*');
-    expect(response.headers.get('access-control-allow-headers')).toBe(
-      'content-type,authorization,cache-control,x-use-cache,if-none-match',
-    );
-  });
+  it.each(['/', '/fill-mask', '/score', '/tokenize', '/health', '/info', '/nothing'])(
+    'answers OPTIONS %s by 204',
+    async (path) => {
+      const headers = { origin: 'https://page.example', 'access-control-request-method': 'POST' };
+      const response = await app.request(path, { method: 'OPTIONS', headers });
+      expect(response.status).toBe(204);
+      expect(response.headers.get('access-control-allow-origin')).toBe('*');
+      expect(response.headers.get('access-control-allow-headers')).toBe(
+        'content-type,authorization,cache-control,x-use-cache,if-none-match',
+      );
+    },
+  );
 
   it('lets scripts read the headers of an answer', async () => {
     const response = await app.ask({ inputs: '[MASK]' });

@@ -16,10 +16,15 @@ export default {
         { input_ids, token_type_ids: input_ids.map(() => 0), masked_positions: [3, 8] },
         access,
       );
-      const candidate = (k: number) => ({ token: k, score: 1 / (k + i + 1), token_str: `word${k}`, fill: `word${k}` });
+      const candidate = (k: number) => ({
+        token: k,
+        score: 1 / (k + i + 1),
+        token_str: `word${k}`,
+        fills: [`word${k}`],
+      });
       const candidates = Array.from({ length: 5 }, (_, k) => candidate(k));
-      memories.predictions.keep(key, [candidates, structuredClone(candidates)], access);
+      memories.predictions.memory.keep(key, [candidates, structuredClone(candidates)], access);
     }
-    return Response.json({ encodings: memories.encodings.held, predictions: memories.predictions.held });
+    return Response.json({ encodings: memories.encodings.held, predictions: memories.predictions.memory.held });
   },
 };

@@ -1,0 +1,49 @@
+/** What `GET /info` tells of a model and what it admits. No I/O. */
+import type { BackendKind } from '../inference/backend.ts';
+import {
+  DEFAULT_BEAMS,
+  DEFAULT_TOP_K,
+  MAX_BEAMS,
+  MAX_BODY_BYTES,
+  MAX_MASKS_PER_TEXT,
+  MAX_MODEL_TOKENS,
+  MAX_TARGET_PIECES,
+  MAX_TARGETS,
+  MAX_TEXT_LENGTH,
+  MAX_TEXTS,
+  MAX_TOP_K,
+  MAX_TRUNCATED_TEXT_LENGTH,
+} from '../limits.ts';
+import type { Manifest } from '../model/manifest.ts';
+import type { Info } from './schemas/service.ts';
+
+export function infoOf(
+  { id, revision, architecture, special_tokens, heads, quantization, license, source }: Manifest,
+  { description, file }: BackendKind,
+): Info {
+  const measured = quantization[file];
+  return {
+    model: id,
+    revision,
+    backend: description,
+    mask_token: special_tokens.mask.token,
+    heads,
+    limits: {
+      tokens: architecture.max_position_embeddings,
+      model_tokens: MAX_MODEL_TOKENS,
+      masks_per_text: MAX_MASKS_PER_TEXT,
+      texts: MAX_TEXTS,
+      text_length: MAX_TEXT_LENGTH,
+      truncated_text_length: MAX_TRUNCATED_TEXT_LENGTH,
+      body_bytes: MAX_BODY_BYTES,
+      targets: MAX_TARGETS,
+      target_pieces: MAX_TARGET_PIECES,
+      top_k: { default: DEFAULT_TOP_K, max: MAX_TOP_K },
+      beams: { default: DEFAULT_BEAMS, max: MAX_BEAMS },
+    },
+    architecture,
+    ...(measured && { quantization: measured }),
+    license,
+    source,
+  };
+}

@@ -1,0 +1,44 @@
+/** `POST /score`: how likely a text is to the model. Schemas only. */
+import * as v from 'valibot';
+
+import { offsets, textOrTexts, tokenId } from './fields.ts';
+
+const METRICS = ['within_word_l2r', 'original'] as const;
+export type Metric = (typeof METRICS)[number];
+
+export const scoreParameters = v.strictObject(
+  {
+    metric: v.pipe(
+      v.nullish(v.picklist(METRICS, 'must be "within_word_l2r" or "original"')),
+      v.description(
+        'With "original" each token is masked in turn (Salazar et al. 2020). With "within_word_l2r", the default, the rest of ' +
+          'its word is masked too (Kauf & Ivanova 2023), so that long words gain nothing by being long.',
+      ),
+    ),
+  },
+  'must be an object such as {"metric": "original"}',
+);
+
+export const scoreRequest = v.object({
+  inputs: textOrTexts('', 'A text without masks.'),
+  parameters: v.nullish(scoreParameters),
+});
+
+const logProbability = v.pipe(v.number(), v.maxValue(0));
+
+export const scored = v.object({
+  score: v.pipe(logProbability, v.description('The pseudo-log-likelihood: the sum over the tokens, in nats.')),
+  metric: v.picklist(METRICS),
+  tokens: v.array(
+    v.object({
+      token: tokenId,
+      token_str: v.string(),
+      score: v.pipe(logProbability, v.description('The natural logarithm of its probability where it stands.')),
+      offsets,
+    }),
+  ),
+});
+export type Score = v.InferOutput<typeof scored>;
+
+export const scoreResponse = v.union([scored, v.array(scored)]);
+export type ScoreResponse = v.InferOutput<typeof scoreResponse>;

@@ -1,0 +1,72 @@
+/**
+ * The likeliest combinations for several masks, by beam search over the order of filling. Of each partial combination every
+ * open mask may be filled next, so what is certain is filled first, and what hangs on it afterwards. The score of a combination is
+ * the product of the probabilities along the likeliest order that was found. No I/O of its own.
+ */
+import { topCandidates } from '../decode/candidates.ts';
+import type { Backend, Encoding } from '../inference/backend.ts';
+import type { Work } from '../work.ts';
+import { rowOf, run } from './runs.ts';
+
+/** Words for all masks of a text. */
+export interface Combination {
+  /** (masks,) */
+  readonly tokens: readonly number[];
+  /** Natural logarithm of the product of probabilities. */
+  readonly log_probability: number;
+}
+
+/** In place of an id, where a mask is not filled yet. */
+const OPEN = -1;
+
+/** Tokens that a search puts through the model, at most: one run at first, then one for each beam at each step. */
+export function searchTokens({ input_ids, masked_positions }: Encoding, beams: number): number {
+  return input_ids.length * (1 + (masked_positions.length - 1) * beams);
+}
+
+/** @returns at most `beams` combinations, best first */
+export async function searchJointly(
+  encoding: Encoding,
+  beams: number,
+  backend: Backend,
+  work: Work,
+): Promise<Combination[]> {
+  const masks = encoding.masked_positions.length;
+  let kept: Combination[] = [{ tokens: Array.from({ length: masks }, () => OPEN), log_probability: 0 }];
+  for (let filled = 0; filled < masks; filled++) {
+    // The same words may be reached in several orders.
+    const reached = new Map<string, Combination>();
+    const texts = kept.map(({ tokens }) => withTokens(encoding, tokens));
+    await run(texts, backend, work, (logits, k) => {
+      const { tokens, log_probability: before } = kept[k] as Combination;
+      const open = tokens.flatMap((token, m) => (token === OPEN ? [m] : []));
+      for (const [o, m] of open.entries()) {
+        const { row, total } = rowOf(logits, o);
+        for (const { token } of topCandidates(row, total, beams)) {
+          const next = tokens.with(m, token);
+          const log_probability = before + (row[token] as number) - total;
+          const key = next.join(' ');
+          if (log_probability > (reached.get(key)?.log_probability ?? -Infinity)) {
+            reached.set(key, { tokens: next, log_probability });
+          }
+        }
+      }
+    });
+    kept = [...reached.values()].toSorted(inOrder).slice(0, beams);
+  }
+  return kept;
+}
+
+/** The likelier first; of equals, the lower ids. */
+function inOrder(a: Combination, b: Combination): number {
+  const first = a.tokens.findIndex((token, m) => token !== b.tokens[m]);
+  return b.log_probability - a.log_probability || (a.tokens[first] ?? 0) - (b.tokens[first] ?? 0);
+}
+
+/** The text with some of its masks filled; asked of the others. */
+function withTokens(encoding: Encoding, tokens: readonly number[]): Encoding {
+  const input_ids = encoding.input_ids.slice();
+  for (const [m, token] of tokens.entries())
+    if (token !== OPEN) input_ids[encoding.masked_positions[m] as number] = token;
+  return { ...encoding, input_ids, masked_positions: encoding.masked_positions.filter((_, m) => tokens[m] === OPEN) };
+}

@@ -1,0 +1,50 @@
+/** How likely each token of a text is, given the others. No I/O of its own. */
+import type { Metric } from '../http/schemas/score.ts';
+import type { Backend, Encoding } from '../inference/backend.ts';
+import type { Work } from '../work.ts';
+import { rowOf, run } from './runs.ts';
+
+/** Tokens that are masked together, when the first of them is asked for: from `from` to before `to`. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * For each token of a text between its special tokens, what is masked. With `original` the token alone (Salazar et al. 2020);
+ * with `within_word_l2r` also the rest of its word, which keeps a long word from scoring well because its beginning gives
+ * its end away (Kauf & Ivanova 2023).
+ * @param continues whether the token at a position goes on in the word of the one before it
+ * @param length of the text in tokens, special ones included
+ */
+export function spansOf(metric: Metric, length: number, continues: (position: number) => boolean): Span[] {
+  return Array.from({ length: Math.max(0, length - 2) }, (_, i) => {
+    const from = i + 1;
+    let to = from + 1;
+    if (metric === 'within_word_l2r') while (to < length - 1 && continues(to)) to++;
+    return { from, to };
+  });
+}
+
+/**
+ * @returns (spans,) the natural logarithm of the probability of the first token of each, with all of the span masked
+ */
+export async function logProbabilities(
+  { input_ids, token_type_ids }: Pick<Encoding, 'input_ids' | 'token_type_ids'>,
+  spans: readonly Span[],
+  mask_id: number,
+  backend: Backend,
+  work: Work,
+): Promise<Float64Array> {
+  const found = new Float64Array(spans.length);
+  const texts = spans.map(({ from, to }) => ({
+    input_ids: input_ids.slice().fill(mask_id, from, to),
+    token_type_ids,
+    masked_positions: Int32Array.of(from),
+  }));
+  await run(texts, backend, work, (logits, i) => {
+    const { row, total } = rowOf(logits, 0);
+    found[i] = (row[input_ids[spans[i]?.from ?? 0] as number] as number) - total;
+  });
+  return found;
+}

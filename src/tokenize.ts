@@ -1,0 +1,37 @@
+/** Texts as the model reads them. No HTTP, no I/O. */
+import type { Tokenized } from './http/schemas/tokenize.ts';
+import { MAX_TEXT_LENGTH, MAX_TEXTS } from './limits.ts';
+import { fail, ok, type Result } from './result.ts';
+import { findMasks } from './tokenizer/masks.ts';
+import { offsetsIn } from './tokenizer/offsets.ts';
+import type { Tokenizer } from './tokenizer/tokenizer.ts';
+import type { Unanswerable } from './unanswerable.ts';
+
+/** @param load is called when nothing is wrong with the texts */
+export async function tokenize(
+  { texts, isList }: { readonly texts: readonly string[]; readonly isList: boolean },
+  load: () => Promise<Tokenizer>,
+): Promise<Result<Tokenized[], Unanswerable>> {
+  if (texts.length > MAX_TEXTS) return fail({ reason: 'too_many_texts', texts: texts.length, limit: MAX_TEXTS });
+  for (const [i, { length }] of texts.entries()) {
+    if (length > MAX_TEXT_LENGTH) {
+      return fail({ reason: 'text_too_long', index: isList ? i : undefined, length, limit: MAX_TEXT_LENGTH });
+    }
+  }
+  const tokenizer = await load();
+  return ok(texts.map((text) => tokenizeText(text, tokenizer)));
+}
+
+function tokenizeText(text: string, tokenizer: Tokenizer): Tokenized {
+  const { input_ids, offsets } = tokenizer.encode(findMasks(text));
+  const place = offsetsIn(text);
+  return {
+    tokens: Array.from(input_ids, (token, i) => ({
+      token,
+      piece: tokenizer.piece(token),
+      token_str: tokenizer.decode([token]),
+      special: i === 0 || i === input_ids.length - 1,
+      offsets: place(offsets[2 * i] ?? 0, offsets[2 * i + 1] ?? 0),
+    })),
+  };
+}

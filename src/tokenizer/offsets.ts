@@ -1,0 +1,16 @@
+/** Where something stands in a text, in the units that languages count in. No I/O. */
+import type { Offsets } from '../http/schemas/fields.ts';
+
+/** @returns what gives the offsets of a part of the text, whose begin and end are in UTF-16 code units */
+export function offsetsIn(text: string): (start: number, end: number) => Offsets {
+  // (code units + 1,) how many code points begin before each.
+  const points = new Int32Array(text.length + 1);
+  let count = 0;
+  for (let at = 0; at < text.length; count++) {
+    const width = (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
+    points.fill(count, at, at + width);
+    at += width;
+  }
+  points[text.length] = count;
+  return (start, end) => ({ utf16: [start, end], code_points: [points[start] ?? count, points[end] ?? count] });
+}

@@ -1,0 +1,38 @@
+/** Cuts a text to what a model reads, around its masks. No I/O. */
+import type { Encoding } from '../inference/backend.ts';
+import { fail, ok, type Result } from '../result.ts';
+
+/** A text of which only a part is left. */
+export interface CutEncoding extends Encoding {
+  /** How many tokens were cut. */
+  readonly truncated: { readonly tokens_before: number; readonly tokens_after: number };
+}
+
+/**
+ * Keeps the special tokens at both ends and all masks, with as much of the text on either side of them; where one side has less,
+ * the other has more.
+ * @param encoding has a mask
+ * @param limit in tokens, fewer than it has
+ * @returns how many tokens it would take to keep all masks, where that is too many
+ */
+export function cutAroundMasks(
+  { input_ids, token_type_ids, masked_positions }: Encoding,
+  limit: number,
+): Result<CutEncoding, number> {
+  const [first, last] = [0, input_ids.length - 1];
+  const room = limit - 2;
+  const from = masked_positions[0] as number;
+  const to = (masked_positions.at(-1) as number) + 1;
+  if (to - from > room) return fail(to - from + 2);
+  const wished = from - Math.floor((room - (to - from)) / 2);
+  const start = Math.max(first + 1, Math.min(wished, last - room));
+  const end = start + room;
+  const cut = (values: Int32Array) =>
+    Int32Array.of(values[first] as number, ...values.subarray(start, end), values[last] as number);
+  return ok({
+    input_ids: cut(input_ids),
+    token_type_ids: cut(token_type_ids),
+    masked_positions: masked_positions.map((position) => position - start + 1),
+    truncated: { tokens_before: start - 1, tokens_after: last - end },
+  });
+}

@@ -1,0 +1,115 @@
+/** What /openapi.json says against what the deployed worker does: a linter, every example, and a fuzzer. */
+import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+
+import examples from '../../src/http/examples.json' with { type: 'json' };
+import type { Example } from '../../src/http/openapi.ts';
+import { deploy, type Deployed } from './deployed.ts';
+import { askExample, type ExampleDocument } from './examples.ts';
+
+const PYTHON = process.env['CLIENTS_PYTHON'];
+
+interface Document extends ExampleDocument {
+  readonly components: { readonly schemas: Record<string, object> };
+  readonly paths: Record<
+    string,
+    Record<
+      string,
+      {
+        readonly operationId: string;
+        readonly requestBody?: { content: { 'application/json': { schema: { $ref: string } } } };
+        readonly responses: Record<string, { content?: { 'application/json': { schema: { $ref: string } } } }>;
+      }
+    >
+  >;
+}
+
+let worker: Deployed;
+let text: string;
+let document: Document;
+
+beforeAll(async () => {
+  worker = await deploy(inject('built'));
+  text = await (await fetch(new URL('/openapi.json', worker.url))).text();
+  document = JSON.parse(text) as Document;
+});
+afterAll(() => worker.close());
+
+/** A validator of one of the schemas of the document, to which an undocumented field is an error. */
+function validatorOf(reference: string) {
+  const ajv = new Ajv2020({ allErrors: true });
+  ajv.addVocabulary(['components']);
+  ajv.addSchema(closed({ $id: 'document', components: document.components }) as object);
+  return ajv.compile({ $ref: `document${reference}` });
+}
+
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const inner = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]));
+  return 'properties' in schema ? { ...inner, additionalProperties: false } : inner;
+}
+
+const operationOf = (id: string) =>
+  Object.values(document.paths)
+    .flatMap((methods) => Object.values(methods))
+    .find(({ operationId }) => operationId === id);
+
+describe('/openapi.json', () => {
+  it('passes a linter', async () => {
+    // Nothing can be wrong with a question for /info or /health.
+    const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
+    const problems = await lintFromString({ source: text, config });
+    expect(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([]);
+  });
+
+  it('has examples for every operation', () => {
+    const ids = Object.values(document.paths).flatMap((methods) =>
+      Object.values(methods).map((one) => one.operationId),
+    );
+    expect(new Set(examples.map(({ operation }) => operation))).toEqual(new Set(ids));
+  });
+
+  it.each(examples as Example[])('has a real answer in its example: $operation, $summary', async (example) => {
+    const { status, response } = await askExample(example, document, worker.url);
+    expect(status).toBe(example.status);
+    // To the last digit: the engine gives the same bits everywhere.
+    expect(response).toEqual(example.response);
+
+    const operation = operationOf(example.operation);
+    const answer = operation?.responses[status]?.content?.['application/json'].schema.$ref;
+    const isAnswer = validatorOf(answer ?? '');
+    expect(isAnswer(response), JSON.stringify(isAnswer.errors)).toBe(true);
+    const body = operation?.requestBody?.content['application/json'].schema.$ref;
+    const isAsked = body === undefined || validatorOf(body)(example.request);
+    expect(isAsked).toBe(body === undefined || status !== 400);
+  });
+
+  it.skipIf(!PYTHON)(
+    'holds against schemathesis (skipped unless CLIENTS_PYTHON names a Python with requirements.txt)',
+    async () => {
+      const given = ['-m', 'schemathesis.cli', '--config-file', join(import.meta.dirname, 'schemathesis.toml')];
+      const run = promisify(execFile)(PYTHON ?? '', [...given, 'run', new URL('/openapi.json', worker.url).href], {
+        // It leaves a folder where it runs.
+        cwd: tmpdir(),
+        env: { ...process.env, SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'schemathesis_hooks.py') },
+      });
+      const { code, said } = await run.then(
+        ({ stdout }) => ({ code: 0, said: stdout }),
+        (error: { code: number; stdout: string; stderr: string }) => ({
+          code: error.code,
+          said: error.stdout + error.stderr,
+        }),
+      );
+      expect(code, said).toBe(0);
+      console.log(said.slice(said.indexOf('Test cases')));
+    },
+    300_000,
+  );
+});

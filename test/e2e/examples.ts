@@ -1,0 +1,72 @@
+/** The examples of the OpenAPI document, asked of a running worker. `node test/e2e/examples.ts` records their answers anew. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { format, resolveConfig } from 'prettier';
+
+import { build } from '../../models/build.ts';
+import { selectedModel } from '../../models/deployed.ts';
+import examples from '../../src/http/examples.json' with { type: 'json' };
+import type { Example } from '../../src/http/openapi.ts';
+import { deploy } from './deployed.ts';
+
+/** What of the document an example needs to be asked. */
+export interface ExampleDocument {
+  readonly paths: Record<string, Record<string, { readonly operationId: string }>>;
+}
+
+/** @throws when the document has no such operation */
+export async function askExample(
+  { operation, request }: Pick<Example, 'operation' | 'request'>,
+  document: ExampleDocument,
+  base: URL,
+): Promise<{ status: number; response: unknown }> {
+  const found = Object.entries(document.paths)
+    .flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { operationId }]) => ({ path, method, operationId })),
+    )
+    .find(({ operationId }) => operationId === operation);
+  if (!found) throw new Error(`the document has no operation ${operation}`);
+  const url = new URL(found.path, base);
+  const isPosted = found.method === 'post';
+  if (!isPosted && request !== undefined) url.search = toQuery(request).toString();
+  const response = await fetch(url, {
+    method: found.method,
+    ...(isPosted && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(request) }),
+  });
+  return { status: response.status, response: await response.json() };
+}
+
+function toQuery(request: unknown): URLSearchParams {
+  const { inputs, parameters = {} } = request as { inputs: string; parameters?: Record<string, unknown> };
+  return new URLSearchParams({
+    inputs,
+    ...Object.fromEntries(Object.entries(parameters).map(([k, value]) => [k, String(value)])),
+  });
+}
+
+async function record(): Promise<void> {
+  const { id } = selectedModel();
+  const { folder, revision, manifest } = await build(id);
+  const worker = await deploy({
+    folder,
+    id,
+    revision,
+    files: [...manifest.files.map(({ name }) => name), 'manifest.json'],
+  });
+  try {
+    const document = (await (await fetch(new URL('/openapi.json', worker.url))).json()) as ExampleDocument;
+    const recorded: Example[] = [];
+    for (const { operation, summary, request } of examples as Example[]) {
+      const answer = await askExample({ operation, request }, document, worker.url);
+      recorded.push({ operation, summary, ...(request !== undefined && { request }), ...answer });
+    }
+    const file = join(import.meta.dirname, '../../src/http/examples.json');
+    await writeFile(file, await format(JSON.stringify(recorded), { ...(await resolveConfig(file)), parser: 'json' }));
+    for (const { operation, summary, status } of recorded) console.log(status, operation, summary);
+  } finally {
+    await worker.close();
+  }
+}
+
+if (process.argv[1] === import.meta.filename) await record();

@@ -1,0 +1,124 @@
+/** Whole texts before the model: their pseudo-log-likelihood, and what the sentence head says of two. */
+import { kind } from '#kind';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import type { Prediction } from '../../src/http/schemas/fill-mask.ts';
+import type { Score } from '../../src/http/schemas/score.ts';
+import { fillBucket, freshApp } from './bucket.ts';
+
+const app = freshApp();
+beforeAll(fillBucket);
+
+const DIGITS = 4;
+
+async function answer<T>(path: string, body: unknown): Promise<T> {
+  const response = await app.ask(body, path);
+  expect(response.status, await response.clone().text()).toBe(200);
+  return response.json();
+}
+
+/** By token and place. */
+const logsOf = (scored: Score) =>
+  new Map(scored.tokens.map(({ token_str, score, offsets }) => [`${token_str} ${offsets.utf16[0]}`, score]));
+
+describe('POST /score', () => {
+  const text = 'The dog saw a cat.';
+
+  it.each(['original', 'within_word_l2r'])(
+    'gives the logarithm of what each word is for a mask: %s',
+    async (metric) => {
+      const { tokens, score, ...rest } = await answer<Score>('/score', { inputs: text, parameters: { metric } });
+      expect(rest).toEqual({ metric });
+      expect(tokens.map(({ token_str }) => token_str)).toEqual(['the', 'dog', 'saw', 'a', 'cat', '.']);
+      for (const { token, token_str, score: ofToken, offsets } of tokens) {
+        const [start, end] = offsets.utf16;
+        const word = text.slice(start, end);
+        const lead = /^ */.exec(word)?.[0].length ?? 0;
+        const inputs = `${text.slice(0, start + lead)}[MASK]${text.slice(end)}`;
+        const [filled] = await answer<Prediction[]>('/fill-mask', { inputs, parameters: { targets: [token_str] } });
+        expect(filled?.token).toBe(token);
+        expect(ofToken).toBeCloseTo(Math.log(filled?.score ?? NaN), DIGITS);
+      }
+      expect(score).toBeCloseTo(
+        tokens.reduce((sum, one) => sum + one.score, 0),
+        9,
+      );
+    },
+  );
+
+  it('masks the rest of a word too, unless the original is asked for', async () => {
+    const inputs = 'It is incomprehensibly late.';
+    const l2r = await answer<Score>('/score', { inputs });
+    const original = await answer<Score>('/score', { inputs, parameters: { metric: 'original' } });
+    expect(l2r.metric).toBe('within_word_l2r');
+    const differing = [...logsOf(l2r)].filter(
+      ([name, score]) => Math.abs(score - (logsOf(original).get(name) ?? NaN)) > 1e-4,
+    );
+    const word = l2r.tokens.filter(({ offsets }) => offsets.utf16[0] >= 5 && offsets.utf16[1] <= 22);
+    expect(word.length).toBeGreaterThan(1);
+    // All but its last piece see less.
+    expect(differing).toHaveLength(word.length - 1);
+    expect(l2r.score).toBeLessThan(original.score);
+  });
+
+  it('ranks what people say over what nobody says', async () => {
+    const [said, unsaid] = await answer<Score[]>('/score', { inputs: ['He has been there.', 'He has be there.'] });
+    expect(said?.score).toBeGreaterThan(unsaid?.score ?? NaN);
+  });
+
+  it('is remembered for the exact text', async () => {
+    const inputs = `The dog of ${kind.file} barks.`;
+    const [first, again] = [await freshApp().ask({ inputs }, '/score'), await freshApp().ask({ inputs }, '/score')];
+    expect(first.headers.get('cache-status')).toMatch(/data-centre; fwd=miss; stored$/);
+    expect(again.headers.get('cache-status')).toMatch(/data-centre; hit/);
+    expect(await again.text()).toBe(await first.text());
+    const plain = await freshApp().ask({ inputs, parameters: { metric: 'original' } }, '/score');
+    expect(plain.headers.get('cache-status')).toMatch(/data-centre; fwd=miss/);
+  });
+
+  it('says what it took', async () => {
+    const response = await freshApp({ CACHE: 'off' }).ask({ inputs: text }, '/score');
+    // Six tokens, each masked in a text of eight.
+    expect(response.headers.get('server-timing')).toContain('infer;desc="tokens=48 masks=6"');
+  });
+});
+
+describe('POST /sentence-order', () => {
+  const pair = { text: 'He opened the door.', text_pair: 'Then he went in.' };
+  type Judged = { label: string; score: number }[];
+
+  it('gives both labels, the likelier first, which make one', async () => {
+    const judged = await answer<Judged>('/sentence-order', { inputs: pair });
+    expect(judged.map(({ label }) => label).toSorted()).toEqual(['in_order', 'swapped']);
+    const [first = NaN, second = NaN] = judged.map(({ score }) => score);
+    expect(first).toBeGreaterThanOrEqual(second);
+    expect(first + second).toBeCloseTo(1, 12);
+  });
+
+  it('answers a list of pairs by a list, each as it is alone', async () => {
+    const other = { text: pair.text_pair, text_pair: pair.text };
+    const both = await answer<Judged[]>('/sentence-order', { inputs: [pair, other] });
+    expect(both[0]).toEqual(await answer('/sentence-order', { inputs: pair }));
+    expect(both[1]).toEqual(await answer('/sentence-order', { inputs: other }));
+    expect(both[1]).not.toEqual(both[0]);
+  });
+
+  it('is remembered', async () => {
+    const inputs = { ...pair, text: `${kind.file}: ${pair.text}` };
+    const [first, again] = [
+      await freshApp().ask({ inputs }, '/sentence-order'),
+      await freshApp().ask({ inputs }, '/sentence-order'),
+    ];
+    expect(again.headers.get('cache-status')).toMatch(/data-centre; hit/);
+    expect(await again.text()).toBe(await first.text());
+  });
+
+  it('is refused by a model without the head, which is said', async () => {
+    const response = await app.ask({ inputs: pair }, '/next-sentence');
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({
+      error_type: 'no_such_head',
+      error: expect.stringMatching(/^The model albert-edge@\w+ has no head for the next sentence: GET \/info/),
+    });
+  });
+});
