@@ -115,11 +115,10 @@ export function createApp(kind: BackendKind) {
 
   const answerPost = async (c: Context<Worker>, question: Question) => {
     const found = await answerMasks(c, question);
-    return found.ok ? c.json<FillMaskResponse>(found.value) : refuse(c, found.error);
+    return found.ok ? c.json<FillMaskResponse, 200>(found.value, 200) : refuse(c, found.error);
   };
-  return app
+  const routes = app
     .post('/', limitBody, body(FILL_MASK), (c) => answerPost(c, toQuestion(c.req.valid('json'))))
-    .all('/', (c) => refuse(c, notAllowed(c, 'POST')))
     .post('/fill-mask', limitBody, body(FILL_MASK), (c) => answerPost(c, toQuestion(c.req.valid('json'))))
     .get('/fill-mask', async (c) => {
       const asked = parseQuery(new URL(c.req.url).searchParams);
@@ -132,38 +131,47 @@ export function createApp(kind: BackendKind) {
       c.header('cache-control', ANSWER_CACHE_CONTROL);
       return matches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json, 200, JSON_TYPE);
     })
-    .all('/fill-mask', (c) => refuse(c, notAllowed(c, 'GET', 'POST')))
     .post('/score', limitBody, body(SCORE), async (c) => {
       const question = toScoreQuestion(c.req.valid('json'));
       const found = await answer(c, (sources) => score(question, sources));
-      return found.ok ? c.json<ScoreResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+      return found.ok ? c.json<ScoreResponse, 200>(inShapeOf(question, found.value), 200) : refuse(c, found.error);
     })
     .post('/sentence-order', limitBody, body(SENTENCES), async (c) => {
       const question = toSentenceQuestion('sop', c.req.valid('json'));
       const found = await answer(c, (sources) => judge(question, sources));
-      return found.ok ? c.json<SentenceOrderResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+      return found.ok
+        ? c.json<SentenceOrderResponse, 200>(inShapeOf(question, found.value), 200)
+        : refuse(c, found.error);
     })
     .post('/next-sentence', limitBody, body(SENTENCES), async (c) => {
       const question = toSentenceQuestion('nsp', c.req.valid('json'));
       const found = await answer(c, (sources) => judge(question, sources));
-      return found.ok ? c.json<NextSentenceResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+      return found.ok
+        ? c.json<NextSentenceResponse, 200>(inShapeOf(question, found.value), 200)
+        : refuse(c, found.error);
     })
     .post('/tokenize', limitBody, body(TOKENIZE), async (c) => {
       const question = listed(c.req.valid('json').inputs);
       const found = await tokenize(question, () => outlive(c, model(c).tokenizer(c.env.MODELS)));
-      return found.ok ? c.json<TokenizeResponse>(inShapeOf(question, found.value)) : refuse(c, found.error);
+      return found.ok ? c.json<TokenizeResponse, 200>(inShapeOf(question, found.value), 200) : refuse(c, found.error);
     })
-    .on('ALL', ['/score', '/sentence-order', '/next-sentence', '/tokenize'], (c) => refuse(c, notAllowed(c, 'POST')))
     .get('/health', (c) => c.json<Health>({ status: 'ok', model: c.env.MODEL }))
-    .get('/info', async (c) => c.json<Info>(infoOf(await outlive(c, model(c).manifest(c.env.MODELS)), kind)))
-    .get('/openapi.json', (c) => c.json(openApiDocument()))
-    .on('ALL', ['/health', '/info', '/openapi.json'], (c) => refuse(c, notAllowed(c, 'GET')));
+    .get('/info', async (c) => c.json<Info, 200>(infoOf(await outlive(c, model(c).manifest(c.env.MODELS)), kind), 200))
+    .get('/openapi.json', (c) => c.json(openApiDocument()));
+  for (const [allowed, paths] of METHODS) {
+    app.on('ALL', [...paths], (c) => refuse(c, { reason: 'method_not_allowed', method: c.req.method, allowed }));
+  }
+  return routes;
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-const notAllowed = (c: Context, ...allowed: string[]) =>
-  ({ reason: 'method_not_allowed', method: c.req.method, allowed }) as const;
+/** What the paths are asked with; any other method is told so. */
+const METHODS = [
+  [['POST'], ['/', '/score', '/sentence-order', '/next-sentence', '/tokenize']],
+  [['GET', 'POST'], ['/fill-mask']],
+  [['GET'], ['/health', '/info', '/openapi.json']],
+] as const;
 
 /** A list of texts answers a list. */
 function inShapeOf<T>({ isList }: { readonly isList: boolean }, answers: T[]): T | T[] {

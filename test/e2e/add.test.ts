@@ -17,6 +17,49 @@ import { type HubServer, startHub } from '../models/hub-server.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const MODELS = join(ROOT, 'models');
 const FIXTURES = join(ROOT, 'test/fixtures/families');
+/** Of a probability: int8 with random weights of 32 channels. */
+const SENTENCE_TOLERANCE = 0.15;
+
+/** What families.py recorded of a checkpoint, as far as it is looked at here. */
+interface Golden {
+  readonly cases: readonly { text: string; input_ids: number[]; offsets: [number, number][] }[];
+  readonly pairs: readonly { text: string; text_pair: string; sentence_logits?: [number, number] }[];
+}
+
+async function post(url: URL, path: string, body: unknown): Promise<{ status: number; answer: unknown }> {
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(new URL(path, url), { method: 'POST', headers, body: JSON.stringify(body) });
+  return { status: response.status, answer: await response.json() };
+}
+
+/** Ids and offsets are those of transformers; a sentence head says in int8 what it says in float32, or it is not there. */
+async function expectPairsAndTokens(url: URL, fixture: string, heads: readonly string[]): Promise<void> {
+  const golden = JSON.parse(await readFile(join(FIXTURES, fixture, 'golden.json'), 'utf8')) as Golden;
+  for (const { text, input_ids, offsets } of golden.cases.slice(0, 20)) {
+    const { answer } = await post(url, '/tokenize', { inputs: text });
+    const { tokens } = answer as { tokens: { token: number; offsets: { code_points: [number, number] } }[] };
+    expect(tokens.map(({ token }) => token)).toEqual(input_ids);
+    expect(tokens.map((token) => token.offsets.code_points)).toEqual(offsets);
+  }
+  const pairs = golden.pairs.filter(({ text, text_pair }) => text && text_pair);
+  const inputs = pairs.map(({ text, text_pair }) => ({ text, text_pair }));
+  for (const [head, path, labels] of [
+    ['sop', '/sentence-order', ['in_order', 'swapped']],
+    ['nsp', '/next-sentence', ['is_next', 'not_next']],
+  ] as const) {
+    const { status, answer } = await post(url, path, { inputs });
+    const isThere = heads.includes(head);
+    expect({ status, answer }).toMatchObject(
+      isThere ? { status: 200 } : { status: 422, answer: { error_type: 'no_such_head' } },
+    );
+    for (const [i, judged] of (isThere ? (answer as { label: string; score: number }[][]) : []).entries()) {
+      const [first = NaN, second = NaN] = pairs[i]?.sentence_logits ?? [];
+      const expected = 1 / (1 + Math.exp(second - first));
+      const found = judged.find(({ label }) => label === labels[0])?.score ?? NaN;
+      expect(Math.abs(found - expected), JSON.stringify(inputs[i])).toBeLessThan(SENTENCE_TOLERANCE);
+    }
+  }
+}
 
 let hub: HubServer;
 let state: string;
@@ -90,6 +133,7 @@ describe.each([
         });
         const answer = (await response.json()) as { score: number; sequence: string }[][];
         expect(response.status).toBe(200);
+        await expectPairsAndTokens(url, fixture, heads);
         expect(answer.map((candidates) => candidates.length)).toEqual([3, 3]);
         for (const { score, sequence } of answer[0] ?? []) {
           expect(score).toBeGreaterThan(0);

@@ -1,0 +1,171 @@
+/** Clients as people use them, unmodified, against the deployed worker. */
+import { execFile, spawn } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { InferenceClient } from '@huggingface/inference';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+
+import { deploy, type Deployed } from './deployed.ts';
+
+const PYTHON = process.env['CLIENTS_PYTHON'];
+const ONE = 'Paris is the [MASK] of France.';
+const TWO = 'I love [MASK] because you are [MASK].';
+
+let worker: Deployed;
+beforeAll(async () => {
+  worker = await deploy(inject('built'));
+});
+afterAll(() => worker.close());
+
+async function ask(inputs: unknown, parameters: object = {}): Promise<unknown> {
+  const response = await fetch(new URL('/fill-mask', worker.url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ inputs, parameters }),
+  });
+  return response.json();
+}
+
+async function python(script: string): Promise<unknown> {
+  const head = `import json, sys\nfrom huggingface_hub import InferenceClient\nurl = ${JSON.stringify(worker.url.href)}\n`;
+  const { stdout } = await promisify(execFile)(PYTHON ?? '', ['-c', head + script]);
+  // The client's type has two spellings of one field, and leaves one of them empty.
+  return JSON.parse(stdout, (_, value: unknown) => value ?? undefined) as unknown;
+}
+
+async function run(...given: string[]): Promise<{ code: number; said: string }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../models/ask.ts'), ...given]);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
+  const code = await new Promise<number>((resolve) => child.on('close', (ended) => resolve(ended ?? -1)));
+  return { code, said };
+}
+const there = () => ['--url', worker.url.href];
+
+describe('@huggingface/inference', () => {
+  it.each(['/', '/fill-mask'])('fills a mask at %s', async (path) => {
+    const client = new InferenceClient();
+    const endpointUrl = new URL(path, worker.url).href;
+    expect(await client.fillMask({ endpointUrl, inputs: ONE })).toEqual(await ask(ONE));
+    const parameters = { top_k: 2, targets: ['capital', 'new york'] };
+    expect(await client.fillMask({ endpointUrl, inputs: ONE, parameters })).toEqual(await ask(ONE, parameters));
+  });
+
+  it('also with a token, which is not looked at', async () => {
+    const client = new InferenceClient('hf_anything');
+    expect(await client.fillMask({ endpointUrl: worker.url.href, inputs: ONE })).toEqual(await ask(ONE));
+  });
+
+  it('takes combinations for several masks, of which the types know nothing', async () => {
+    const parameters = { strategy: 'joint', top_k: 3 };
+    const endpointUrl = worker.url.href;
+    const found = await new InferenceClient().fillMask({ endpointUrl, inputs: TWO, parameters });
+    expect(found).toEqual(await ask(TWO, parameters));
+    expect(found).toHaveLength(3);
+  });
+
+  it('is told what is wrong by our sentence', async () => {
+    const asking = new InferenceClient().fillMask({ endpointUrl: worker.url.href, inputs: 'No mask.' });
+    await expect(asking).rejects.toThrow('inputs has no mask: put [MASK] where a word is to be found.');
+  });
+});
+
+describe.skipIf(!PYTHON)('huggingface_hub (skipped unless CLIENTS_PYTHON names a Python with requirements.txt)', () => {
+  it('fills a mask', async () => {
+    const script = `print(json.dumps(InferenceClient().fill_mask(${JSON.stringify(ONE)}, model=url)))`;
+    expect(await python(script)).toEqual(await ask(ONE));
+  });
+
+  it('passes targets and top_k on', async () => {
+    const script = `print(json.dumps(InferenceClient().fill_mask(${JSON.stringify(ONE)}, model=url, targets=["capital", "new york"], top_k=1)))`;
+    expect(await python(script)).toEqual(await ask(ONE, { targets: ['capital', 'new york'], top_k: 1 }));
+  });
+
+  it('takes several masks', async () => {
+    const script = `print(json.dumps(InferenceClient(model=url).fill_mask(${JSON.stringify(TWO)})))`;
+    expect(await python(script)).toEqual(await ask(TWO));
+  });
+
+  it('is told what is wrong by our sentence', async () => {
+    const script = `
+try:
+    InferenceClient(model=url).fill_mask("No mask.")
+except Exception as error:
+    print(json.dumps(str(error)))`;
+    expect(await python(script)).toContain('inputs has no mask: put [MASK] where a word is to be found.');
+  });
+});
+
+describe('npm run ask', () => {
+  it('prints the candidates as a table with bars', async () => {
+    const { code, said } = await run(ONE, ...there());
+    expect(code).toBe(0);
+    const [text, blank, ...rows] = said.trimEnd().split('\n');
+    expect([text, blank]).toEqual([ONE, '']);
+    const candidates = (await ask(ONE)) as { token_str: string; score: number }[];
+    expect(rows).toHaveLength(candidates.length);
+    for (const [i, { token_str, score }] of candidates.entries()) {
+      expect(rows[i]).toMatch(new RegExp(`^ +${i + 1}  ${token_str} *  [█▉▊▋▌▍▎▏]+ *  [0-9.]+ %$`));
+      expect(Number(/([0-9.]+) %$/.exec(rows[i] ?? '')?.[1])).toBeCloseTo(100 * score, 1);
+    }
+    const bars = rows.map((row) => (row.match(/[█▉▊▋▌▍▎▏]/g) ?? []).length);
+    expect(bars).toEqual(bars.toSorted((a, b) => b - a));
+    expect(bars[0]).toBe(30);
+  });
+
+  it('prints a table for each mask, or the combinations', async () => {
+    const { said } = await run(TWO, '--top-k', '2', ...there());
+    expect(said).toMatch(/mask 1 of 2\n +1 .*\n +2 .*\n\nmask 2 of 2\n +1 .*\n +2 .*\n$/);
+    const joint = await run(TWO, '--joint', '--top-k', '2', ...there());
+    expect(joint.said).toMatch(/\n\n +1 {2}\S+ … \S+ .*%\n +2 {2}\S+ … \S+ .*%\n$/);
+  });
+
+  it('passes targets on', async () => {
+    const { said } = await run(ONE, '--targets', 'capital, new york', ...there());
+    expect(said).toMatch(/\bcapital\b/);
+    expect(said).toMatch(/\bnew york\b/);
+  });
+
+  it.each([
+    [[], /which text\?[^]*npm run ask/],
+    [['Paris', 'is'], /more than one text: put it in quotes/],
+    [[ONE, '--top-k', 'many'], /--top-k is a number, not "many"/],
+    [[ONE, '--url', 'nowhere'], /--url is an address such as/],
+    [[ONE, '--beam', '3'], /--beam/],
+  ])('refuses %j with its usage', async (given, sentence) => {
+    const { code, said } = await run(...given);
+    expect(code).toBe(2);
+    expect(said).toMatch(sentence);
+    expect(said).toContain('--targets A,B');
+  });
+
+  it('says what the worker says', async () => {
+    const { code, said } = await run('No mask.', ...there());
+    expect({ code, said }).toEqual({
+      code: 1,
+      said: 'inputs has no mask: put [MASK] where a word is to be found.\n',
+    });
+  });
+
+  it('says so when nothing answers, or something else', async () => {
+    const nothing = await run(ONE, '--url', 'http://127.0.0.1:9');
+    expect(nothing.code).toBe(1);
+    expect(nothing.said).toMatch(/^Nothing answers at http:\/\/127\.0\.0\.1:9: start a worker with npm start/);
+
+    const other: Server = createServer((_, response) => response.writeHead(502).end('<html>Bad gateway</html>'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+      const { code, said } = await run(ONE, '--url', url);
+      expect({ code, said }).toEqual({
+        code: 1,
+        said: `${url} answered 502 and no JSON: is it an edge-fill-mask worker?\n`,
+      });
+    } finally {
+      other.close();
+    }
+  });
+});

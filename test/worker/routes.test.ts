@@ -1,0 +1,20 @@
+import { kind } from '#kind';
+import { expect, it } from 'vitest';
+
+import { createApp } from '../../src/app.ts';
+import { openApiDocument } from '../../src/http/openapi.ts';
+
+/** Of the documents and the page themselves. */
+const UNDOCUMENTED = new Set(['GET /openapi.json', 'GET /', 'GET /docs']);
+
+it('every route is in the OpenAPI document, and nothing else', () => {
+  const routes = createApp(kind)
+    .routes.filter(({ method }) => method !== 'ALL')
+    .map(({ method, path }) => `${method} ${path}`)
+    .filter((route) => !UNDOCUMENTED.has(route));
+  const { paths } = openApiDocument() as { paths: Record<string, Record<string, unknown>> };
+  const documented = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(new Set(routes)).toEqual(new Set(documented));
+});
