@@ -1,0 +1,18 @@
+/** Sentences to begin with. */
+import { byId, make } from './elements.ts';
+
+const EXAMPLES = [
+  'I love [MASK] because you are [MASK].',
+  'I have never seen [MASK] before.',
+  'She opened the [MASK].',
+  'The sun rises in the [MASK].',
+];
+
+export function showExamples(pick: (text: string) => void): void {
+  const items = EXAMPLES.map((text) => {
+    const button = make('button', { type: 'button' }, text);
+    button.addEventListener('click', () => pick(text));
+    return make('li', {}, button);
+  });
+  byId('examples', HTMLUListElement).append(...items);
+}

@@ -1,0 +1,65 @@
+/** How a text was tokenized: asked for when someone looks, and again when there is a new question. */
+import { parseTokens, type Token } from './answer.ts';
+import { ask } from './api.ts';
+import { byId, make } from './elements.ts';
+
+const details = byId('tokens', HTMLDetailsElement);
+const body = byId('tokens-body', HTMLDivElement);
+let wanted = '';
+let shown: string | undefined;
+let current: AbortController | undefined;
+
+export function followTokens(text: () => string): void {
+  details.addEventListener('toggle', () => {
+    if (details.open) void tokenize(wanted || text());
+  });
+}
+
+/** Of a text that is asked: looked at now, or when the details are opened. */
+export function tokensOf(text: string): void {
+  wanted = text;
+  if (details.open) void tokenize(text);
+}
+
+async function tokenize(text: string): Promise<void> {
+  if (shown === text) return;
+  current?.abort();
+  const mine = (current = new AbortController());
+  body.replaceChildren(make('p', { class: 'empty' }, 'Waiting for the tokens…'));
+  const outcome = await ask('/tokenize', { inputs: text }, mine.signal);
+  if (mine !== current || outcome.kind === 'cancelled') return;
+  if (outcome.kind === 'refused') {
+    const wait = outcome.wait_s === undefined ? '' : ` Wait ${outcome.wait_s} seconds.`;
+    shown = undefined;
+    body.replaceChildren(make('p', { class: 'alert', role: 'alert' }, outcome.sentence + wait));
+    return;
+  }
+  const tokens = parseTokens(outcome.document);
+  if (!tokens) {
+    body.replaceChildren(
+      make('p', { class: 'alert', role: 'alert' }, 'The tokens came in a form that is not known here.'),
+    );
+    return;
+  }
+  shown = text;
+  const special = tokens.filter((token) => token.special).length;
+  body.replaceChildren(
+    make(
+      'p',
+      { class: 'hint' },
+      `“${text}”: ${tokens.length} tokens, ${special} of them special (dashed). Below each piece its id.`,
+    ),
+    make('ol', { class: 'chips', 'aria-label': 'Tokens' }, ...tokens.map(chip)),
+  );
+}
+
+function chip({ piece, token, special }: Token): HTMLLIElement {
+  return make(
+    'li',
+    special ? { class: 'special' } : {},
+    make('span', { class: 'piece' }, piece),
+    ' ',
+    make('span', { class: 'id' }, String(token)),
+    ...(special ? [make('span', { class: 'unseen' }, ' special')] : []),
+  );
+}
