@@ -7,6 +7,7 @@ import { withLocalBucket } from './bucket/local.ts';
 import { push } from './bucket/push.ts';
 import { convert } from './convert.ts';
 import { selectedEnvironment, selectedModel } from './deployed.ts';
+import { buildPage } from './page.ts';
 
 const DEFAULT_PORT = '8787';
 const POLL_MS = 200;
@@ -30,6 +31,9 @@ console.log(
   written.length > 0 ? `Put ${id}@${revision} into the local bucket.` : `Found ${id}@${revision} in the local bucket.`,
 );
 
+// wrangler would do it too, but wants the folder to be there before.
+await buildPage();
+
 const root = join(import.meta.dirname, '..');
 const wrangler = spawn(
   process.execPath,
@@ -48,7 +52,7 @@ wrangler.on('exit', (code) => process.exit(code ?? 1));
 const url = `http://localhost:${port}`;
 while (!(await answers(`${url}/health`))) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 console.log(`
-Listening on ${url}. Try:
+Listening on ${url}. Open it in a browser, or try:
 
   curl ${url}/fill-mask -H 'content-type: application/json' -d '{"inputs": "I love [MASK] because you are [MASK]."}'
 `);

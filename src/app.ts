@@ -158,6 +158,8 @@ export function createApp(kind: BackendKind) {
     .get('/health', (c) => c.json<Health>({ status: 'ok', model: c.env.MODEL }))
     .get('/info', async (c) => c.json<Info, 200>(infoOf(await outlive(c, model(c).manifest(c.env.MODELS)), kind), 200))
     .get('/openapi.json', (c) => c.json(openApiDocument()));
+  // The page, and the documents of the API. All else that they load is served without the worker.
+  for (const path of ['/', '/docs']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
   for (const [allowed, paths] of METHODS) {
     app.on('ALL', [...paths], (c) => refuse(c, { reason: 'method_not_allowed', method: c.req.method, allowed }));
   }
@@ -168,9 +170,9 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** What the paths are asked with; any other method is told so. */
 const METHODS = [
-  [['POST'], ['/', '/score', '/sentence-order', '/next-sentence', '/tokenize']],
-  [['GET', 'POST'], ['/fill-mask']],
-  [['GET'], ['/health', '/info', '/openapi.json']],
+  [['POST'], ['/score', '/sentence-order', '/next-sentence', '/tokenize']],
+  [['GET', 'POST'], ['/', '/fill-mask']],
+  [['GET'], ['/docs', '/health', '/info', '/openapi.json']],
 ] as const;
 
 /** A list of texts answers a list. */

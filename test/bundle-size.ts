@@ -1,9 +1,11 @@
-/** Bundles the worker as a deployment would, with each backend, and holds it to its budget. Part of `npm run check`. */
+/** Bundles the worker as a deployment would, with each backend, and holds it and the page to their budgets. Part of `npm run check`. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+
+import { buildPage, PAGE_FILES, PAGE_FOLDER } from '../models/page.ts';
 
 /**
  * Bytes, uncompressed, for each environment. Workers admit 64 MiB in all, and a small script starts sooner.
@@ -13,6 +15,9 @@ const BUDGETS = {
   '': { '.js': 360_000, '.wasm': 40_000 },
   onnxruntime: { '.js': 400_000, '.wasm': 15_000_000 },
 };
+
+/** Bytes, uncompressed, of all that a visitor loads: a phone has it at once. */
+const PAGE_BUDGET = 60_000;
 
 const root = join(import.meta.dirname, '..');
 const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
@@ -29,13 +34,23 @@ for (const [environment, budgets] of Object.entries(BUDGETS)) {
       const found = files.filter((file) => file.endsWith(ending));
       const sizes = await Promise.all(found.map(async (file) => (await stat(join(out, file))).size));
       const bytes = sizes.reduce((a, b) => a + b, 0);
-      console.log(
-        `bundle${environment && ` of ${environment}`}, ${ending}: ` +
-          `${bytes.toLocaleString('en')} of ${budget.toLocaleString('en')} bytes`,
-      );
-      if (found.length === 0 || bytes > budget) process.exitCode = 1;
+      hold(`bundle${environment && ` of ${environment}`}, ${ending}`, bytes, budget);
+      if (found.length === 0) process.exitCode = 1;
     }
   } finally {
     await rm(out, { recursive: true });
   }
+}
+
+await buildPage();
+const loaded = await Promise.all(PAGE_FILES.map(async (name) => (await stat(join(PAGE_FOLDER, name))).size));
+hold(
+  'page',
+  loaded.reduce((a, b) => a + b, 0),
+  PAGE_BUDGET,
+);
+
+function hold(what: string, bytes: number, budget: number): void {
+  console.log(`${what}: ${bytes.toLocaleString('en')} of ${budget.toLocaleString('en')} bytes`);
+  if (bytes > budget) process.exitCode = 1;
 }

@@ -361,7 +361,9 @@ describe('a body over the limit', () => {
 
 describe('routes', () => {
   it.each([
-    ['GET', '/', 'POST, OPTIONS'],
+    ['PUT', '/', 'GET, POST, OPTIONS'],
+    ['DELETE', '/', 'GET, POST, OPTIONS'],
+    ['POST', '/docs', 'GET, OPTIONS'],
     ['PUT', '/fill-mask', 'GET, POST, OPTIONS'],
     ['POST', '/health', 'GET, OPTIONS'],
     ['DELETE', '/info', 'GET, OPTIONS'],
@@ -375,6 +377,24 @@ describe('routes', () => {
     expect(response.headers.get('allow')).toBe(allow);
     expect(await problem(response)).toMatchObject({ status: 405, error_type: 'method_not_allowed' });
   });
+
+  it.each(['/', '/docs'])(
+    'hand GET and HEAD of %s over to the assets, which are asked again after a deployment',
+    async (path) => {
+      const page = await app.request(path);
+      expect(page.status).toBe(200);
+      expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+      expect(page.headers.get('cache-control')).toBe('public, max-age=0, must-revalidate');
+      expect(await page.text()).toContain('edge-fill-mask');
+
+      const tag = page.headers.get('etag') ?? '';
+      expect((await app.request(path, { headers: { 'if-none-match': tag } })).status).toBe(304);
+
+      const head = await app.request(path, { method: 'HEAD' });
+      expect(head.status).toBe(200);
+      expect(await head.text()).toBe('');
+    },
+  );
 
   it('answer an unknown path by 404', async () => {
     const refused = await problem(await app.request('/nothing/here'));
@@ -423,7 +443,7 @@ describe('routes', () => {
 });
 
 describe('CORS', () => {
-  it.each(['/', '/fill-mask', '/score', '/tokenize', '/health', '/info', '/nothing'])(
+  it.each(['/', '/docs', '/fill-mask', '/score', '/tokenize', '/health', '/info', '/nothing'])(
     'answers OPTIONS %s by 204',
     async (path) => {
       const headers = { origin: 'https://page.example', 'access-control-request-method': 'POST' };
