@@ -53,8 +53,8 @@ export async function buildPage(): Promise<void> {
   const times = await Promise.all([...files, import.meta.filename].map(changed));
   if ((await changed(STAMP)) > Math.max(...times)) return;
 
-  // Beside the folder, since wrangler serves what is in it. A file is there as a whole or not at all.
-  const part = join(SOURCES, `.build-${randomUUID()}`);
+  // Elsewhere first, since wrangler serves the one folder and watches the other: a file is there as a whole or not at all.
+  const part = join(root, '.wrangler', `page-${randomUUID()}`);
   try {
     await build({
       entryPoints: Object.entries(BUNDLED).map(([name, source]) => ({ in: source, out: name.replace(/\.\w+$/, '') })),
@@ -62,7 +62,8 @@ export async function buildPage(): Promise<void> {
       bundle: true,
       minify: true,
       format: 'esm',
-      target: ['chrome111', 'firefox114', 'safari16.4'],
+      // AbortSignal.any is the newest thing in it.
+      target: ['chrome116', 'firefox124', 'safari17.4'],
       logLevel: 'silent',
     });
     for (const [name, source] of Object.entries(COPIED)) {

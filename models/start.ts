@@ -7,7 +7,6 @@ import { withLocalBucket } from './bucket/local.ts';
 import { push } from './bucket/push.ts';
 import { convert } from './convert.ts';
 import { selectedEnvironment, selectedModel } from './deployed.ts';
-import { buildPage } from './page.ts';
 
 const DEFAULT_PORT = '8787';
 const POLL_MS = 200;
@@ -30,9 +29,6 @@ const written = await withLocalBucket((bucket) => push(built, bucket));
 console.log(
   written.length > 0 ? `Put ${id}@${revision} into the local bucket.` : `Found ${id}@${revision} in the local bucket.`,
 );
-
-// wrangler would do it too, but wants the folder to be there before.
-await buildPage();
 
 const root = join(import.meta.dirname, '..');
 const wrangler = spawn(

@@ -1,12 +1,7 @@
 /** Sentences to begin with. */
 import { byId, make } from './elements.ts';
 
-const EXAMPLES = [
-  'I love [MASK] because you are [MASK].',
-  'I have never seen [MASK] before.',
-  'She opened the [MASK].',
-  'The sun rises in the [MASK].',
-];
+const EXAMPLES = ['I love [MASK] because you are [MASK].', 'She opened the [MASK].', 'The sun rises in the [MASK].'];
 
 export function showExamples(pick: (text: string) => void): void {
   const items = EXAMPLES.map((text) => {

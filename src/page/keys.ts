@@ -18,7 +18,8 @@ export function onKeys(actions: { insertMask: () => void; ask: () => void; cance
       actions.insertMask();
     } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.altKey) {
       event.preventDefault();
-      actions.ask();
+      // One who holds the keys down asks once.
+      if (!event.repeat) actions.ask();
     } else if (event.key === 'Escape') {
       actions.cancel();
     }

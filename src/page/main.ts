@@ -1,8 +1,7 @@
 /** The page: a question goes from the form to the API, and the answer onto the page. */
-import { findMasks } from '../tokenizer/masks.ts';
 import { clearAlert, secondsToWait, showAlert } from './alert.ts';
-import { parseCandidates, parseCombinations, parseInfo } from './answer.ts';
-import { ask, type Outcome } from './api.ts';
+import { parseInfo } from './answer.ts';
+import { ask } from './api.ts';
 import { followCode, showCode } from './code.ts';
 import { copyOnClick } from './copy.ts';
 import { Editor } from './editor.ts';
@@ -10,23 +9,17 @@ import { announce, byId, make } from './elements.ts';
 import { showExamples } from './examples.ts';
 import { conflict, followOptions, onOptions, readOptions, writeOptions } from './form.ts';
 import { ASK_KEY, MASK_KEY, onKeys } from './keys.ts';
-import { describeSeconds, describeWork } from './memory.ts';
+import { describeSeconds } from './memory.ts';
 import { bodyOf, fragmentOf, parseFragment, type Question } from './question.ts';
-import { showCandidates } from './show-candidates.ts';
-import { showCombinations } from './show-combinations.ts';
+import { setBusy, showOutcome } from './results.ts';
 import { followTokens, tokensOf } from './show-tokens.ts';
-import { Shown } from './shown.ts';
+import type { Shown } from './shown.ts';
 
 /** What takes less than this needs no sign that it is under way. */
 const BUSY_AFTER_MS = 250;
 
 const area = byId('text', HTMLTextAreaElement);
-const results = byId('results', HTMLElement);
-const answer = byId('answer', HTMLDivElement);
-const memory = byId('memory', HTMLDListElement);
-const busy = byId('busy', HTMLParagraphElement);
 const cancel = byId('cancel', HTMLButtonElement);
-const stale = byId('stale', HTMLParagraphElement);
 
 const editor = new Editor(area, byId('undo', HTMLButtonElement), follow);
 let shown: Shown | undefined;
@@ -40,7 +33,8 @@ function follow(): void {
   showCode(read());
 }
 
-async function askNow(): Promise<void> {
+/** @param remember whether one can go back from it to the question before */
+async function askNow(remember = true): Promise<void> {
   const wait_s = secondsToWait();
   if (wait_s > 0) {
     announce(`Wait ${describeSeconds(wait_s)} before you ask again.`);
@@ -54,7 +48,10 @@ async function askNow(): Promise<void> {
   }
   const question = read();
   const fragment = fragmentOf(question);
-  if (fragment !== location.hash) history.pushState(null, '', fragment);
+  if (fragment !== location.hash) {
+    if (remember) history.pushState(null, '', fragment);
+    else history.replaceState(null, '', fragment);
+  }
 
   // A new question cancels the one before it, whose answer is then nobody's.
   current?.abort();
@@ -66,50 +63,7 @@ async function askNow(): Promise<void> {
   if (mine !== current) return;
   setBusy(false);
   current = undefined;
-  show(question, outcome);
-}
-
-function setBusy(isBusy: boolean): void {
-  results.setAttribute('aria-busy', String(isBusy));
-  busy.hidden = !isBusy;
-  cancel.hidden = !isBusy;
-  if (isBusy) announce('Waiting for the answer.');
-}
-
-function show(question: Question, outcome: Outcome): void {
-  if (outcome.kind === 'cancelled') return;
-  if (outcome.kind === 'refused') {
-    showNothing('No answer to this question.');
-    showAlert(outcome.sentence, outcome.wait_s);
-    return;
-  }
-  const masked = findMasks(question.text);
-  const next = new Shown(masked, editor);
-  const masks = masked.masks.length;
-  const combinations = question.joint ? parseCombinations(outcome.document, masks) : undefined;
-  const lists = question.joint ? undefined : parseCandidates(outcome.document, masks);
-  const made =
-    (combinations && showCombinations(masked, combinations, next.chooseAll)) ??
-    (lists && showCandidates(masked, lists, next.choose));
-  if (!made) {
-    showNothing('No answer to this question.');
-    showAlert('The server answered in a form that is not known here. Is this address really the API?');
-    return;
-  }
-  shown = next;
-  answer.replaceChildren(made.element);
-  next.answer = made;
-  const facts = describeWork(outcome.headers, outcome.took_ms);
-  memory.replaceChildren(...facts.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));
-  memory.hidden = false;
-  announce(`${made.summary} ${facts[0]?.join(': ') ?? ''}.`);
-}
-
-function showNothing(why: string): void {
-  shown = undefined;
-  memory.hidden = true;
-  stale.hidden = true;
-  answer.replaceChildren(make('p', { class: 'empty' }, why));
+  shown = showOutcome(question, outcome, editor);
 }
 
 function cancelNow(): void {
@@ -133,7 +87,8 @@ function openLink(): boolean {
   area.value = question.text;
   writeOptions(question);
   follow();
-  void askNow();
+  // Its fragment may be written otherwise than here, and is the same question.
+  void askNow(false);
   return true;
 }
 

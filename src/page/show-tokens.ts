@@ -9,6 +9,9 @@ let wanted = '';
 let shown: string | undefined;
 let current: AbortController | undefined;
 
+/** Enough of a text to recognize it. */
+const EXCERPT_LENGTH = 80;
+
 export function followTokens(text: () => string): void {
   details.addEventListener('toggle', () => {
     if (details.open) void tokenize(wanted || text());
@@ -47,7 +50,7 @@ async function tokenize(text: string): Promise<void> {
     make(
       'p',
       { class: 'hint' },
-      `“${text}”: ${tokens.length} tokens, ${special} of them special (dashed). Below each piece its id.`,
+      `“${excerpt(text)}”: ${tokens.length} tokens, ${special} of them special (dashed). Below each piece its id.`,
     ),
     make('ol', { class: 'chips', 'aria-label': 'Tokens' }, ...tokens.map(chip)),
   );
@@ -62,4 +65,9 @@ function chip({ piece, token, special }: Token): HTMLLIElement {
     make('span', { class: 'id' }, String(token)),
     ...(special ? [make('span', { class: 'unseen' }, ' special')] : []),
   );
+}
+
+function excerpt(text: string): string {
+  const characters = Array.from(text);
+  return characters.length > EXCERPT_LENGTH ? `${characters.slice(0, EXCERPT_LENGTH).join('')}…` : text;
 }
