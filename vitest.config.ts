@@ -24,6 +24,11 @@ export default defineConfig({
         // One after the other, and after all others: some of them bundle the worker with other kernels than the rest.
         test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
+      {
+        extends: true,
+        // In a browser that asks the bundled worker, when nothing else is being asked of the machine.
+        test: { name: 'page', include: ['test/page/**/*.test.ts'], maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
       ...['engine', 'onnxruntime'].map((backend) => ({
         extends: true as const,
         resolve: { alias: { '#kind': join(import.meta.dirname, `test/worker/kind-${backend}.ts`) } },

@@ -70,6 +70,21 @@ describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backe
     expect(answer[0]?.[0]?.sequence).toMatch(/^I love .+ because you are \[MASK\]\.$/);
   });
 
+  it('shows a page to whoever opens its address, and answers a question to whoever sends one there', async () => {
+    const page = await fetch(url);
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    expect(page.headers.get('cache-control')).toBe('public, max-age=0, must-revalidate');
+    const script = /src="(page\.js)"/.exec(await page.text())?.[1] ?? '';
+    expect((await fetch(new URL(script, url))).headers.get('content-type')).toMatch(/^text\/javascript/);
+
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(url, { method: 'POST', headers, body: '{"inputs": "A [MASK]."}' });
+    expect(await answer.json()).toHaveLength(5);
+    expect((await fetch(url, { method: 'POST', body: 'A [MASK].' })).status).toBe(415);
+    const refused = await fetch(url, { method: 'PUT' });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, POST, OPTIONS']);
+  });
+
   it('gives the same to many at once as to each alone', async () => {
     const texts = Array.from({ length: 16 }, (_, i) => `The ${'very '.repeat(i)}old [MASK] went to [MASK].`);
     const together = await Promise.all(texts.map(async (text) => (await ask(text)).json()));

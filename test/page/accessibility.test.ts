@@ -1,0 +1,212 @@
+/** For everyone: by keyboard alone, with a screen reader, on a phone, in the dark, without motion. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { AxeResults } from 'axe-core';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+
+import { standInForJoint, standInForTokens } from './answers.ts';
+import { columns, inChromium, linkTo } from './chromium.ts';
+import { EXAMPLE } from './example.ts';
+
+const axe = await readFile(join(import.meta.dirname, '../../node_modules/axe-core/axe.min.js'), 'utf8');
+
+async function violations(page: Page) {
+  // A colour on its way to another is neither.
+  await page.emulateMedia({ reducedMotion: 'reduce' });
+  await page.evaluate(`${axe}; undefined`);
+  const { violations: found, passes } = await page.evaluate<AxeResults>('axe.run(document)');
+  expect(passes.length).toBeGreaterThan(20);
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
+
+async function refuse(page: Page): Promise<void> {
+  await page.route('**/fill-mask', (route) =>
+    route.fulfill({ status: 429, headers: { 'retry-after': '60' }, json: { error: 'Too many.' } }),
+  );
+}
+
+const STATES: {
+  state: string;
+  path: string;
+  reach: (page: Page) => Promise<unknown>;
+  before?: (page: Page, origin: string) => Promise<void>;
+}[] = [
+  { state: 'when nothing is asked', path: '/', reach: async (page) => page.getByText('It is albert-edge').waitFor() },
+  {
+    state: 'with an answer that was chosen from, and with tokens',
+    path: linkTo(EXAMPLE),
+    before: standInForTokens,
+    reach: async (page) => {
+      await columns(page);
+      await page.locator('.candidate').nth(1).click();
+      await page.getByText('How it was tokenized').click();
+      await page.locator('.chips').waitFor();
+    },
+  },
+  {
+    state: 'with an answer to another text',
+    path: linkTo(EXAMPLE),
+    reach: async (page) => {
+      await columns(page);
+      await page.getByLabel('Text with a').fill('Another [MASK].');
+    },
+  },
+  {
+    state: 'with combinations',
+    path: linkTo(EXAMPLE, { joint: 'true' }),
+    before: standInForJoint,
+    reach: async (page) => {
+      await columns(page);
+      await page.locator('.candidate').nth(1).click();
+    },
+  },
+  {
+    state: 'with a conflict of options',
+    path: linkTo(EXAMPLE, { joint: 'true', targets: 'you' }),
+    reach: async (page) => page.getByRole('alert').getByText('exclude').waitFor(),
+  },
+  {
+    state: 'with an error, and a while to wait',
+    path: linkTo(EXAMPLE),
+    before: refuse,
+    reach: async (page) => page.getByRole('alert').getByText('in 60 seconds').waitFor(),
+  },
+];
+
+inChromium('the page is for everyone:', ({ open, origin }) => {
+  describe.each(['light', 'dark'] as const)('axe finds nothing in the %s', (colorScheme) => {
+    it.each(STATES)('$state', async ({ path, reach, before }) => {
+      const page = await open({
+        path,
+        colorScheme,
+        admit: /Failed to load/,
+        ...(before && { before: (opened) => before(opened, origin()) }),
+      });
+      await reach(page);
+      expect(await violations(page)).toEqual([]);
+    });
+  });
+
+  it('is dark in the dark', async () => {
+    const grounds: Record<string, string> = {};
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const page = await open({ colorScheme });
+      grounds[colorScheme] = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    }
+    expect(grounds).toEqual({ light: 'rgb(245, 246, 250)', dark: 'rgb(17, 19, 26)' });
+  });
+
+  it.each(STATES)('a phone of 360 pixels never scrolls sideways $state', async ({ path, reach, before }) => {
+    const page = await open({
+      path,
+      viewport: { width: 360, height: 740 },
+      isMobile: true,
+      hasTouch: true,
+      admit: /Failed to load/,
+      ...(before && { before: (opened) => before(opened, origin()) }),
+    });
+    await reach(page);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+  });
+
+  it('stacks the columns on a phone, and breaks the longest word', async () => {
+    const page = await open({
+      path: linkTo(`${'a'.repeat(300)} [MASK] ${'w'.repeat(300)} [MASK].`),
+      viewport: { width: 360, height: 740 },
+      isMobile: true,
+      hasTouch: true,
+    });
+    await columns(page);
+    const [first, second] = await Promise.all([0, 1].map((i) => page.locator('.column').nth(i).boundingBox()));
+    expect(second?.x).toBe(first?.x);
+    expect(second?.y).toBeGreaterThan((first?.y ?? 0) + (first?.height ?? 0));
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+
+    // Without the focus, which would open the keyboard.
+    await page.locator('.candidate').first().tap();
+    expect(await page.locator('textarea:focus').count()).toBe(0);
+    await page.getByRole('button', { name: 'Undo' }).tap();
+    expect(await page.getByLabel('Text with a').inputValue()).toContain('a [MASK] w');
+  });
+
+  it('can be used by keyboard alone', async () => {
+    const page = await open({ before: (opened) => standInForTokens(opened, origin()) });
+    const focused = page.locator(':focus');
+    const tabTo = async (name: string) => {
+      for (let i = 0; i < 60; i++) {
+        await page.keyboard.press('Tab');
+        if ((await focused.count()) > 0 && (await focused.textContent())?.includes(name)) return;
+      }
+      throw new Error(`the focus never reaches ${name}`);
+    };
+    await page.keyboard.press('Tab');
+    expect(await focused.textContent()).toBe('Skip to the text');
+    await page.keyboard.press('Enter');
+    expect(await focused.getAttribute('id')).toBe('text');
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type('We were ');
+    await page.keyboard.press('Alt+m');
+    await page.keyboard.type('.');
+    await page.keyboard.press('Control+Enter');
+    const [[best] = []] = await columns(page);
+    await tabTo(best?.word ?? '');
+    await page.keyboard.press('Enter');
+    expect(await page.getByLabel('Text with a').inputValue()).toBe(`We were ${best?.word}.`);
+    // One goes on from where one was.
+    expect(await focused.getAttribute('aria-pressed')).toBe('true');
+    await page.keyboard.press('Space');
+    expect(await page.getByLabel('Text with a').inputValue()).toBe('We were [MASK].');
+    await tabTo('How it was tokenized');
+    await page.keyboard.press('Enter');
+    expect(await page.locator('#tokens').getAttribute('open')).toBe('');
+    await page.locator('.chips').waitFor();
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('SUMMARY');
+  }, 60_000);
+
+  it('shows where the focus is, at every stop, and stops at everything', async () => {
+    const page = await open({ path: linkTo(EXAMPLE) });
+    await columns(page);
+    const stops = new Set<string>();
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press('Tab');
+      const [stop, outline] = await page.evaluate<[string, string]>(
+        `[document.activeElement.outerHTML.slice(0, 200), getComputedStyle(document.activeElement).outline]`,
+      );
+      if (stops.has(stop) || stop.startsWith('<body')) break;
+      stops.add(stop);
+      expect(outline, stop).toMatch(/solid 3px$/);
+    }
+    const interactive = page.locator(
+      'a:visible, button:visible:enabled:not([tabindex="-1"]), select:visible, input:visible, textarea:visible, summary:visible, pre:visible',
+    );
+    expect(stops.size).toBe(await interactive.count());
+  });
+
+  it('has landmarks, headings in order and names for all', async () => {
+    const page = await open({ path: linkTo(EXAMPLE) });
+    await columns(page);
+    for (const landmark of ['banner', 'navigation', 'main', 'contentinfo'] as const) {
+      expect(await page.getByRole(landmark).count()).toBe(1);
+    }
+    const headings = await page.locator('h1, h2, h3').allTextContents();
+    expect(headings).toEqual([
+      'edge-fill-mask',
+      'Your question',
+      'Examples',
+      'Candidates',
+      'Mask 1',
+      'Mask 2',
+      'The same request as code',
+    ]);
+    // The bar is for the eye only: the name has the percentage.
+    const name = await page.locator('.candidate').first().ariaSnapshot();
+    expect(name).toMatch(/^- button "\w+ \d+\.\d%"/);
+  });
+
+  it('keeps still for whoever wishes that', async () => {
+    const page = await open({ reducedMotion: 'reduce' });
+    expect(await page.evaluate(`getComputedStyle(document.querySelector('#ask')).transitionDuration`)).toBe('0s');
+  });
+});

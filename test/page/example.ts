@@ -1,0 +1,2 @@
+/** The sentence that the page begins with. */
+export const EXAMPLE = 'I love [MASK] because you are [MASK].';

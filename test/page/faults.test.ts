@@ -1,0 +1,187 @@
+/** What goes wrong, and what the page makes of it. A real server does not fail on demand: the answers are made here. */
+import type { Page, Route } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+
+import { columns, inChromium, linkTo } from './chromium.ts';
+import { EXAMPLE } from './example.ts';
+
+const LOGGED = /Failed to load resource/;
+
+/** Answers questions in place of the server. */
+const instead = (answer: (route: Route) => Promise<void>) => ({
+  admit: LOGGED,
+  before: (page: Page) => page.route('**/fill-mask', answer),
+});
+const candidate = (token_str: string, sequence: string, score: unknown = 0.5) => ({
+  score,
+  token: 1,
+  token_str,
+  sequence,
+});
+
+inChromium('the page, when something is wrong,', ({ open, origin }) => {
+  it('shows the sentence of the API as it is', async () => {
+    const page = await open({ path: linkTo('Nothing <b>to</b> fill.'), admit: LOGGED });
+    await page.getByRole('alert').getByText('inputs has no mask: put [MASK] where a word is to be found.').waitFor();
+    expect(await page.locator('#answer').textContent()).toBe('No answer to this question.');
+  });
+
+  it('survives a server that is down, and asks again once it is up', async () => {
+    const page = await open(instead((route) => route.abort('connectionrefused')));
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
+    await page.unroute('**/fill-mask');
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    expect(await columns(page)).toHaveLength(2);
+    expect(await page.getByRole('alert').textContent()).toBe('');
+  });
+
+  it('shows that it waits, and can be cancelled', async () => {
+    let asked = 0;
+    const page = await open(
+      instead(async (route) => {
+        asked++;
+        // Never answered: it ends with the page.
+        await new Promise((resolve) => route.request().frame().page().once('close', resolve));
+      }),
+    );
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByText('Waiting for the answer…').waitFor();
+    expect(await page.locator('#results').getAttribute('aria-busy')).toBe('true');
+    const failed = page.waitForEvent('requestfailed');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    expect((await failed).failure()?.errorText).toBe('net::ERR_ABORTED');
+    expect(await page.getByText('Waiting for the answer…').isVisible()).toBe(false);
+    expect(await page.getByRole('status').textContent()).toBe('Cancelled.');
+    expect(await page.getByRole('alert').textContent()).toBe('');
+
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByText('Waiting for the answer…').waitFor();
+    await page.keyboard.press('Escape');
+    expect(await page.getByRole('button', { name: 'Cancel' }).isVisible()).toBe(false);
+    expect(asked).toBe(2);
+  });
+
+  it('never lets a late answer overwrite a newer one', async () => {
+    const late = Promise.withResolvers<void>();
+    let first: Promise<void> | undefined;
+    const page = await open(
+      instead((route) => {
+        const { inputs } = route.request().postDataJSON() as { inputs: string };
+        if (inputs !== 'The slow [MASK].') {
+          return route.fulfill({ json: [candidate('newer', inputs.replace('[MASK]', 'newer'))] });
+        }
+        first = late.promise
+          .then(() => route.fulfill({ json: [candidate('older', 'The slow older.')] }))
+          .catch(() => {});
+        return first;
+      }),
+    );
+    const text = page.getByLabel('Text with a');
+    await text.fill('The slow [MASK].');
+    await text.press('Control+Enter');
+    await page.getByText('Waiting for the answer…').waitFor();
+    await text.fill('The quick [MASK].');
+    await text.press('Control+Enter');
+    expect(await columns(page)).toEqual([[{ word: 'newer', percent: '50.0%' }]]);
+    late.resolve();
+    await first;
+    expect(await columns(page)).toEqual([[{ word: 'newer', percent: '50.0%' }]]);
+    expect(await page.getByText('Waiting for the answer…').isVisible()).toBe(false);
+  });
+
+  it('says how long to wait after a 429, holds back that long, and asks again', async () => {
+    let asked = 0;
+    const page = await open(
+      instead((route) =>
+        asked++ === 0
+          ? route.fulfill({ status: 429, headers: { 'retry-after': '2' }, json: { error: 'Too many at once.' } })
+          : route.fallback(),
+      ),
+    );
+    const button = page.locator('#ask');
+    await button.click();
+    await page.getByRole('alert').getByText('Too many at once. You can ask again in 2 seconds.').waitFor();
+    expect(await button.getAttribute('aria-disabled')).toBe('true');
+    await button.click({ force: true });
+    expect(await page.getByRole('status').textContent()).toMatch(/^Wait [12] seconds? before you ask again/);
+    expect(asked).toBe(1);
+    await page.getByRole('status').getByText('You can ask again now.').waitFor();
+    expect(await button.getAttribute('aria-disabled')).toBeNull();
+    expect(await page.getByRole('alert').textContent()).toBe('');
+    await button.click();
+    expect(await columns(page)).toHaveLength(2);
+  });
+
+  it('understands a date to wait for, and a 429 without one', async () => {
+    let wait: Record<string, string> = { 'retry-after': new Date(Date.now() + 3 * 3600_000).toUTCString() };
+    const page = await open(
+      instead((route) => route.fulfill({ status: 429, headers: wait, body: '<h1>Slow down</h1>' })),
+    );
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page
+      .getByRole('alert')
+      .getByText('too many questions at the moment (status 429). You can ask again in 3 hours.')
+      .waitFor();
+    wait = {};
+    await page.reload();
+    await page.getByRole('alert').getByText('too many questions at the moment (status 429).').waitFor();
+    expect(await page.locator('#ask').getAttribute('aria-disabled')).toBeNull();
+  });
+
+  describe('and the answer is odd,', () => {
+    const html = { contentType: 'text/html', body: '<!doctype html><script>alert(1)</script><h1>Sign in</h1>' };
+    it.each([
+      ['HTML with status 200', { status: 200, ...html }, 'something that is not JSON'],
+      ['HTML with status 404', { status: 404, ...html }, 'status 404 and something that is not JSON'],
+      ['HTML with status 502', { status: 502, ...html }, 'The server failed (status 502)'],
+      ['broken JSON', { status: 200, body: '[[{"score": 0.2,' }, 'something that is not JSON'],
+      ['nothing', { status: 200, body: '' }, 'something that is not JSON'],
+      ['an error that is no sentence', { status: 400, json: { error: { code: 7 } } }, 'status 400 and did not say why'],
+      ['an object', { status: 200, json: { hello: 'world' } }, 'a form that is not known here'],
+      ['null', { status: 200, json: null }, 'a form that is not known here'],
+      ['one list for two masks', { status: 200, json: [candidate('a', 'b')] }, 'a form that is not known here'],
+      ['a score that is a text', { status: 200, json: [[candidate('a', 'b', '0.5')], []] }, 'not known here'],
+      ['a score above 1', { status: 200, json: [[candidate('a', 'b', 7)], []] }, 'not known here'],
+      ['a candidate without a word', { status: 200, json: [[{ score: 0.1, token: 1 }], []] }, 'not known here'],
+    ])('such as %s, says so', async (_, answer, sentence) => {
+      const page = await open(instead((route) => route.fulfill(answer)));
+      await page.getByRole('button', { name: 'Ask', exact: true }).click();
+      await page.getByRole('alert').getByText(sentence).waitFor();
+      expect(await page.locator('.candidate').count()).toBe(0);
+      expect(await page.getByRole('button', { name: 'Ask', exact: true }).isEnabled()).toBe(true);
+    });
+  });
+
+  it('shows no candidate at all for empty lists', async () => {
+    const page = await open(instead((route) => route.fulfill({ json: [[], []] })));
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.locator('.column').nth(1).waitFor();
+    expect(await page.locator('.candidate').count()).toBe(0);
+  });
+
+  it('takes no text for HTML, from wherever it comes', async () => {
+    const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+    const text = `${evil} [MASK]`;
+    const page = await open({
+      ...instead((route) => route.fulfill({ json: [candidate(evil, `${evil} ${evil}`)] })),
+      admit: /TrustedHTML/,
+      path: linkTo(text),
+    });
+    expect(await columns(page)).toEqual([[{ word: evil, percent: '50.0%' }]]);
+    await page.locator('.candidate').click();
+    expect(await page.getByLabel('Text with a').inputValue()).toBe(`${evil} ${evil}`);
+    expect(await page.locator('main img, main script').count()).toBe(0);
+    expect(await page.title()).toBe('edge-fill-mask');
+    // The browser itself would refuse it.
+    await expect(page.evaluate('void (document.body.innerHTML = "<b>a</b>")')).rejects.toThrow(/TrustedHTML/);
+  });
+
+  it('reads a link that makes no sense as a new page', async () => {
+    const page = await open({ path: '/#top_k=5&%E0%A4%A' });
+    expect(await page.getByLabel('Text with a').inputValue()).toBe(EXAMPLE);
+    const odd = await open({ path: linkTo('An odd [MASK].', { top_k: '1e9', joint: 'perhaps' }) });
+    expect((await columns(odd)).map(({ length }) => length)).toEqual([5]);
+    expect(origin()).toBe(new URL(odd.url()).origin);
+  });
+});

@@ -1,0 +1,116 @@
+/** Targets, the joint mode and the tokens. */
+import { expect, it } from 'vitest';
+
+import { standInForJoint, standInForTokens } from './answers.ts';
+import { columns, inChromium, linkTo } from './chromium.ts';
+import { EXAMPLE } from './example.ts';
+
+inChromium('the options of the page', ({ open, origin }) => {
+  it('show only the words that were named, all of them', async () => {
+    const page = await open();
+    await page.getByLabel('Only these words').fill(' you,me , him,it, them, us,,you ');
+    expect(await page.getByLabel('How many').isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    const [first = [], second = []] = await columns(page);
+    expect(first.map(({ word }) => word).toSorted()).toEqual(['him', 'it', 'me', 'them', 'us', 'you']);
+    expect(second).toHaveLength(6);
+  });
+
+  it('show the sentence of the API about a word that it cannot score', async () => {
+    const page = await open({ admit: /status of 422/ });
+    await page.getByLabel('Only these words').fill('☃');
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByText('No answer to this question.').waitFor();
+    expect(await page.getByRole('alert').textContent()).toBe(
+      'The target "☃" has characters that the vocabulary does not know.',
+    );
+  });
+
+  it('fill all masks together, one row for each combination', async () => {
+    const body = { inputs: EXAMPLE, parameters: { strategy: 'joint' } };
+    const asked: unknown[] = [];
+    const page = await open({
+      before: async (opened) => {
+        await standInForJoint(opened, origin());
+        opened.on('request', (request) => {
+          if (request.method() === 'POST') asked.push(request.postDataJSON());
+        });
+      },
+    });
+    await page.getByRole('switch', { name: 'Fill all masks together' }).check();
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    const [rows = []] = await columns(page);
+    expect(asked).toEqual([body]);
+    expect(rows).toHaveLength(5);
+    for (const { word, percent } of rows) {
+      expect(word).toMatch(/^I love .+ because you are .+\.$/);
+      expect(percent).toMatch(/^[\d.e-]+%$/);
+    }
+    await page.locator('.candidate').nth(1).click();
+    const text = page.getByLabel('Text with a');
+    expect(await text.inputValue()).toBe(rows[1]?.word);
+    expect(await page.locator('.candidate').nth(1).getAttribute('aria-pressed')).toBe('true');
+    expect(await page.getByRole('status').textContent()).toMatch(/^Filled with .+, .+\.$/);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    expect(await text.inputValue()).toBe(EXAMPLE);
+  });
+
+  it('exclude each other where the API would refuse them together, and nothing is sent', async () => {
+    const asked: string[] = [];
+    const page = await open({
+      before: async (opened) => opened.on('request', (request) => asked.push(`${request.method()} ${request.url()}`)),
+    });
+    await page.getByLabel('Only these words').fill('you');
+    await page.getByRole('switch').check();
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByRole('alert').getByText('exclude each other').waitFor();
+    expect(asked.filter((request) => request.startsWith('POST'))).toEqual([]);
+    expect(await page.getByLabel('Only these words').getAttribute('aria-invalid')).toBe('true');
+
+    await page.getByRole('switch').uncheck();
+    expect(await page.getByLabel('Only these words').getAttribute('aria-invalid')).toBe('false');
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    expect(await columns(page)).toHaveLength(2);
+    expect(await page.getByRole('alert').textContent()).toBe('');
+  });
+
+  it('show how the text was tokenized, when someone looks, and follow the next question', async () => {
+    const page = await open({
+      path: linkTo('me [MASK]'),
+      before: (opened) => standInForTokens(opened, origin()),
+    });
+    await columns(page);
+    await page.getByText('How it was tokenized').click();
+    const chips = page.getByRole('list', { name: 'Tokens' }).getByRole('listitem');
+    await chips.first().waitFor();
+    expect(await chips.allTextContents()).toEqual([
+      '[CLS] 2 special',
+      '▁me 79 special'.replace(' special', ''),
+      '[MASK] 4 special',
+      '[SEP] 3 special',
+    ]);
+    expect(await page.locator('.chips .special').count()).toBe(3);
+    await page.getByText('“me [MASK]”: 4 tokens, 3 of them special').waitFor();
+
+    const asked = page.waitForRequest('**/tokenize');
+    await page.getByRole('button', { name: 'The sun rises in the [MASK].' }).click();
+    expect((await asked).postDataJSON()).toEqual({ inputs: 'The sun rises in the [MASK].' });
+    await page.getByText('“The sun rises in the [MASK].”:').waitFor();
+  });
+
+  it('say why there are no tokens', async () => {
+    const page = await open({
+      admit: /status of 500/,
+      before: (opened) =>
+        opened.route('**/tokenize', (route) => route.fulfill({ status: 500, json: { error: 'No tokens today.' } })),
+    });
+    await page.getByText('How it was tokenized').click();
+    await page.getByRole('alert').getByText('No tokens today.').waitFor();
+    await page.unroute('**/tokenize');
+    await page.route('**/tokenize', (route) => route.fulfill({ json: { tokens: [{ token: 'two' }] } }));
+    await page.getByText('How it was tokenized').click();
+    await page.getByText('How it was tokenized').click();
+    await page.getByRole('alert').getByText('a form that is not known here').waitFor();
+    expect(await page.locator('.chips').count()).toBe(0);
+  });
+});
