@@ -71,12 +71,18 @@ export async function buildPage(): Promise<void> {
       await copyFile(source, join(part, name));
     }
     await writeFile(join(part, '.assetsignore'), NOT_SERVED);
-    for (const name of [...Object.keys(BUNDLED), ...Object.keys(COPIED), '.assetsignore']) {
+    const names = [...Object.keys(BUNDLED), ...Object.keys(COPIED), '.assetsignore'];
+    for (const name of names) {
       await mkdir(dirname(join(PAGE_FOLDER, name)), { recursive: true });
       // What did not change is left alone: a worker that is being served would start anew.
       if (name === '.assetsignore' || !(await isSame(join(part, name), join(PAGE_FOLDER, name)))) {
         await rename(join(part, name), join(PAGE_FOLDER, name));
       }
+    }
+    // What a build of earlier sources left there would be served too.
+    for (const entry of await readdir(PAGE_FOLDER, { recursive: true, withFileTypes: true })) {
+      const file = join(entry.parentPath, entry.name);
+      if (entry.isFile() && !names.some((name) => join(PAGE_FOLDER, name) === file)) await rm(file);
     }
   } finally {
     await rm(part, { recursive: true, force: true });

@@ -26,7 +26,7 @@ export class Editor {
   insertMask(): void {
     const { selectionStart, selectionEnd, value } = this.#area;
     this.#change(selectionStart, selectionEnd, MASK, value.slice(0, selectionStart) + MASK + value.slice(selectionEnd));
-    this.#area.focus();
+    if (!isTouch()) this.#area.focus();
   }
 
   replace(text: string): void {
@@ -51,12 +51,15 @@ export class Editor {
     return true;
   }
 
+  /** A button that was the last of its kind takes the focus with it. */
+  focusIfLost(): void {
+    if (this.#undo.disabled && !isTouch()) this.#area.focus();
+  }
+
   #change(start: number, end: number, insertion: string, after: string): void {
     this.#done.push({ before: this.text, after });
     const focused = document.activeElement;
-    // On a touch screen the focus would open the keyboard.
-    const isTouch = matchMedia('(pointer: coarse)').matches;
-    if (!isTouch) {
+    if (!isTouch()) {
       this.#area.focus({ preventScroll: true });
       this.#area.setSelectionRange(start, end);
       // The one way to change a text so that the browser's own undo knows of it.
@@ -77,3 +80,6 @@ export class Editor {
     this.#undo.disabled = this.#done.at(-1)?.after !== this.text;
   }
 }
+
+/** There the focus would open the keyboard. */
+const isTouch = (): boolean => matchMedia('(pointer: coarse)').matches;

@@ -26,11 +26,13 @@ let shown: Shown | undefined;
 let current: AbortController | undefined;
 
 const read = (): Question => ({ text: editor.text, ...readOptions() });
+/** What code and link are of: a word that was chosen from an answer makes no other question. */
+const toShare = (): Question => ({ text: shown?.asked ?? editor.text, ...readOptions() });
 
 function follow(): void {
   followOptions();
   shown?.follow();
-  showCode(read());
+  showCode(toShare());
 }
 
 /** @param remember whether one can go back from it to the question before */
@@ -64,6 +66,7 @@ async function askNow(remember = true): Promise<void> {
   setBusy(false);
   current = undefined;
   shown = showOutcome(question, outcome, editor);
+  follow();
 }
 
 function cancelNow(): void {
@@ -109,7 +112,9 @@ byId('question', HTMLFormElement).addEventListener('submit', (event) => {
 });
 cancel.addEventListener('click', cancelNow);
 byId('undo', HTMLButtonElement).addEventListener('click', () => {
-  if (editor.undo()) announce('Taken back.');
+  if (!editor.undo()) return;
+  announce('Taken back.');
+  editor.focusIfLost();
 });
 document.querySelector('.skip')?.addEventListener('click', (event) => {
   event.preventDefault(); // The fragment is the question's.
@@ -118,7 +123,7 @@ document.querySelector('.skip')?.addEventListener('click', (event) => {
 copyOnClick(
   byId('share', HTMLButtonElement),
   () => 'Link',
-  () => new URL(fragmentOf(read()), location.href).href,
+  () => new URL(fragmentOf(toShare()), location.href).href,
 );
 onKeys({ insertMask, ask: () => void askNow(), cancel: cancelNow });
 onOptions(follow);
@@ -129,6 +134,8 @@ showExamples((text) => {
 followCode();
 followTokens(() => editor.text);
 addEventListener('hashchange', openLink);
+// A browser that goes back to this page puts back what was typed, after this script ran.
+addEventListener('pageshow', follow);
 if (!openLink()) follow();
 
 void ask('/info', undefined, new AbortController().signal).then((outcome) => {

@@ -50,7 +50,7 @@ export function parseTimings(header: string): Map<string, Timing> {
     splitOutsideQuotes(header, ',').map((metric) => {
       const [name = '', ...parameters] = splitOutsideQuotes(metric, ';');
       const values = new Map(parameters.map((parameter) => splitAtFirst(parameter, '=')));
-      const dur = Number(values.get('dur') ?? Number.NaN);
+      const dur = Number.parseFloat(unquote(values.get('dur') ?? ''));
       const desc = values.get('desc');
       return [name, { ...(Number.isFinite(dur) && { dur }), ...(desc !== undefined && { desc: unquote(desc) }) }];
     }),

@@ -42,8 +42,8 @@ export function fragmentOf({ text, top_k, targets, joint }: Question): string {
 /** @returns undefined for a link that has no question in it; what is missing or odd in one is as in a new form */
 export function parseFragment(fragment: string): Question | undefined {
   const fields = new URLSearchParams(fragment.replace(/^#/, ''));
-  const text = fields.get('text');
-  if (text === null) return undefined;
+  const text = fields.get('text') ?? '';
+  if (text === '') return undefined;
   const top_k = Number(fields.get('top_k') ?? DEFAULT_TOP_K);
   return {
     text: text.replace(/\r\n?/g, '\n'),

@@ -13,7 +13,9 @@ export function showCandidates(masked: MaskedText, lists: readonly (readonly Can
     const items = candidates.map((candidate) => {
       const word = replacementIn(candidate.sequence, masked, mask) ?? candidate.token_str;
       const button = bar(visible(candidate.token_str), candidate.score, best);
-      if (candidate.pieces > 1) button.title = `${candidate.pieces} pieces of the vocabulary`;
+      if (candidate.pieces > 1) {
+        button.querySelector('.word')?.after(' ', make('span', { class: 'pieces' }, `${candidate.pieces} pieces`));
+      }
       button.addEventListener('click', () => {
         // A second click puts the mask back.
         choose(mask, button.getAttribute('aria-pressed') === 'true' ? undefined : word);

@@ -57,6 +57,11 @@ export class Shown {
     announce(text === this.#masked.text ? 'Masks put back.' : `Filled with ${words.map(visible).join(', ')}.`);
   };
 
+  /** The text that was asked, for as long as the one in the text area is made of it. */
+  get asked(): string | undefined {
+    return this.#made.has(this.#editor.text) ? this.#masked.text : undefined;
+  }
+
   /** After each change of the text: an answer to another text is not to be chosen from. */
   follow(): void {
     const { text } = this.#editor;

@@ -81,6 +81,17 @@ inChromium('the code of the page', ({ open, origin }) => {
     expect(await panel.textContent()).toContain('"inputs":"Another [MASK]."');
   });
 
+  it('is still of the question when words from its answer are in the text', async () => {
+    const page = await open({ path: linkTo('You are [MASK].') });
+    await columns(page);
+    const panel = page.getByRole('tabpanel');
+    await page.locator('.candidate').first().click();
+    expect(await panel.textContent()).toContain('"inputs":"You are [MASK]."');
+    await page.getByLabel('Text with a').press('End');
+    await page.keyboard.type(' And [MASK]?');
+    expect(await panel.textContent()).toMatch(/"inputs":"You are [^[]+\. And \[MASK\]\?"/);
+  });
+
   it('is in tabs that the arrows go through', async () => {
     const page = await open();
     const selected = async () => {

@@ -55,6 +55,25 @@ inChromium('the options of the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe(EXAMPLE);
   });
 
+  it('show how many pieces a word has that the vocabulary has not as one', async () => {
+    const several = {
+      score: 2e-9,
+      token: 5,
+      token_str: 'edgewise',
+      tokens: [5, 6, 7],
+      pieces: 3,
+      sequence: 'An edgewise.',
+    };
+    const page = await open({
+      path: linkTo('An [MASK].', { targets: 'edgewise' }),
+      before: (opened) => opened.route('**/fill-mask', (route) => route.fulfill({ json: [several] })),
+    });
+    expect(await columns(page)).toEqual([[{ word: 'edgewise', percent: '2.0e-7%' }]]);
+    expect(await page.locator('.candidate').textContent()).toContain('3 pieces');
+    await page.locator('.candidate').click();
+    expect(await page.getByLabel('Text with a').inputValue()).toBe('An edgewise.');
+  });
+
   it('exclude each other where the API would refuse them together, and nothing is sent', async () => {
     const asked: string[] = [];
     const page = await open({
