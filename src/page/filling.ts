@@ -25,8 +25,9 @@ export function replacementIn(sequence: string, { text, masks }: MaskedText, ind
 /** A probability for people: `24.2%`, and more digits the smaller it is. */
 export function percent(probability: number): string {
   const value = probability * 100;
-  if (value >= 0.1 || value === 0) return `${value.toFixed(1)}%`;
-  return value >= 0.0001 ? `${Number(value.toPrecision(2))}%` : `${value.toExponential(1)}%`;
+  if (value >= 99.95 && value < 100) return '>99.9%';
+  if (value >= 1 || value === 0) return `${value.toFixed(1)}%`;
+  return value >= 0.0001 ? `${value.toPrecision(2)}%` : `${value.toExponential(1)}%`;
 }
 
 /** A word as one can see it. */

@@ -23,14 +23,13 @@ export function showCandidates(masked: MaskedText, lists: readonly (readonly Can
       buttons.push({ mask, word, button });
       return make('li', {}, button);
     });
-    const sum = candidates.reduce((all, { score }) => all + score, 0);
     const id = `mask-${mask + 1}`;
     return make(
       'div',
       { class: 'column' },
       make('h3', { id }, lists.length > 1 ? `Mask ${mask + 1}` : 'The mask'),
       make('ol', { class: 'bars', 'aria-labelledby': id }, ...items),
-      make('p', { class: 'rest' }, `Together ${percent(sum)}; all other words ${percent(Math.max(0, 1 - sum))}`),
+      ...share(candidates),
     );
   });
   return {
@@ -43,6 +42,14 @@ export function showCandidates(masked: MaskedText, lists: readonly (readonly Can
       }
     },
   };
+}
+
+/** How much of the vocabulary is listed. A word of several pieces is none of its entries. */
+function share(candidates: readonly Candidate[]): HTMLElement[] {
+  if (candidates.length === 0 || candidates.some(({ pieces }) => pieces > 1)) return [];
+  const sum = candidates.reduce((all, { score }) => all + score, 0);
+  const rest = percent(Math.max(0, 1 - sum));
+  return [make('p', { class: 'rest' }, `Together ${percent(sum)}; all other words ${rest}`)];
 }
 
 /** A bar is as long as its share of the best; the percentage beside it says how likely the word is. */

@@ -23,7 +23,7 @@ const TOKENS = {
   tokens: [
     { token: 2, piece: '[CLS]', token_str: '[CLS]', special: true, offsets: NOWHERE },
     { token: 79, piece: '▁me', token_str: 'me', special: false, offsets: { utf16: [0, 2], code_points: [0, 2] } },
-    { token: 4, piece: '[MASK]', token_str: '[MASK]', special: true, offsets: { utf16: [3, 9], code_points: [3, 9] } },
+    { token: 4, piece: '[MASK]', token_str: '[MASK]', special: false, offsets: { utf16: [3, 9], code_points: [3, 9] } },
     { token: 3, piece: '[SEP]', token_str: '[SEP]', special: true, offsets: NOWHERE },
   ],
 };

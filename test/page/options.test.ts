@@ -70,6 +70,7 @@ inChromium('the options of the page', ({ open, origin }) => {
     });
     expect(await columns(page)).toEqual([[{ word: 'edgewise', percent: '2.0e-7%' }]]);
     expect(await page.locator('.candidate').textContent()).toContain('3 pieces');
+    expect(await page.locator('.rest').count()).toBe(0);
     await page.locator('.candidate').click();
     expect(await page.getByLabel('Text with a').inputValue()).toBe('An edgewise.');
   });
@@ -102,14 +103,9 @@ inChromium('the options of the page', ({ open, origin }) => {
     await page.getByText('How it was tokenized').click();
     const chips = page.getByRole('list', { name: 'Tokens' }).getByRole('listitem');
     await chips.first().waitFor();
-    expect(await chips.allTextContents()).toEqual([
-      '[CLS] 2 special',
-      '▁me 79 special'.replace(' special', ''),
-      '[MASK] 4 special',
-      '[SEP] 3 special',
-    ]);
-    expect(await page.locator('.chips .special').count()).toBe(3);
-    await page.getByText('“me [MASK]”: 4 tokens, 3 of them special').waitFor();
+    expect(await chips.allTextContents()).toEqual(['[CLS] 2 special', '▁me 79', '[MASK] 4', '[SEP] 3 special']);
+    expect(await page.locator('.chips .special').count()).toBe(2);
+    await page.getByText('“me [MASK]”: 4 tokens, 2 of them special').waitFor();
 
     const asked = page.waitForRequest('**/tokenize');
     await page.getByRole('button', { name: 'The sun rises in the [MASK].' }).click();
