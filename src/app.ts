@@ -171,7 +171,10 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 /** What the paths are asked with; any other method is told so. */
 const METHODS = [
   [['POST'], ['/score', '/sentence-order', '/next-sentence', '/tokenize']],
-  [['GET', 'POST'], ['/', '/fill-mask']],
+  [
+    ['GET', 'POST'],
+    ['/', '/fill-mask'],
+  ],
   [['GET'], ['/docs', '/health', '/info', '/openapi.json']],
 ] as const;
 

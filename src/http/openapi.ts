@@ -141,6 +141,13 @@ const OPERATIONS: readonly Operation[] = [
   },
 ];
 
+/** What is at an address where questions are posted to. */
+const PAGE = {
+  operationId: 'page',
+  summary: 'A page to try it on',
+  responses: { 200: { description: 'The page.', content: { 'text/html': { schema: { type: 'string' } } } } },
+};
+
 /** Of the operations that are asked something, besides 200. */
 const REFUSALS: Readonly<Record<number, string>> = {
   400: 'The request is malformed, or a field is of a wrong type or range.',
@@ -168,6 +175,7 @@ function makeDocument() {
     overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
   });
   const paths: Record<string, Record<string, object>> = {};
+  paths['/'] = { get: PAGE };
   for (const operation of OPERATIONS) {
     (paths[operation.path] ??= {})[operation.method] = describeOperation(operation, definitions);
   }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { InferenceClient } from '@huggingface/inference';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { deploy, type Deployed } from './deployed.ts';
+import { deploy, type Deployed } from '../deployed.ts';
 
 const PYTHON = process.env['CLIENTS_PYTHON'];
 const ONE = 'Paris is the [MASK] of France.';

@@ -4,11 +4,9 @@ import { join } from 'node:path';
 
 import { format, resolveConfig } from 'prettier';
 
-import { build } from '../../models/build.ts';
-import { selectedModel } from '../../models/deployed.ts';
 import examples from '../../src/http/examples.json' with { type: 'json' };
 import type { Example } from '../../src/http/openapi.ts';
-import { deploy } from './deployed.ts';
+import { buildSelected, deploy } from '../deployed.ts';
 
 /** What of the document an example needs to be asked. */
 export interface ExampleDocument {
@@ -46,14 +44,7 @@ function toQuery(request: unknown): URLSearchParams {
 }
 
 async function record(): Promise<void> {
-  const { id } = selectedModel();
-  const { folder, revision, manifest } = await build(id);
-  const worker = await deploy({
-    folder,
-    id,
-    revision,
-    files: [...manifest.files.map(({ name }) => name), 'manifest.json'],
-  });
+  const worker = await deploy(await buildSelected());
   try {
     const document = (await (await fetch(new URL('/openapi.json', worker.url))).json()) as ExampleDocument;
     const recorded: Example[] = [];

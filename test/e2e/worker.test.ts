@@ -1,13 +1,10 @@
 /** The bundled worker, as it is deployed, over HTTP: built by wrangler, run by workerd, asked by another process. */
 import { connect } from 'node:net';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
-import type { R2Bucket } from '@cloudflare/workers-types';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createTestHarness } from 'wrangler';
 
-import { type Manifest, objectKey } from '../../src/model/manifest.ts';
+import type { Manifest } from '../../src/model/manifest.ts';
+import { deploy, type Deployed } from '../deployed.ts';
 
 /** The environments of wrangler.toml, the engine with both kinds of instructions. */
 const DEPLOYMENTS = [
@@ -32,21 +29,11 @@ function ask(inputs: unknown, signal?: AbortSignal): Promise<Response> {
 }
 
 describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backend }) => {
-  let server: ReturnType<typeof createTestHarness>;
+  let server: Deployed;
 
   beforeAll(async () => {
-    const before = process.env['SIMD'];
-    process.env['SIMD'] = SIMD;
-    try {
-      const configPath = join(import.meta.dirname, '../../wrangler.toml');
-      server = createTestHarness({ workers: [{ configPath, ...(env && { env }) }] });
-      ({ url } = await server.listen());
-    } finally {
-      process.env['SIMD'] = before;
-    }
-    const { folder, id, revision, files } = inject('built');
-    const { MODELS } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
-    for (const name of files) await MODELS.put(objectKey(id, revision, name), await readFile(join(folder, name)));
+    server = await deploy(inject('built'), { env, SIMD });
+    ({ url } = server);
   });
   afterAll(() => server.close());
 

@@ -6,7 +6,6 @@ import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 
-import { standInForJoint, standInForTokens } from './answers.ts';
 import { columns, inChromium, linkTo } from './chromium.ts';
 import { EXAMPLE } from './example.ts';
 
@@ -31,13 +30,12 @@ const STATES: {
   state: string;
   path: string;
   reach: (page: Page) => Promise<unknown>;
-  before?: (page: Page, origin: string) => Promise<void>;
+  before?: (page: Page) => Promise<void>;
 }[] = [
   { state: 'when nothing is asked', path: '/', reach: async (page) => page.getByText('It is albert-edge').waitFor() },
   {
     state: 'with an answer that was chosen from, and with tokens',
     path: linkTo(EXAMPLE),
-    before: standInForTokens,
     reach: async (page) => {
       await columns(page);
       await page.locator('.candidate').nth(1).click();
@@ -56,7 +54,6 @@ const STATES: {
   {
     state: 'with combinations',
     path: linkTo(EXAMPLE, { joint: 'true' }),
-    before: standInForJoint,
     reach: async (page) => {
       await columns(page);
       await page.locator('.candidate').nth(1).click();
@@ -75,14 +72,14 @@ const STATES: {
   },
 ];
 
-inChromium('the page is for everyone:', ({ open, origin }) => {
+inChromium('the page is for everyone:', ({ open }) => {
   describe.each(['light', 'dark'] as const)('axe finds nothing in the %s', (colorScheme) => {
     it.each(STATES)('$state', async ({ path, reach, before }) => {
       const page = await open({
         path,
         colorScheme,
         admit: /Failed to load/,
-        ...(before && { before: (opened) => before(opened, origin()) }),
+        ...(before && { before }),
       });
       await reach(page);
       expect(await violations(page)).toEqual([]);
@@ -105,7 +102,7 @@ inChromium('the page is for everyone:', ({ open, origin }) => {
       isMobile: true,
       hasTouch: true,
       admit: /Failed to load/,
-      ...(before && { before: (opened) => before(opened, origin()) }),
+      ...(before && { before }),
     });
     await reach(page);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
@@ -132,7 +129,7 @@ inChromium('the page is for everyone:', ({ open, origin }) => {
   });
 
   it('can be used by keyboard alone', async () => {
-    const page = await open({ before: (opened) => standInForTokens(opened, origin()) });
+    const page = await open();
     const focused = page.locator(':focus');
     const tabTo = async (name: string) => {
       for (let i = 0; i < 60; i++) {

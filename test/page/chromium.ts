@@ -2,7 +2,8 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest';
 
-import { executablePath, launch, serve, type Served } from './launch.ts';
+import { deploy, type Deployed } from '../deployed.ts';
+import { executablePath, launch } from './launch.ts';
 
 interface Opening extends BrowserContextOptions {
   readonly path?: string;
@@ -25,11 +26,11 @@ export function inChromium(name: string, tests: (setting: Setting) => void): voi
   const reason = executablePath ? '' : ' (skipped: there is no Chromium at /usr/bin/chromium, nor where CHROMIUM says)';
   describe.skipIf(!executablePath)(`${name}${reason}`, () => {
     let browser: Browser;
-    let server: Served;
+    let server: Deployed;
     let complaints: string[] = [];
 
     beforeAll(async () => {
-      [browser, server] = await Promise.all([launch(), serve(inject('built'))]);
+      [browser, server] = await Promise.all([launch(), deploy(inject('built'))]);
     });
     afterAll(async () => {
       await browser.close();
@@ -53,14 +54,14 @@ export function inChromium(name: string, tests: (setting: Setting) => void): voi
       page.on('pageerror', (error) => complaints.push(error.message));
       page.on('request', (request) => {
         const { origin, protocol } = new URL(request.url());
-        if (origin !== server.origin && protocol !== 'data:') complaints.push(`asked ${request.url()}`);
+        if (origin !== server.url.origin && protocol !== 'data:') complaints.push(`asked ${request.url()}`);
       });
       await before?.(page);
-      await page.goto(server.origin + path);
+      await page.goto(server.url.origin + path);
       return page;
     }
 
-    tests({ origin: () => server.origin, open, browser: () => browser });
+    tests({ origin: () => server.url.origin, open, browser: () => browser });
   });
 }
 

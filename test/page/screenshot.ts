@@ -1,10 +1,9 @@
 /** The picture in the README: `node test/page/screenshot.ts` takes it anew, from the page with the default model behind it. */
 import { join } from 'node:path';
 
-import { build } from '../../models/build.ts';
-import { selectedModel } from '../../models/deployed.ts';
+import { buildSelected, deploy } from '../deployed.ts';
 import { EXAMPLE } from './example.ts';
-import { launch, serve } from './launch.ts';
+import { launch } from './launch.ts';
 
 const path = join(import.meta.dirname, '../../src/page/screenshot.png');
 
@@ -12,19 +11,17 @@ const path = join(import.meta.dirname, '../../src/page/screenshot.png');
 process.env['WRANGLER_SEND_METRICS'] = 'false';
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
 
-const { id } = selectedModel();
-const { folder, revision, manifest } = await build(id);
-const files = [...manifest.files.map(({ name }) => name), 'manifest.json' as const];
-const [server, browser] = await Promise.all([serve({ folder, id, revision, files }), launch()]);
+const built = await buildSelected();
+const [server, browser] = await Promise.all([deploy(built), launch()]);
 try {
   const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, colorScheme: 'light' });
-  const ask = (text: string) => page.goto(`${server.origin}/#${new URLSearchParams({ text }).toString()}`);
+  const ask = (text: string) => page.goto(`${server.url.origin}/#${new URLSearchParams({ text }).toString()}`);
   // The first answer takes the time that loading the model takes.
   await ask('One [MASK].');
   await page.locator('.column').waitFor();
   await ask(EXAMPLE);
   await page.locator('.column').nth(1).waitFor();
-  await page.getByText(`It is ${id}`).waitFor();
+  await page.getByText(`It is ${built.id}`).waitFor();
   await page.screenshot({ path });
   console.log(`Wrote ${path}.`);
 } finally {

@@ -1,0 +1,50 @@
+/** The bundled worker as it is deployed, with a built model in its bucket, over HTTP. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { R2Bucket } from '@cloudflare/workers-types';
+import { createTestHarness } from 'wrangler';
+
+import { build } from '../models/build.ts';
+import { selectedModel } from '../models/deployed.ts';
+import { type ModelFile, objectKey } from '../src/model/manifest.ts';
+
+/** What a build of a model wrote. */
+export interface Built {
+  readonly folder: string;
+  readonly id: string;
+  readonly revision: string;
+  readonly files: readonly (ModelFile | 'manifest.json')[];
+}
+
+export interface Deployed {
+  readonly url: URL;
+  readonly close: () => Promise<void>;
+}
+
+/** The model that wrangler.toml selects, built where it is not yet. */
+export async function buildSelected(): Promise<Built> {
+  const { id } = selectedModel();
+  const { folder, revision, manifest } = await build(id);
+  return { folder, id, revision, files: [...manifest.files.map(({ name }) => name), 'manifest.json'] };
+}
+
+/** @param how the environment of wrangler.toml, if it is not the one at the top, and the build of the kernels */
+export async function deploy(
+  { folder, id, revision, files }: Built,
+  { env, SIMD }: { env?: string | undefined; SIMD?: string } = {},
+): Promise<Deployed> {
+  const before = process.env['SIMD'];
+  if (SIMD !== undefined) process.env['SIMD'] = SIMD;
+  try {
+    const configPath = join(import.meta.dirname, '../wrangler.toml');
+    const server = createTestHarness({ workers: [{ configPath, ...(env && { env }) }] });
+    const { url } = await server.listen();
+    const { MODELS } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
+    for (const name of files) await MODELS.put(objectKey(id, revision, name), await readFile(join(folder, name)));
+    return { url, close: () => server.close() };
+  } finally {
+    if (before === undefined) delete process.env['SIMD'];
+    else process.env['SIMD'] = before;
+  }
+}
