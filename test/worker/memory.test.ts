@@ -134,6 +134,19 @@ describe('questions under way', () => {
     const texts = await Promise.all(answers.map((answer) => answer.text()));
     expect(new Set(texts).size).toBe(1);
   });
+
+  it('that one asks too much about are answered to who asks less', async () => {
+    const app = freshApp();
+    const shared = `Asked by two is ${kind.file} [MASK] [MASK].`;
+    const parameters = { strategy: 'joint', beams: 100 };
+    const many = Array.from({ length: 31 }, (_, i) => `Text ${i} has [MASK] [MASK].`);
+    const [refused, answered] = await Promise.all([
+      app.ask({ inputs: [shared, ...many], parameters }),
+      app.ask({ inputs: shared, parameters }),
+    ]);
+    expect(refused.status).toBe(422);
+    expect(answered.status).toBe(200);
+  });
 });
 
 describe('a client', () => {
