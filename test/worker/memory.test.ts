@@ -1,10 +1,12 @@
 /** What is remembered, on workerd's own cache: by the isolate (an app), and by the data centre (all apps of this file). */
 import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { encodingKey, predictionKey } from '../../src/cache/memories.ts';
+import { createMemories, encodingKey, predictionKey } from '../../src/cache/memories.ts';
 import { type Manifest, objectKey, sealManifest } from '../../src/model/manifest.ts';
+import { recall } from '../../src/recall.ts';
+import { fail, ok } from '../../src/result.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
 import { createUnigramTokenizer } from '../../src/tokenizer/unigram.ts';
 import { builtFile, fillBucket, freshApp, OBJECTS } from './bucket.ts';
@@ -135,17 +137,23 @@ describe('questions under way', () => {
     expect(new Set(texts).size).toBe(1);
   });
 
-  it('that one asks too much about are answered to who asks less', async () => {
-    const app = freshApp();
-    const shared = `Asked by two is ${kind.file} [MASK] [MASK].`;
-    const parameters = { strategy: 'joint', beams: 100 };
-    const many = Array.from({ length: 31 }, (_, i) => `Text ${i} has [MASK] [MASK].`);
-    const [refused, answered] = await Promise.all([
-      app.ask({ inputs: [shared, ...many], parameters }),
-      app.ask({ inputs: shared, parameters }),
-    ]);
-    expect(refused.status).toBe(422);
-    expect(answered.status).toBe(200);
+  it('that are refused to one, who asks too much, are answered to another who waits for them', async () => {
+    const { judgements } = createMemories();
+    const access = { read: true, write: true, dataCentre: undefined, outlive: () => undefined };
+    const refusal = { reason: 'too_much_work', by: 'score', tokens: 2, limit: 1 } as const;
+    const released = Promise.withResolvers<void>();
+    const refused = recall(['shared', 'more'], judgements, access, async () => {
+      await released.promise;
+      return fail(refusal);
+    });
+    await vi.waitUntil(() => judgements.inFlight.size === 2);
+    const answered = recall(['shared'], judgements, access, async () => ok([[0.5, 0.5] as [number, number]]));
+    // It waits, and has not begun one of its own.
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(judgements.inFlight.size).toBe(2);
+    released.resolve();
+    expect(await refused).toEqual(fail(refusal));
+    expect(await answered).toMatchObject({ ok: true, value: { answers: [[0.5, 0.5]] } });
   });
 });
 
