@@ -23,7 +23,7 @@ import { compareSentences, encodingOf, readPair, type RecordedList, type Recorde
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 const FAMILIES = ['albert', 'albert-grouped', 'bert', 'bert-untied', 'roberta', 'distilbert'];
-const SENTENCE_HEADS = new Set(['albert', 'bert']);
+const SENTENCE_HEADS = ['albert', 'bert'];
 /** Float32 sums in another order than PyTorch's. */
 const TOLERANCE = 1e-4;
 /** Of the best over the second: as large to weights of so few channels as a tenth is to a trained model. */
@@ -178,16 +178,15 @@ const backendsOf = async ({ weights }: Checkpoint) => ({
 /** A pair without its types: DistilBERT has none, and is not told of any. */
 const untyped = (pair: RecordedPair): RecordedPair => ({ ...pair, token_type_ids: pair.input_ids.map(() => 0) });
 
-describe.each(FAMILIES)('pairs of texts, without a mask, by %s', (name) => {
-  let checkpoint: Checkpoint;
-  let pairs: readonly RecordedPair[];
+async function readPairs(name: string): Promise<{ checkpoint: Checkpoint; pairs: readonly RecordedPair[] }> {
+  const checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
+  const { pairs } = await readGolden<GoldenFamily>(join(checkpoint.folder, 'golden.json'));
+  return { checkpoint, pairs };
+}
 
-  beforeAll(async () => {
-    checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
-    ({ pairs } = await readGolden<GoldenFamily>(join(checkpoint.folder, 'golden.json')));
-  });
-
-  it('are answered about the sentences alone, by every backend', async () => {
+describe('pairs of texts, without a mask,', () => {
+  it.each(FAMILIES)('are answered about the sentences alone, by every backend: %s', async (name) => {
+    const { checkpoint, pairs } = await readPairs(name);
     const { type_vocab_size } = checkpoint.weights.config;
     const encodings = pairs.map((pair) => encodingOf(type_vocab_size > 1 ? pair : untyped(pair)));
     for (const backend of Object.values(await backendsOf(checkpoint))) {
@@ -198,7 +197,8 @@ describe.each(FAMILIES)('pairs of texts, without a mask, by %s', (name) => {
     }
   });
 
-  it.runIf(SENTENCE_HEADS.has(name))('have the sentence logits of transformers, and their signs in int8', async () => {
+  it.each(SENTENCE_HEADS)('have the sentence logits of transformers, and their signs in int8: %s', async (name) => {
+    const { checkpoint, pairs } = await readPairs(name);
     const { float32, int8, engine } = await backendsOf(checkpoint);
     expect((await compareSentences(pairs, float32, CLEAR_LEAD)).difference).toBeLessThanOrEqual(TOLERANCE);
     expect((await compareSentences(pairs.map(untyped), float32, CLEAR_LEAD)).difference).toBeGreaterThan(NOTICED);
