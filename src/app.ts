@@ -25,7 +25,7 @@ import { refuse } from './http/refuse.ts';
 import { parseQuery } from './http/request.ts';
 import type { FillMaskResponse } from './http/schemas/fill-mask.ts';
 import type { ScoreResponse } from './http/schemas/score.ts';
-import type { NextSentenceResponse, SentenceOrderResponse } from './http/schemas/sentence.ts';
+import type { SentenceHead, SentenceRequest } from './http/schemas/sentence.ts';
 import type { ErrorResponse, Health, Info } from './http/schemas/service.ts';
 import type { TokenizeResponse } from './http/schemas/tokenize.ts';
 import { serverTiming } from './http/server-timing.ts';
@@ -35,7 +35,7 @@ import { ModelObjectError } from './model/source.ts';
 import type { Answered, Sources } from './recall.ts';
 import { ok, type Result } from './result.ts';
 import { score } from './score.ts';
-import { judge } from './sentence.ts';
+import { judge, type Judged } from './sentence.ts';
 import { tokenize } from './tokenize.ts';
 import type { Unanswerable } from './unanswerable.ts';
 
@@ -117,6 +117,12 @@ export function createApp(kind: BackendKind) {
     const found = await answerMasks(c, question);
     return found.ok ? c.json<FillMaskResponse, 200>(found.value, 200) : refuse(c, found.error);
   };
+  const answerPairs = async <Head extends SentenceHead>(c: Context<Worker>, head: Head, sent: SentenceRequest) => {
+    const question = toSentenceQuestion(head, sent);
+    const found = await answer(c, (sources) => judge(question, sources));
+    if (!found.ok) return refuse(c, found.error);
+    return c.json<Judged<Head> | Judged<Head>[], 200>(inShapeOf(question, found.value), 200);
+  };
   const routes = app
     .post('/', limitBody, body(FILL_MASK), (c) => answerPost(c, toQuestion(c.req.valid('json'))))
     .post('/fill-mask', limitBody, body(FILL_MASK), (c) => answerPost(c, toQuestion(c.req.valid('json'))))
@@ -136,20 +142,8 @@ export function createApp(kind: BackendKind) {
       const found = await answer(c, (sources) => score(question, sources));
       return found.ok ? c.json<ScoreResponse, 200>(inShapeOf(question, found.value), 200) : refuse(c, found.error);
     })
-    .post('/sentence-order', limitBody, body(SENTENCES), async (c) => {
-      const question = toSentenceQuestion('sop', c.req.valid('json'));
-      const found = await answer(c, (sources) => judge(question, sources));
-      return found.ok
-        ? c.json<SentenceOrderResponse, 200>(inShapeOf(question, found.value), 200)
-        : refuse(c, found.error);
-    })
-    .post('/next-sentence', limitBody, body(SENTENCES), async (c) => {
-      const question = toSentenceQuestion('nsp', c.req.valid('json'));
-      const found = await answer(c, (sources) => judge(question, sources));
-      return found.ok
-        ? c.json<NextSentenceResponse, 200>(inShapeOf(question, found.value), 200)
-        : refuse(c, found.error);
-    })
+    .post('/sentence-order', limitBody, body(SENTENCES), (c) => answerPairs(c, 'sop', c.req.valid('json')))
+    .post('/next-sentence', limitBody, body(SENTENCES), (c) => answerPairs(c, 'nsp', c.req.valid('json')))
     .post('/tokenize', limitBody, body(TOKENIZE), async (c) => {
       const question = listed(c.req.valid('json').inputs);
       const found = await tokenize(question, () => outlive(c, model(c).tokenizer(c.env.MODELS)));

@@ -8,7 +8,7 @@ import type { SentenceQuestion } from '../sentence.ts';
 import type { RequestForm } from './request.ts';
 import { fillMaskParameters, fillMaskRequest } from './schemas/fill-mask.ts';
 import { scoreParameters, scoreRequest } from './schemas/score.ts';
-import { type SentenceHead, sentenceRequest } from './schemas/sentence.ts';
+import { type SentenceHead, type SentenceRequest, sentenceRequest } from './schemas/sentence.ts';
 import { tokenizeRequest } from './schemas/tokenize.ts';
 
 export const FILL_MASK = form(
@@ -45,7 +45,7 @@ export function toScoreQuestion({ inputs, parameters }: v.InferOutput<typeof sco
 
 export function toSentenceQuestion<Head extends SentenceHead>(
   head: Head,
-  { inputs }: v.InferOutput<typeof sentenceRequest>,
+  { inputs }: SentenceRequest,
 ): SentenceQuestion<Head> {
   return { head, pairs: Array.isArray(inputs) ? inputs : [inputs], isList: Array.isArray(inputs) };
 }

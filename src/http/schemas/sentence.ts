@@ -20,6 +20,8 @@ export const sentenceRequest = v.object({
   ),
 });
 
+export type SentenceRequest = v.InferOutput<typeof sentenceRequest>;
+
 /** What the two logits of a head stand for, in their order. */
 export const LABELS = { sop: ['in_order', 'swapped'], nsp: ['is_next', 'not_next'] } as const;
 export type SentenceHead = keyof typeof LABELS;
@@ -30,5 +32,3 @@ const labels = <const Names extends readonly string[]>(names: Names) => {
 };
 export const sentenceOrderResponse = labels(LABELS.sop);
 export const nextSentenceResponse = labels(LABELS.nsp);
-export type SentenceOrderResponse = v.InferOutput<typeof sentenceOrderResponse>;
-export type NextSentenceResponse = v.InferOutput<typeof nextSentenceResponse>;
