@@ -23,6 +23,9 @@ export const MAX_TRUNCATED_TEXT_LENGTH = 32_768;
  */
 export const MAX_MODEL_TOKENS = 32 * 512;
 
+/** Tokens of one answer of `/tokenize`: each is 150 bytes of it. */
+export const MAX_TOKENIZED = MAX_MODEL_TOKENS;
+
 /** Each mask adds a row of the vocabulary's size to the answer of the model. */
 export const MAX_MASKS_PER_TEXT = 16;
 

@@ -1,6 +1,6 @@
 /** Texts as the model reads them. No HTTP, no I/O. */
 import type { Tokenized } from './http/schemas/tokenize.ts';
-import { MAX_TEXT_LENGTH, MAX_TEXTS } from './limits.ts';
+import { MAX_TEXT_LENGTH, MAX_TEXTS, MAX_TOKENIZED } from './limits.ts';
 import { fail, ok, type Result } from './result.ts';
 import { findMasks } from './tokenizer/masks.ts';
 import { offsetsIn } from './tokenizer/offsets.ts';
@@ -19,7 +19,15 @@ export async function tokenize(
     }
   }
   const tokenizer = await load();
-  return ok(texts.map((text) => tokenizeText(text, tokenizer)));
+  const answers: Tokenized[] = [];
+  let tokens = 0;
+  for (const text of texts) {
+    const tokenized = tokenizeText(text, tokenizer);
+    tokens += tokenized.tokens.length;
+    if (tokens > MAX_TOKENIZED) return fail({ reason: 'too_many_tokens_in_all', tokens, limit: MAX_TOKENIZED });
+    answers.push(tokenized);
+  }
+  return ok(answers);
 }
 
 function tokenizeText(text: string, tokenizer: Tokenizer): Tokenized {

@@ -23,6 +23,7 @@ export type Unanswerable =
   | ({ readonly reason: 'masks_too_far_apart'; readonly tokens: number; readonly limit: number } & OfText)
   | ({ readonly reason: 'text_too_long'; readonly length: number; readonly limit: number } & OfText)
   | ({ readonly reason: 'too_many_tokens'; readonly tokens: number; readonly limit: number } & OfText)
+  | { readonly reason: 'too_many_tokens_in_all'; readonly tokens: number; readonly limit: number }
   | { readonly reason: 'answer_too_large'; readonly length: number; readonly limit: number }
   | { readonly reason: 'too_much_work'; readonly by: Effort; readonly tokens: number; readonly limit: number }
   | { readonly reason: 'conflicting_parameters'; readonly conflict: Conflict }

@@ -59,6 +59,11 @@ export function describeRefusal(refusal: Refusal): { status: RefusalStatus; erro
         422,
         `${place(refusal)} has ${refusal.tokens} tokens where the model reads ${refusal.limit}: shorten it.`,
       );
+    case 'too_many_tokens_in_all':
+      return no(
+        422,
+        `The texts have ${refusal.tokens} tokens or more where ${refusal.limit} are answered at once: send them in several requests.`,
+      );
     case 'answer_too_large':
       return no(
         422,
@@ -67,7 +72,7 @@ export function describeRefusal(refusal: Refusal): { status: RefusalStatus; erro
     case 'too_much_work':
       return no(
         422,
-        `The answer would take ${refusal.tokens} tokens through the model, over all of its runs, where ${refusal.limit} are allowed: ${LESS[refusal.by]}.`,
+        `The answer would take ${refusal.tokens} tokens or more through the model, over all of its runs, where ${refusal.limit} are allowed: ${LESS[refusal.by]}.`,
       );
     case 'conflicting_parameters':
       return no(422, describeConflict(refusal.conflict));

@@ -12,7 +12,7 @@ import type { Work } from '../work.ts';
 import { predictMasks } from './independent.ts';
 import { searchJointly, searchTokens } from './joint.ts';
 import { bounded } from './runs.ts';
-import { planWords, readWords, type Words } from './whole-words.ts';
+import { planWords, type Reading, readWords, type Words } from './whole-words.ts';
 
 /** A text as the model reads it, and the key of what is asked of it: the same for texts that the tokenizer cannot tell apart. */
 export interface Asked {
@@ -109,13 +109,17 @@ async function scoreTargets(
   }
   const { id } = manifest.special_tokens.mask;
   const plans = asked.map(({ encoding }, t) => planWords(encoding, words.value[t] ?? [], id));
-  const readings = plans.flatMap((plan) => plan.readings);
-  const admitted = bounded(
-    'targets',
-    readings.reduce((sum, { encoding }) => sum + encoding.input_ids.length, 0),
-  );
-  if (!admitted.ok) return admitted;
-  await readWords(plans, model.backend, work);
+  const readings: Reading[] = [];
+  let tokens = 0;
+  for (const plan of plans) {
+    for (const reading of plan.readings) {
+      readings.push(reading);
+      tokens += reading.encoding.input_ids.length;
+      const admitted = bounded('targets', tokens);
+      if (!admitted.ok) return admitted;
+    }
+  }
+  await readWords(readings, model.backend, work);
   return ok(
     plans.map(({ log_probabilities }, t) =>
       Array.from(log_probabilities, (ofMask, m) =>

@@ -55,7 +55,7 @@ export function rowOf({ mlm, log_sum_exp }: Logits, m: number): { row: Float32Ar
   return { row: mlm.subarray(m * vocabulary, (m + 1) * vocabulary), total };
 }
 
-/** Asked before the first run. @param tokens over all runs, at most */
+/** Asked before the first run. @param tokens over all runs, as far as they were counted */
 export function bounded(by: Effort, tokens: number): Result<undefined, Unanswerable> {
   if (tokens <= MAX_MODEL_TOKENS) return ok(undefined);
   return fail({ reason: 'too_much_work', by, tokens, limit: MAX_MODEL_TOKENS });

@@ -10,37 +10,44 @@ import { rowOf, run } from './runs.ts';
 export type Words = readonly (readonly (readonly number[])[])[];
 
 /** A run of the model, and which probabilities are read from it. */
-interface Reading {
+export interface Reading {
   readonly encoding: Encoding;
   read(logits: Logits): void;
 }
 
-/** What is asked of the model to score words: so many tokens, in so many runs. */
-export interface WordReadings {
-  readonly readings: readonly Reading[];
+/** What is asked of the model to score words. */
+export interface WordPlan {
+  /** Made one by one, as there may be more of them than are allowed. */
+  readonly readings: Iterable<Reading>;
   /** (masks, words) natural logarithms, complete when all is read. */
   readonly log_probabilities: readonly Float64Array[];
 }
 
-/**
- * @param mask_id the id of the mask
- */
-export function planWords(encoding: Encoding, words: Words, mask_id: number): WordReadings {
+export function planWords(encoding: Encoding, words: Words, mask_id: number): WordPlan {
   const log_probabilities = words.map((ofMask) => new Float64Array(ofMask.length));
-  const readings: Reading[] = [];
+  return { readings: readingsOf(encoding, words, mask_id, log_probabilities), log_probabilities };
+}
+
+function* readingsOf(
+  encoding: Encoding,
+  words: Words,
+  mask_id: number,
+  log_probabilities: readonly Float64Array[],
+): Generator<Reading> {
   /** Adds what row `m` of the logits says of piece `piece` of some words for a mask. */
   const add = (logits: Logits, m: number, mask: number, piece: number, chosen: Iterable<number>) => {
     const { row, total } = rowOf(logits, m);
+    const sums = log_probabilities[mask] as Float64Array;
     for (const w of chosen) {
       const id = words[mask]?.[w]?.[piece] as number;
-      (log_probabilities[mask] as Float64Array)[w] = (log_probabilities[mask]?.[w] ?? 0) + (row[id] as number) - total;
+      sums[w] = (sums[w] as number) + (row[id] as number) - total;
     }
   };
 
   // Single pieces of all masks are read from one run of the text as it is.
   const single = words.map((ofMask) => [...ofMask.keys()].filter((w) => ofMask[w]?.length === 1));
   if (single.some((ofMask) => ofMask.length > 0)) {
-    readings.push({ encoding, read: (logits) => single.forEach((chosen, m) => add(logits, m, m, 0, chosen)) });
+    yield { encoding, read: (logits) => single.forEach((chosen, m) => add(logits, m, m, 0, chosen)) };
   }
   for (const [mask, ofMask] of words.entries()) {
     // Words that begin alike and are of one length share the runs for what they have in common.
@@ -55,14 +62,12 @@ export function planWords(encoding: Encoding, words: Words, mask_id: number): Wo
     }
     for (const { word, piece, chosen } of prefixes.values()) {
       const widened = widen(encoding, mask, word, piece, mask_id);
-      readings.push({ encoding: widened, read: (logits) => add(logits, 0, mask, piece, chosen) });
+      yield { encoding: widened, read: (logits) => add(logits, 0, mask, piece, chosen) };
     }
   }
-  return { readings, log_probabilities };
 }
 
-export async function readWords(plans: readonly WordReadings[], backend: Backend, work: Work): Promise<void> {
-  const readings = plans.flatMap((plan) => plan.readings);
+export async function readWords(readings: readonly Reading[], backend: Backend, work: Work): Promise<void> {
   const encodings = readings.map(({ encoding }) => encoding);
   await run(encodings, backend, work, (logits, i) => readings[i]?.read(logits));
 }

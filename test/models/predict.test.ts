@@ -138,7 +138,7 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
       const ofMask = [[n], [n, n - 1], [n, n - 2], [n, n - 1, n - 2], [n - 3, n - 1, n], [n - 4], [n - 5, n - 5]];
       const words: Words = [ofMask, ofMask.toReversed()];
       const plan = planWords(encoding, words, mask_id);
-      await readWords([plan], backend, noWork());
+      await readWords([...plan.readings], backend, noWork());
 
       for (const [m, ofThis] of words.entries()) {
         const at = encoding.masked_positions[m] as number;
@@ -156,7 +156,7 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
 
     it('that begin alike share runs', () => {
       const encoding = encode('The [MASK].');
-      const runs = (...words: number[][]) => planWords(encoding, [words], mask_id).readings.length;
+      const runs = (...words: number[][]) => [...planWords(encoding, [words], mask_id).readings].length;
       expect(runs([7], [8])).toBe(1);
       expect(runs([7, 8])).toBe(2);
       expect(runs([7, 8], [7, 9])).toBe(2);
