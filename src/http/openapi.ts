@@ -1,38 +1,9 @@
 /** `GET /openapi.json` (OpenAPI 3.1), from the schemas that validate and the examples that were recorded. No I/O. */
 import { toJsonSchemaDefs } from '@valibot/to-json-schema';
-import type * as v from 'valibot';
 
 import { MAX_BODY_BYTES } from '../limits.ts';
 import examples from './examples.json' with { type: 'json' };
-import { offsets } from './schemas/fields.ts';
-import { candidate, fillMaskParameters, fillMaskRequest, fillMaskResponse } from './schemas/fill-mask.ts';
-import { scored, scoreRequest, scoreResponse } from './schemas/score.ts';
-import { nextSentenceResponse, pair, sentenceOrderResponse, sentenceRequest } from './schemas/sentence.ts';
-import { errorResponse, healthResponse, infoResponse } from './schemas/service.ts';
-import { tokenized, tokenizeRequest, tokenizeResponse } from './schemas/tokenize.ts';
-
-/** By the names that the document gives them. */
-const SCHEMAS = {
-  FillMaskRequest: fillMaskRequest,
-  FillMaskParameters: fillMaskParameters,
-  FillMaskResponse: fillMaskResponse,
-  Candidate: candidate,
-  Offsets: offsets,
-  ScoreRequest: scoreRequest,
-  ScoreResponse: scoreResponse,
-  Score: scored,
-  SentenceRequest: sentenceRequest,
-  Pair: pair,
-  SentenceOrderResponse: sentenceOrderResponse,
-  NextSentenceResponse: nextSentenceResponse,
-  TokenizeRequest: tokenizeRequest,
-  TokenizeResponse: tokenizeResponse,
-  Tokenized: tokenized,
-  Health: healthResponse,
-  Info: infoResponse,
-  Error: errorResponse,
-} satisfies Record<string, v.GenericSchema>;
-type SchemaName = keyof typeof SCHEMAS;
+import { type Operation, OPERATIONS, type SchemaName, SCHEMAS, TAGS } from './operations.ts';
 
 /** A question and what the default model answered, as `npm run examples` recorded it. */
 export interface Example {
@@ -44,106 +15,10 @@ export interface Example {
   readonly response: unknown;
 }
 
-interface Operation {
-  readonly id: string;
-  readonly path: string;
-  readonly method: 'get' | 'post';
-  readonly summary: string;
-  readonly description: string;
-  /** Of its body; a GET with one has it as a query. */
-  readonly request?: SchemaName;
-  readonly response: SchemaName;
-}
-
-const OPERATIONS: readonly Operation[] = [
-  {
-    id: 'fillMask',
-    path: '/fill-mask',
-    method: 'post',
-    summary: 'Fill the masks of a text',
-    description:
-      'The Hugging Face fill-mask task. The same is answered at `/`, for clients that take the URL of an endpoint. Scores are ' +
-      'probabilities over the whole vocabulary.',
-    request: 'FillMaskRequest',
-    response: 'FillMaskResponse',
-  },
-  {
-    id: 'fillMaskAtRoot',
-    path: '/',
-    method: 'post',
-    summary: 'Fill the masks of a text',
-    description: 'As `/fill-mask`.',
-    request: 'FillMaskRequest',
-    response: 'FillMaskResponse',
-  },
-  {
-    id: 'fillMaskByQuery',
-    path: '/fill-mask',
-    method: 'get',
-    summary: 'The same question in a form that any HTTP cache can keep',
-    description: 'Answers have an `ETag`; `If-None-Match` is answered by 304.',
-    request: 'FillMaskRequest',
-    response: 'FillMaskResponse',
-  },
-  {
-    id: 'score',
-    path: '/score',
-    method: 'post',
-    summary: 'How likely a text is: its pseudo-log-likelihood',
-    description:
-      'The sum over the tokens of a text of the logarithm of the probability that each has where it stands, given all others. Of ' +
-      'two texts of the same words the model finds the one with the higher score the likelier.',
-    request: 'ScoreRequest',
-    response: 'ScoreResponse',
-  },
-  {
-    id: 'sentenceOrder',
-    path: '/sentence-order',
-    method: 'post',
-    summary: 'Whether two texts stand in their order (ALBERT)',
-    description: 'The sentence-order head (SOP). A model without it answers 422.',
-    request: 'SentenceRequest',
-    response: 'SentenceOrderResponse',
-  },
-  {
-    id: 'nextSentence',
-    path: '/next-sentence',
-    method: 'post',
-    summary: 'Whether a text follows another (BERT)',
-    description: 'The next-sentence head (NSP). A model without it answers 422.',
-    request: 'SentenceRequest',
-    response: 'NextSentenceResponse',
-  },
-  {
-    id: 'tokenize',
-    path: '/tokenize',
-    method: 'post',
-    summary: 'A text as the model reads it',
-    description: 'Ids and pieces, and where each stands in the text as it was sent.',
-    request: 'TokenizeRequest',
-    response: 'TokenizeResponse',
-  },
-  {
-    id: 'info',
-    path: '/info',
-    method: 'get',
-    summary: 'What is served, and its limits',
-    description: 'The model, its revision, heads and measured quantization error, and what one request may ask for.',
-    response: 'Info',
-  },
-  {
-    id: 'health',
-    path: '/health',
-    method: 'get',
-    summary: 'Whether the service answers',
-    description: 'Never reads the model.',
-    response: 'Health',
-  },
-];
-
 /** What is at an address where questions are posted to. */
 const PAGE = {
   operationId: 'page',
+  tags: ['service'],
   summary: 'A page to try it on',
   responses: { 200: { description: 'The page.', content: { 'text/html': { schema: { type: 'string' } } } } },
 };
@@ -175,10 +50,10 @@ function makeDocument() {
     overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
   });
   const paths: Record<string, Record<string, object>> = {};
-  paths['/'] = { get: PAGE };
   for (const operation of OPERATIONS) {
     (paths[operation.path] ??= {})[operation.method] = describeOperation(operation, definitions);
   }
+  paths['/'] = { ...paths['/'], get: PAGE };
   return {
     openapi: '3.1.1',
     info: {
@@ -194,13 +69,14 @@ function makeDocument() {
     },
     servers: [{ url: '/' }],
     security: [],
+    tags: TAGS,
     paths,
     components: { schemas: definitions },
   };
 }
 
 function describeOperation(operation: Operation, definitions: Record<string, unknown>) {
-  const { id, method, summary, description, request, response } = operation;
+  const { id, tag, method, summary, description, request, response } = operation;
   const recorded = (examples as readonly Example[]).filter(({ operation: of }) => of === id);
   const statuses = {
     ...(request && REFUSALS),
@@ -212,6 +88,7 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
   }
   return {
     operationId: id,
+    tags: [tag],
     summary,
     description,
     ...(request &&
