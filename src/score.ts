@@ -9,6 +9,7 @@ import { type Answered, recall, type Sources, timed } from './recall.ts';
 import { fail, ok, type Result } from './result.ts';
 import { findMasks } from './tokenizer/masks.ts';
 import { offsetsIn } from './tokenizer/offsets.ts';
+import { continuationsIn } from './tokenizer/words.ts';
 import type { Unanswerable } from './unanswerable.ts';
 import { noWork, type Work } from './work.ts';
 
@@ -80,7 +81,7 @@ async function scoreTexts(
   const scored: ScoredTokens[] = [];
   for (const { text, encoding } of encoded) {
     const { input_ids, offsets } = encoding;
-    const spans = spansOf(metric, input_ids.length, (i) => tokenizer.continuesWord(input_ids[i] as number));
+    const spans = spansOf(metric, input_ids.length, continuationsIn(input_ids, tokenizer));
     const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, backend, work);
     const place = offsetsIn(text);
     work.texts++;

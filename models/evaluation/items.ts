@@ -2,6 +2,7 @@
 import type { Encoding } from '../../src/inference/backend.ts';
 import { characterBefore, findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { continuationsIn } from '../../src/tokenizer/words.ts';
 import { specialTokensOf } from '../tokenizer/special-tokens.ts';
 import type { EvaluationData, Fact } from './data.ts';
 import { sample, seeded } from './random.ts';
@@ -60,6 +61,11 @@ export interface Items {
   readonly singlePiece: { readonly facts: number; readonly of: number };
 }
 
+function divide(ids: Int32Array, continues: (position: number) => boolean): Words {
+  const starts = Uint8Array.from(ids, (_, i) => (i <= 1 || i === ids.length - 1 || !continues(i) ? 1 : 0));
+  return { ids, starts };
+}
+
 /**
  * @param json the text of the model's `tokenizer.json`
  * @param positions the longest text that the model takes, in tokens
@@ -70,16 +76,22 @@ export function makeItems(data: EvaluationData, json: string, positions: number,
   const tokenizer = createTokenizer(JSON.parse(json) as object, { special_tokens: special });
   const random = seeded(SEED);
   const most = (count: number) => (full ? Infinity : count);
+  const idsOf = (text: string) => tokenizer.encode({ text, masks: [] }).input_ids;
+  /** As texts are scored. */
+  const encodeSentence = (text: string): Words => {
+    const ids = idsOf(text);
+    return divide(ids, continuationsIn(ids, tokenizer));
+  };
+  /** As whole words are masked in training, which takes a piece with the mark of punctuation before it. */
   const encode = (text: string): Words => {
-    const ids = tokenizer.encode({ text, masks: [] }).input_ids;
-    const isStart = (id: number, i: number) => i <= 1 || i === ids.length - 1 || !tokenizer.continuesWord(id);
-    return { ids, starts: Uint8Array.from(ids, (id, i) => (isStart(id, i) ? 1 : 0)) };
+    const ids = idsOf(text);
+    return divide(ids, (i) => tokenizer.continuesWord(ids[i] as number));
   };
 
   const pairs: PairItem[] = [];
   for (const [set, all] of data.blimp) {
     for (const { good, bad } of sample(all, most(PAIRS_OF_EACH_SET), random)) {
-      pairs.push({ kind: 'pair', set, good: encode(good), bad: encode(bad) });
+      pairs.push({ kind: 'pair', set, good: encodeSentence(good), bad: encodeSentence(bad) });
     }
   }
   const facts = data.facts.flatMap((fact) => askFact(fact, tokenizer) ?? []);

@@ -11,6 +11,7 @@ import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import { searchJointly, searchTokens } from '../../src/predict/joint.ts';
 import { logProbabilities, spansOf } from '../../src/predict/pseudo-log-likelihood.ts';
 import { planWords, readWords, type Words } from '../../src/predict/whole-words.ts';
+import { continuationsIn } from '../../src/tokenizer/words.ts';
 import { noWork } from '../../src/work.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -166,12 +167,25 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
   });
 
   describe('the pseudo-log-likelihood', () => {
+    it('takes a mark of punctuation, and what stands behind it, for words of their own', () => {
+      const { input_ids } = encode(`Don't say "unbelievable" (never), 3.14 or café!`);
+      const continues = continuationsIn(input_ids, tokenizer);
+      const words: number[][] = [];
+      for (let i = 1; i < input_ids.length - 1; i++) {
+        if (i > 1 && continues(i)) words.at(-1)?.push(input_ids[i] as number);
+        else words.push([input_ids[i] as number]);
+      }
+      const texts = words.map((word) => tokenizer.fill(word).trim().toLowerCase()).filter((word) => word !== '');
+      const expected = `don ' t say " unbelievable " ( never ) , 3 . 14 or caf[eé] !`.split(' ');
+      expect(texts).toEqual(expected.map((word) => expect.stringMatching(`^${word.replaceAll(/[().]/g, '\\$&')}$`)));
+    });
+
     it.each(['original', 'within_word_l2r'] as const)(
       'of each token, %s, is that of a run of its own',
       async (metric) => {
         const encoding = encode('Unbelievably, the incomprehensibilities reappeared!');
         const ids = [...encoding.input_ids];
-        const continues = ids.map((id) => tokenizer.continuesWord(id));
+        const continues = ids.map((_, i) => continuationsIn(encoding.input_ids, tokenizer)(i));
         const spans = spansOf(metric, ids.length, (i) => continues[i] as boolean);
         const found = await logProbabilities(encoding, spans, mask_id, backend, noWork());
         expect(found).toHaveLength(ids.length - 2);
