@@ -6,12 +6,12 @@ import {
   MAX_ANSWER_LENGTH,
   MAX_MASKS_PER_TEXT,
   MAX_TARGET_LENGTH,
-  MAX_TARGET_PIECES,
   MAX_TEXT_LENGTH,
   MAX_TEXTS,
   MAX_TRUNCATED_TEXT_LENGTH,
 } from './limits.ts';
 import { type Asked, predict } from './predict/predict.ts';
+import { encodeTargets, growthBy } from './predict/targets.ts';
 import { type Answered, recall, type Sources, timed } from './recall.ts';
 import { fail, ok, type Result } from './result.ts';
 import { fillAll, fillIn, findMasks, type MaskedText } from './tokenizer/masks.ts';
@@ -63,7 +63,8 @@ export async function fillMask(
     }),
   );
 
-  const byKey = new Map(asked.map((one) => [one.key, one]));
+  // Of equal ones the first is told what is wrong.
+  const byKey = new Map(asked.toReversed().map((one) => [one.key, one]));
   const found = await recall(
     asked.map(({ key }) => key),
     sources.memories.predictions,
@@ -132,8 +133,8 @@ async function encodeAll(
   sources: Sources,
 ): Promise<Result<(Encoding | CutEncoding)[], Unanswerable>> {
   const { model, memories, access } = sources;
-  // A target may take the place of one mask with as many as it has pieces.
-  const room = truncation ? (targets ? MAX_TARGET_PIECES - 1 : 0) : undefined;
+  // How much of a text is left hangs on the targets, for the longest of which there has to be room.
+  const room = truncation ? (targets ?? []) : undefined;
   const keys = new Map<string, Promise<string>>();
   for (const { text } of texts) if (!keys.has(text)) keys.set(text, encodingKey(model, text, room));
   const known = new Map<string, Encoding>();
@@ -147,14 +148,19 @@ async function encodeAll(
     if (known.has(text.text)) continue;
     const index = isList ? i : undefined;
     const { tokenizer, manifest } = await sources.load();
-    const limit = manifest.architecture.max_position_embeddings - (room ?? 0);
+    const limit = manifest.architecture.max_position_embeddings;
     let encoding: Encoding = tokenizer.encode(text);
     const tokens = encoding.input_ids.length;
-    if (tokens > limit) {
-      if (room === undefined) return fail({ reason: 'too_many_tokens', index, tokens, limit });
-      const cut = cutAroundMasks(encoding, limit);
-      if (!cut.ok) return fail({ reason: 'masks_too_far_apart', index, tokens: cut.error, limit });
-      encoding = cut.value;
+    if (!truncation && tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
+    if (truncation) {
+      const words = encodeTargets([text], targets ?? [], tokenizer);
+      if (!words.ok) return words;
+      const growth = growthBy(words.value[0] ?? []);
+      if (tokens + growth > limit) {
+        const cut = cutAroundMasks(encoding, limit - growth);
+        if (!cut.ok) return fail({ reason: 'masks_too_far_apart', index, tokens: cut.error + growth, limit });
+        encoding = cut.value;
+      }
     }
     known.set(text.text, encoding);
     memories.encodings.keep((await keys.get(text.text)) ?? '', toRemembered(encoding), access);

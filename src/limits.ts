@@ -51,6 +51,9 @@ export const MAX_TARGETS = 100;
 /** Pieces of a target. Each one is a run of the model; words of more pieces are no words. */
 export const MAX_TARGET_PIECES = 16;
 
+/** Targets are tokenized anew for each character that stands before a mask: so often, each in about a tenth of a millisecond. */
+export const MAX_TARGET_READINGS = 4096;
+
 /** UTF-16 code units of one target: eight for each of its pieces. */
 export const MAX_TARGET_LENGTH = 128;
 

@@ -27,6 +27,7 @@ export type Unanswerable =
   | { readonly reason: 'answer_too_large'; readonly length: number; readonly limit: number }
   | { readonly reason: 'too_much_work'; readonly by: Effort; readonly tokens: number; readonly limit: number }
   | { readonly reason: 'conflicting_parameters'; readonly conflict: Conflict }
+  | { readonly reason: 'too_many_targets'; readonly targets: number; readonly places: number; readonly limit: number }
   | { readonly reason: 'target_empty'; readonly target: string }
   | {
       readonly reason: 'target_too_long';

@@ -93,9 +93,9 @@ interface Served {
 
 /**
  * @param model `<id>@<revision>`, which names the tokenizer too
- * @param room for which the text is cut, in tokens fewer than the model reads; undefined where it is not cut
+ * @param room the words for which there has to be room in a text that is cut; undefined where it is not cut
  */
-export function encodingKey(model: string, text: string, room?: number): Promise<string> {
+export function encodingKey(model: string, text: string, room?: readonly string[]): Promise<string> {
   return digestOf(['encoding', ENCODING_VERSION, TOKENIZER_VERSION, model, text, room]);
 }
 

@@ -63,7 +63,7 @@ function makeDocument() {
       description:
         'Fills masks, scores texts, and tells how a model reads them. Examples are what the default model answered.\n\n' +
         'An error is a JSON object with a sentence that says what to do. `Cache-Status` says which memory answered, ' +
-        '`Server-Timing` where the work went. A request with `Cache-Control: no-cache` asks the model afresh; `no-store` also leaves ' +
+        '`Server-Timing` where the work went; `/tokenize` has neither. A request with `Cache-Control: no-cache` asks the model afresh; `no-store` also leaves ' +
         'nothing behind. Whatever stands before a deployment may answer 429, with `Retry-After`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -149,17 +149,23 @@ function named(recorded: readonly Example[], status: number, valueOf: (example: 
   );
 }
 
-/** The parameters of the body as those of a query: the lists may be given several times. */
-function queryParameters(definitions: Record<string, unknown>) {
-  const { properties } = definitions['FillMaskParameters'] as {
-    properties: Record<string, { description?: string; anyOf?: object[] }>;
-  };
-  const list = { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1 };
-  const other = Object.entries(properties).map(([name, { description, ...schema }]) => {
-    // A query has no null.
-    const [only = schema] = schema.anyOf ?? [];
-    return { name, in: 'query', description, schema: name === 'targets' ? list : only };
-  });
-  const description = 'A text with masks; given several times, several texts.';
-  return [{ name: 'inputs', in: 'query', required: true, description, schema: list }, ...other];
+interface JsonSchema {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly type?: string;
 }
+
+/** The fields of the body as parameters of a query: of one or a list, the list, which is given by repeating it. */
+function queryParameters(definitions: Record<string, unknown>) {
+  const fieldsOf = (name: SchemaName) => (definitions[name] as JsonSchema).properties ?? {};
+  const { inputs = {} } = fieldsOf('FillMaskRequest');
+  return Object.entries({ inputs, ...fieldsOf('FillMaskParameters') }).map(([name, { description, ...schema }]) => {
+    // A query has no null.
+    const forms = formsOf(schema).filter(({ type }) => type !== 'null');
+    const form = forms.find(({ type }) => type === 'array') ?? forms[0];
+    return { name, in: 'query', description, required: name === 'inputs', schema: form };
+  });
+}
+
+const formsOf = (schema: JsonSchema): readonly JsonSchema[] => schema.anyOf?.flatMap(formsOf) ?? [schema];

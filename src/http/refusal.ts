@@ -1,5 +1,6 @@
 /** What a request is refused for, and the one place where that becomes a status and a sentence. No I/O. */
 import type { Conflict, Effort, Unanswerable } from '../unanswerable.ts';
+import { clip } from './clip.ts';
 import type { Malformed } from './request.ts';
 
 export type Refusal =
@@ -18,7 +19,7 @@ export function describeRefusal(refusal: Refusal): { status: RefusalStatus; erro
     case 'invalid_request':
       return no(400, refusal.message);
     case 'not_found':
-      return no(404, `There is nothing at ${refusal.path}: /docs tells what there is.`);
+      return no(404, `There is nothing at ${clip(refusal.path)}: /docs tells what there is.`);
     case 'method_not_allowed':
       return no(405, `${refusal.method} is not answered here: use ${refusal.allowed.join(' or ')}.`);
     case 'body_too_large':
@@ -76,6 +77,11 @@ export function describeRefusal(refusal: Refusal): { status: RefusalStatus; erro
       );
     case 'conflicting_parameters':
       return no(422, describeConflict(refusal.conflict));
+    case 'too_many_targets':
+      return no(
+        422,
+        `${refusal.targets} targets behind ${refusal.places} different characters are more than the ${refusal.limit} readings of a target that are allowed: name fewer targets, or send fewer texts.`,
+      );
     case 'target_empty':
       return no(422, `The target "${refusal.target}" has nothing in it that the model reads: name a word.`);
     case 'target_too_long':
@@ -112,9 +118,6 @@ function describeConflict(conflict: Conflict): string {
       return `top_k is ${conflict.top_k} and beams ${conflict.beams}, but a search gives no more combinations than it keeps: raise beams, or lower top_k.`;
   }
 }
-
-const CLIP = 40;
-const clip = (text: string): string => (text.length > CLIP ? `${text.slice(0, CLIP).toWellFormed()}…` : text);
 
 function place({ index }: { readonly index: number | undefined }): string {
   return index === undefined ? 'inputs' : `inputs[${index}]`;

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 
 import { fail, ok, type Result } from '../result.ts';
+import { clip } from './clip.ts';
 import { fillMaskParameters, fillMaskRequest } from './schemas/fill-mask.ts';
 
 /** What is wrong with the form of a request, as a sentence that says what to do. */
@@ -32,7 +33,7 @@ export function parseBody<S extends v.GenericSchema>(
 
 const QUERY = {
   schema: fillMaskRequest,
-  example: '?inputs=Paris is the [MASK] of France.',
+  example: '?inputs=Paris is the [MASK] of France',
   parameters: Object.keys(fillMaskParameters.entries),
 };
 const REPEATED = new Set(['inputs', 'targets']);
@@ -44,7 +45,7 @@ export function parseQuery(query: URLSearchParams): Result<v.InferOutput<typeof 
   for (const name of new Set(query.keys())) {
     const values = query.getAll(name);
     let message: string | undefined;
-    if (!known.includes(name)) message = `${name} is not a known parameter: there are ${known.join(', ')}.`;
+    if (!known.includes(name)) message = `${clip(name)} is not a known parameter: there are ${known.join(', ')}.`;
     else if (values.length > 1 && !REPEATED.has(name))
       message = `${name} is given ${values.length} times: give it once.`;
     if (message !== undefined) return fail({ reason: 'invalid_request', message });
@@ -67,7 +68,12 @@ function check<S extends v.GenericSchema>(
   { schema, example, parameters }: RequestForm<S>,
   document: unknown,
 ): Result<v.InferOutput<S>, Malformed> {
-  const parsed = v.safeParse(schema, document);
+  // To valibot a list is an object, with nothing in it.
+  if (Array.isArray((document as { parameters?: unknown } | null)?.parameters)) {
+    return fail({ reason: 'invalid_request', message: 'parameters must be an object, not a list.' });
+  }
+  // A list of many wrong texts would have as many issues.
+  const parsed = v.safeParse(schema, document, { abortEarly: true });
   if (parsed.success) return ok(parsed.output);
   const message = explain(deepest(parsed.issues[0]), example, parameters);
   return fail({ reason: 'invalid_request', message });
@@ -85,6 +91,8 @@ function deepest(issue: Issue): Fault {
   const path = (issue.path ?? []).map(({ key }) => key as string | number);
   let found: Fault = { issue, path };
   for (const inner of issue.issues ?? []) {
+    // What is wrong with a list that was taken for an object is beside the point.
+    if (inner.path?.some(({ type, input }) => type === 'object' && Array.isArray(input))) continue;
     const fault = deepest(inner);
     if (path.length + fault.path.length > found.path.length) found = { ...fault, path: [...path, ...fault.path] };
   }
@@ -97,7 +105,7 @@ function explain({ issue, path }: Fault, example: string, parameters: readonly s
   const place = `${first}` + deeper.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('');
   if (issue.type === 'object' && issue.received === 'undefined') return `${place} is missing: send ${example}.`;
   if (issue.type === 'strict_object' && issue.expected === 'never') {
-    return `${place} is not a known parameter: there are ${parameters.join(', ')}.`;
+    return `${clip(place)} is not a known parameter: there are ${parameters.join(', ')}.`;
   }
   return `${place} ${issue.message}.`;
 }

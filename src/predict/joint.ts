@@ -18,6 +18,8 @@ export interface Combination {
 
 /** In place of an id, where a mask is not filled yet. */
 const OPEN = -1;
+/** How many times as many combinations as are kept are held while they are collected. */
+const HELD = 4;
 
 /** Tokens that a search puts through the model, at most: one run at first, then one for each beam at each step. */
 export function searchTokens({ input_ids, masked_positions }: Encoding, beams: number): number {
@@ -34,8 +36,9 @@ export async function searchJointly(
   const masks = encoding.masked_positions.length;
   let kept: Combination[] = [{ tokens: Array.from({ length: masks }, () => OPEN), log_probability: 0 }];
   for (let filled = 0; filled < masks; filled++) {
-    // The same words may be reached in several orders.
-    const reached = new Map<string, Combination>();
+    // The same words may be reached in several orders. What is below the floor is not among the best, in this order at least.
+    let reached = new Map<string, Combination>();
+    let floor = -Infinity;
     const texts = kept.map(({ tokens }) => withTokens(encoding, tokens));
     await run(texts, backend, work, (logits, k) => {
       const { tokens, log_probability: before } = kept[k] as Combination;
@@ -43,12 +46,17 @@ export async function searchJointly(
       for (const [o, m] of open.entries()) {
         const { row, total } = rowOf(logits, o);
         for (const { token } of topCandidates(row, total, beams)) {
-          const next = tokens.with(m, token);
           const log_probability = before + (row[token] as number) - total;
+          if (log_probability < floor) break;
+          const next = tokens.with(m, token);
           const key = next.join(' ');
           if (log_probability > (reached.get(key)?.log_probability ?? -Infinity)) {
             reached.set(key, { tokens: next, log_probability });
           }
+        }
+        if (reached.size > HELD * beams) {
+          reached = new Map([...reached].toSorted(([, a], [, b]) => inOrder(a, b)).slice(0, beams));
+          floor = [...reached.values()].at(-1)?.log_probability ?? floor;
         }
       }
     });

@@ -2,17 +2,18 @@
 import type { Candidates } from '../cache/memories.ts';
 import type { Question } from '../fill-mask.ts';
 import type { Encoding } from '../inference/backend.ts';
-import { DEFAULT_BEAMS, MAX_TARGET_PIECES } from '../limits.ts';
+import { DEFAULT_BEAMS } from '../limits.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { characterBefore, type MaskedText } from '../tokenizer/masks.ts';
+import type { MaskedText } from '../tokenizer/masks.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import type { Unanswerable } from '../unanswerable.ts';
 import type { Work } from '../work.ts';
 import { predictMasks } from './independent.ts';
 import { searchJointly, searchTokens } from './joint.ts';
 import { bounded } from './runs.ts';
-import { planWords, type Reading, readWords, type Words } from './whole-words.ts';
+import { encodeTargets, growthBy } from './targets.ts';
+import { planWords, type Reading, readWords } from './whole-words.ts';
 
 /** A text as the model reads it, and the key of what is asked of it: the same for texts that the tokenizer cannot tell apart. */
 export interface Asked {
@@ -103,8 +104,7 @@ async function scoreTargets(
   if (!words.ok) return words;
   const limit = manifest.architecture.max_position_embeddings;
   for (const [t, { encoding, index }] of asked.entries()) {
-    const widest = Math.max(...(words.value[t] ?? []).flat().map((word) => word.length));
-    const tokens = encoding.input_ids.length + widest - 1;
+    const tokens = encoding.input_ids.length + growthBy(words.value[t] ?? []);
     if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
   }
   const { id } = manifest.special_tokens.mask;
@@ -129,27 +129,4 @@ async function scoreTargets(
       ),
     ),
   );
-}
-
-/** For each text, for each mask, the pieces of the targets, each once: a word has others after a blank than within a word. */
-function encodeTargets(
-  texts: readonly MaskedText[],
-  targets: readonly string[],
-  tokenizer: Tokenizer,
-): Result<Words[], Unanswerable> {
-  const known = new Map<string, number[][]>();
-  for (const before of new Set(texts.flatMap((text) => Array.from(text.masks, (_, m) => characterBefore(text, m))))) {
-    const words = new Map<string, number[]>();
-    for (const target of targets) {
-      const word = tokenizer.encodeTarget(target, before);
-      if (word.includes(tokenizer.unk_id)) return fail({ reason: 'target_unknown', target });
-      if (word.length === 0) return fail({ reason: 'target_empty', target });
-      if (word.length > MAX_TARGET_PIECES) {
-        return fail({ reason: 'target_too_long', target, in: 'pieces', size: word.length, limit: MAX_TARGET_PIECES });
-      }
-      words.set(word.join(' '), word);
-    }
-    known.set(before, [...words.values()]);
-  }
-  return ok(texts.map((text) => Array.from(text.masks, (_, m) => known.get(characterBefore(text, m)) ?? [])));
 }

@@ -68,6 +68,17 @@ describe('targets of several pieces', () => {
     expect(inside?.token_str).toBe('comprehensibility');
   });
 
+  it('have other pieces behind another character, which is another question', async () => {
+    const cold = freshApp();
+    const [apart] = await (
+      await cold.ask({ inputs: 'x [MASK]', parameters: { targets: ['do'] } })
+    ).json<Prediction[]>();
+    const [within] = await (
+      await cold.ask({ inputs: 'x[MASK]', parameters: { targets: ['do'] } })
+    ).json<Prediction[]>();
+    expect(within?.token).not.toBe(apart?.token);
+  });
+
   it('leave the other masks of a text masked, and are given for each of them', async () => {
     const two = 'From [MASK] to [MASK].';
     const found = await answer<Prediction[][]>({ inputs: two, parameters: { targets: ['new york'] } });
@@ -206,13 +217,39 @@ describe('truncation', () => {
     expect((await app.ask({ inputs: `[MASK] ${words(508)}[MASK]`, parameters })).status).toBe(200);
   });
 
-  it('leaves room for targets of several pieces', async () => {
+  it('leaves room for the longest target, and no more', async () => {
     const inputs = `${words(600)}[MASK] ${words(600)}`;
-    const parameters = { truncation: true, targets: ['new york', 'paris'] };
-    const found = await answer<Prediction[]>({ inputs, parameters });
-    expect(found).toHaveLength(2);
-    const { tokens_before = 0, tokens_after = 0 } = found[0]?.truncated ?? {};
-    expect(1200 - tokens_before - tokens_after).toBe(512 - 3 - 15);
+    for (const [targets, kept] of [
+      [['paris'], 509],
+      [['new york', 'paris'], 508],
+    ] as const) {
+      const found = await answer<Prediction[]>({ inputs, parameters: { truncation: true, targets } });
+      expect(found).toHaveLength(targets.length);
+      const { tokens_before = 0, tokens_after = 0 } = found[0]?.truncated ?? {};
+      expect(1200 - tokens_before - tokens_after).toBe(kept);
+    }
+  });
+
+  it('changes nothing of a text that fits with its targets', async () => {
+    const inputs = `${words(250)}[MASK] ${words(259)}`.trim();
+    const parameters = { targets: ['dog', 'house'] };
+    const plain = await answer<Prediction[]>({ inputs, parameters });
+    expect(await answer({ inputs, parameters: { ...parameters, truncation: true } })).toEqual(plain);
+    const far = { inputs: `[MASK] ${words(508)}[MASK]`, parameters: { truncation: true, targets: ['dog'] } };
+    expect((await app.ask(far)).status).toBe(200);
+    const further = await app.ask({ ...far, parameters: { truncation: true, targets: ['new york'] } });
+    expect(await further.json()).toMatchObject({
+      error: expect.stringMatching(/takes 513 tokens where the model reads 512/),
+    });
+  });
+
+  it('of a text is another question than without it, and with other targets', async () => {
+    const cold = freshApp();
+    const inputs = `${words(700)}[MASK] of ${kind.file}`;
+    const targets = ['new york'];
+    expect((await cold.ask({ inputs, parameters: { truncation: true } })).status).toBe(200);
+    expect((await cold.ask({ inputs, parameters: { truncation: true, targets } })).status).toBe(200);
+    expect((await cold.ask({ inputs })).status).toBe(422);
   });
 
   it('admits texts that are longer than those that are read whole, to a limit of their own', async () => {

@@ -23,8 +23,8 @@ export async function fillBucket(): Promise<void> {
 }
 
 /** An app as a new isolate has it, with the environment of the test or a changed one. */
-export function freshApp(changed: Partial<Env> = {}) {
-  const app = createApp(kind);
+export function freshApp(changed: Partial<Env> = {}, backend = kind) {
+  const app = createApp(backend);
   return {
     async request(path: string, init?: RequestInit): Promise<Response> {
       const ctx = createExecutionContext();

@@ -185,6 +185,17 @@ describe('a question that is refused', () => {
       /would take 1[67]\d\d\d tokens or more/,
     ],
     [
+      'targets behind too many different characters',
+      {
+        inputs: Array.from({ length: 32 }, (_, t) =>
+          Array.from({ length: 16 }, (_mask, m) => `${String.fromCharCode(0x4e00 + 16 * t + m)}[MASK]`).join(' '),
+        ),
+        parameters: { top_k: 1, targets: Array.from({ length: 100 }, (_, i) => `t${i}`) },
+      },
+      'too_many_targets',
+      /^100 targets behind 512 different characters/,
+    ],
+    [
       'a joint search that is too wide',
       { inputs: '[MASK] '.repeat(16), parameters: { strategy: 'joint', beams: 100 } },
       'too_much_work',
@@ -242,6 +253,23 @@ describe('another route', () => {
   it.each([
     ['/score', 400, 'invalid_json', '{"inputs": ', /send {"inputs": "The dog barks."}/],
     ['/score', 400, 'invalid_request', {}, /^inputs is missing/],
+    ['/score', 400, 'invalid_request', { inputs: 'a', parameters: [] }, /^parameters must be an object, not a list/],
+    [
+      '/fill-mask',
+      400,
+      'invalid_request',
+      { inputs: '[MASK]', parameters: [1] },
+      /^parameters must be an object, not a list/,
+    ],
+    [
+      '/fill-mask',
+      400,
+      'invalid_request',
+      { inputs: '[MASK]', parameters: { ['x'.repeat(99)]: 1 } },
+      /^parameters\.x{29}… is not a known/,
+    ],
+    ['/fill-mask', 400, 'invalid_request', { inputs: Array<number>(200_000).fill(1) }, /^inputs\[0\] must be a text/],
+    ['/sentence-order', 400, 'invalid_request', { inputs: ['a', 'b'] }, /^inputs\[0\] must be a pair/],
     ['/score', 400, 'invalid_request', { inputs: 5 }, /^inputs must be a text or a list of texts/],
     ['/score', 400, 'invalid_request', { inputs: ['a', null] }, /^inputs\[1\] must be a text/],
     ['/score', 400, 'invalid_request', { inputs: '' }, /^inputs is empty/],
@@ -336,12 +364,28 @@ describe('another route', () => {
     expect((await without.ask({ inputs: pair }, '/sentence-order')).status).toBe(502);
     expect((await without.ask({ inputs: 'A dog.' }, '/tokenize')).status).toBe(502);
   });
+});
 
-  it('of a bounded cost runs no model when it is refused', async () => {
-    const fresh = freshApp({ CACHE: 'off' });
-    const refused = await fresh.ask({ inputs: 'a '.repeat(200) }, '/score');
-    expect(refused.status).toBe(422);
-    expect(refused.headers.get('server-timing')).toBeNull();
+describe('a question that would cost too much', () => {
+  const targets = Array.from({ length: 30 }, (_, i) => `${String.fromCharCode(97 + (i % 26))} b ${i}`);
+  it.each([
+    ['/score', { inputs: 'a '.repeat(200) }, 'too_much_work'],
+    ['/fill-mask', { inputs: '[MASK] '.repeat(16), parameters: { strategy: 'joint', beams: 100 } }, 'too_much_work'],
+    ['/fill-mask', { inputs: `[MASK] ${'a '.repeat(400)}`, parameters: { targets } }, 'too_much_work'],
+  ])('of %s is refused before any run of the model', async (path, body, error_type) => {
+    let runs = 0;
+    const counting: typeof kind = {
+      ...kind,
+      async create(file) {
+        const backend = await kind.create(file);
+        return { run: (batch) => (runs++, backend.run(batch)) };
+      },
+    };
+    const counted = freshApp({ CACHE: 'off' }, counting);
+    expect(await problem(await counted.ask(body, path))).toMatchObject({ status: 422, error_type });
+    expect(runs).toBe(0);
+    expect((await counted.ask({ inputs: 'A [MASK].' })).status).toBe(200);
+    expect(runs).toBe(1);
   });
 });
 

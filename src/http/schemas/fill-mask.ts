@@ -29,7 +29,8 @@ export const fillMaskParameters = v.strictObject(
       v.description(
         `Only these words are scored, as they would stand in the mask's place. One of several pieces, up to ` +
           `${MAX_TARGET_PIECES}, is scored as a whole: the mask becomes as many masks, which are filled left to right, and ` +
-          `the score is the product. Such scores compare between words of as many pieces.`,
+          `the score is the product. Such scores compare between words of as many pieces. Words that the model cannot tell apart, as in case, are ` +
+          `answered once.`,
       ),
     ),
     strategy: v.pipe(

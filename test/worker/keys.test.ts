@@ -1,0 +1,68 @@
+/** What is remembered apart: every part of a key is one that an answer hangs on. */
+import { describe, expect, it } from 'vitest';
+
+import { encodingKey, judgementKey, predictionKey, scoreKey } from '../../src/cache/memories.ts';
+import { findMasks } from '../../src/tokenizer/masks.ts';
+
+describe('the key of', () => {
+  const served = { model: 'm@1', numerics: 'n' };
+  const encoding = {
+    input_ids: Int32Array.of(2, 7, 4, 3),
+    token_type_ids: new Int32Array(4),
+    masked_positions: Int32Array.of(2),
+  };
+  const question = { top_k: 5, strategy: 'independent', offsets: false, truncation: false } as const;
+  const text = findMasks('x [MASK]');
+
+  it.each([
+    [
+      'an encoding',
+      [
+        encodingKey('m@1', 'a'),
+        encodingKey('m@2', 'a'),
+        encodingKey('m@1', 'b'),
+        encodingKey('m@1', 'a', []),
+        encodingKey('m@1', 'a', ['new york']),
+      ],
+    ],
+    [
+      'a prediction',
+      [
+        predictionKey(served, question, text, encoding),
+        predictionKey({ ...served, model: 'm@2' }, question, text, encoding),
+        predictionKey({ ...served, numerics: 'o' }, question, text, encoding),
+        predictionKey(served, { ...question, top_k: 6 }, text, encoding),
+        predictionKey(served, { ...question, strategy: 'joint' }, text, encoding),
+        predictionKey(served, { ...question, strategy: 'joint', beams: 9 }, text, encoding),
+        predictionKey(served, { ...question, targets: ['a'] }, text, encoding),
+        predictionKey(served, { ...question, targets: ['a'] }, findMasks('x[MASK]'), encoding),
+        predictionKey(served, { ...question, targets: ['a', 'b'] }, text, encoding),
+        predictionKey(served, question, text, { ...encoding, input_ids: Int32Array.of(2, 8, 4, 3) }),
+        predictionKey(served, question, text, { ...encoding, masked_positions: Int32Array.of(1) }),
+      ],
+    ],
+    [
+      'a score',
+      [
+        scoreKey(served, 'original', 'a'),
+        scoreKey(served, 'within_word_l2r', 'a'),
+        scoreKey(served, 'original', 'b'),
+        scoreKey({ ...served, model: 'm@2' }, 'original', 'a'),
+        scoreKey({ ...served, numerics: 'o' }, 'original', 'a'),
+      ],
+    ],
+    [
+      'a judgement',
+      [
+        judgementKey(served, 'sop', { text: 'a', text_pair: 'b' }),
+        judgementKey(served, 'nsp', { text: 'a', text_pair: 'b' }),
+        judgementKey(served, 'sop', { text: 'b', text_pair: 'a' }),
+        judgementKey(served, 'sop', { text: 'ab', text_pair: '' }),
+        judgementKey({ ...served, model: 'm@2' }, 'sop', { text: 'a', text_pair: 'b' }),
+        judgementKey({ ...served, numerics: 'o' }, 'sop', { text: 'a', text_pair: 'b' }),
+      ],
+    ],
+  ])('%s is another for whatever its answer hangs on', async (_, keys) => {
+    expect(new Set(await Promise.all(keys)).size).toBe(keys.length);
+  });
+});
