@@ -1,11 +1,11 @@
-"""Puts a mask into texts that have none, or hardly a generated question would reach the model."""
+"""Puts a mask into texts that have none, or hardly a generated question would reach the model. What is wrong stays wrong."""
 
 import schemathesis
 
 
 def mask(inputs):
     if isinstance(inputs, str):
-        return inputs if "[MASK]" in inputs else inputs + " [MASK]"
+        return inputs + " [MASK]" if inputs and "[MASK]" not in inputs else inputs
     return [mask(text) for text in inputs] if isinstance(inputs, list) else inputs
 
 

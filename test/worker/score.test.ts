@@ -17,6 +17,26 @@ async function answer<T>(path: string, body: unknown): Promise<T> {
   return response.json();
 }
 
+/** Good and bad sentences, in the phenomena of BLiMP: agreement, verb forms, determiners, pronouns, polarity. */
+const PAIRS = [
+  ['He has been there.', 'He has be there.'],
+  ['They were at home.', 'They was at home.'],
+  ['She has gone to the city.', 'She has went to the city.'],
+  ['These houses are old.', 'This houses are old.'],
+  ['The man saw himself.', 'The man saw herself.'],
+  ['I have never seen him before.', 'I have never see him before.'],
+  ['He wants to go home.', 'He wants to goes home.'],
+  ['It was the first time.', 'It was the first times.'],
+  ['She was born in the city.', 'She was bear in the city.'],
+  ['We do not know him.', 'We does not know him.'],
+  ['He did not go.', 'He did not went.'],
+  ['The children are in the house.', 'The children is in the house.'],
+  ['There was a man in the room.', 'There was the man in room.'],
+  ['He gave it to me.', 'He gave it to I.'],
+  ['Many people were killed.', 'Much people were killed.'],
+  ['He is one of the best players.', 'He is one of the best player.'],
+] as const;
+
 /** By token and place. */
 const logsOf = (scored: Score) =>
   new Map(scored.tokens.map(({ token_str, score, offsets }) => [`${token_str} ${offsets.utf16[0]}`, score]));
@@ -61,9 +81,15 @@ describe('POST /score', () => {
     expect(l2r.score).toBeLessThan(original.score);
   });
 
-  it('ranks what people say over what nobody says', async () => {
-    const [said, unsaid] = await answer<Score[]>('/score', { inputs: ['He has been there.', 'He has be there.'] });
-    expect(said?.score).toBeGreaterThan(unsaid?.score ?? NaN);
+  it('ranks what people say over what nobody says, mostly', async () => {
+    const inputs = PAIRS.flat();
+    const scores = (await answer<Score[]>('/score', { inputs })).map(({ score }) => score);
+    const right = PAIRS.filter((_, i) => (scores[2 * i] ?? NaN) > (scores[2 * i + 1] ?? NaN));
+    console.log(
+      `${right.length} of ${PAIRS.length} pairs are ranked as people would`,
+      PAIRS.filter((one) => !right.includes(one)),
+    );
+    expect(right.length).toBeGreaterThanOrEqual(13);
   });
 
   it('is remembered for the exact text', async () => {
