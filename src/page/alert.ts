@@ -19,8 +19,9 @@ export function showAlert(sentence: string, wait_s = 0): void {
   alert.replaceChildren(paragraph);
 }
 
-export function clearAlert(): void {
-  alert.replaceChildren();
+/** @param only this sentence, and no other */
+export function clearAlert(only?: string): void {
+  if (only === undefined || alert.textContent === only) alert.replaceChildren();
 }
 
 /** @returns whole seconds, 0 when one may ask */

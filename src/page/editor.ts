@@ -35,8 +35,11 @@ export class Editor {
     const shorter = Math.min(text.length, before.length);
     let from = 0;
     while (from < shorter && text[from] === before[from]) from++;
+    // Half a character can neither be selected nor inserted.
+    if (from > 0 && isHighHalf(text.charCodeAt(from - 1))) from--;
     let rest = 0;
     while (rest < shorter - from && text.at(-1 - rest) === before.at(-1 - rest)) rest++;
+    if (rest > 0 && isLowHalf(text.charCodeAt(text.length - rest))) rest--;
     this.#change(from, before.length - rest, text.slice(from, text.length - rest), text);
   }
 
@@ -80,6 +83,10 @@ export class Editor {
     this.#undo.disabled = this.#done.at(-1)?.after !== this.text;
   }
 }
+
+/** Of a character that is a pair in UTF-16. */
+const isHighHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
+const isLowHalf = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
 
 /** There the focus would open the keyboard. */
 const isTouch = (): boolean => matchMedia('(pointer: coarse)').matches;

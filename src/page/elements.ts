@@ -21,8 +21,16 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Says a sentence to a screen reader. The same sentence twice is said twice. */
+let unsaid: string[] = [];
+
+/** Says a sentence to a screen reader: after what was to be said at the same moment. The same twice is said twice. */
 export function announce(sentence: string): void {
-  const status = byId('status', HTMLParagraphElement);
-  status.textContent = status.textContent === sentence ? `${sentence}\u00A0` : sentence;
+  unsaid.push(sentence);
+  if (unsaid.length > 1) return;
+  queueMicrotask(() => {
+    const said = unsaid.join(' ');
+    unsaid = [];
+    const status = byId('status', HTMLParagraphElement);
+    status.textContent = status.textContent === said ? `${said}\u00A0` : said;
+  });
 }

@@ -18,20 +18,22 @@ export function writeOptions(question: Question): void {
   joint.checked = question.joint;
 }
 
+const CONFLICT =
+  '“Only these words” and “Fill all masks together” exclude each other: empty the one or switch off the other.';
+
 /** @returns what keeps the options from being sent, as a sentence */
 export function conflict(): string | undefined {
   const both = joint.checked && parseTargets(targets.value).length > 0;
   for (const input of [targets, joint]) input.setAttribute('aria-invalid', String(both));
-  return both
-    ? '“Only these words” and “Fill all masks together” exclude each other: empty the one or switch off the other.'
-    : undefined;
+  return both ? CONFLICT : undefined;
 }
 
-/** A number is of no effect where all targets are listed. */
-export function followOptions(): void {
+/** A number is of no effect where all targets are listed. @returns what was complained of and is no longer wrong */
+export function followOptions(): string | undefined {
   topK.disabled = parseTargets(targets.value).length > 0;
   // What was complained of is looked at again once it changes.
-  if (targets.getAttribute('aria-invalid') === 'true') conflict();
+  if (targets.getAttribute('aria-invalid') !== 'true') return undefined;
+  return conflict() === undefined ? CONFLICT : undefined;
 }
 
 export function onOptions(listener: () => void): void {

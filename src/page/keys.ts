@@ -17,6 +17,8 @@ export function onKeys(actions: { insertMask: () => void; ask: () => void; cance
       event.preventDefault();
       actions.insertMask();
     } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.altKey) {
+      // On a link, the browser's: a new tab.
+      if (event.target instanceof Element && event.target.closest('a[href]')) return;
       event.preventDefault();
       // One who holds the keys down asks once.
       if (!event.repeat) actions.ask();

@@ -19,6 +19,7 @@ import type { Shown } from './shown.ts';
 const BUSY_AFTER_MS = 250;
 
 const area = byId('text', HTMLTextAreaElement);
+const form = byId('question', HTMLFormElement);
 const cancel = byId('cancel', HTMLButtonElement);
 
 const editor = new Editor(area, byId('undo', HTMLButtonElement), follow);
@@ -30,7 +31,8 @@ const read = (): Question => ({ text: editor.text, ...readOptions() });
 const toShare = (): Question => ({ text: shown?.asked ?? editor.text, ...readOptions() });
 
 function follow(): void {
-  followOptions();
+  const resolved = followOptions();
+  if (resolved !== undefined) clearAlert(resolved);
   shown?.follow();
   showCode(toShare());
 }
@@ -50,8 +52,12 @@ async function askNow(remember = true): Promise<void> {
   }
   const question = read();
   const fragment = fragmentOf(question);
-  if (fragment !== location.hash) {
-    if (remember) history.pushState(null, '', fragment);
+  const isLink = parseFragment(fragment) !== undefined;
+  // What is in the link comes from there: a browser that comes back puts back what was typed only where there is none.
+  form.autocomplete = isLink ? 'off' : 'on';
+  if (isLink && fragment !== location.hash) {
+    // A step back to no question would lead nowhere.
+    if (remember && parseFragment(location.hash)) history.pushState(null, '', fragment);
     else history.replaceState(null, '', fragment);
   }
 
@@ -106,7 +112,7 @@ label('insert', MASK_KEY).addEventListener('click', insertMask);
 label('ask', ASK_KEY);
 byId('text-keys', HTMLParagraphElement).textContent =
   `${MASK_KEY.spoken} puts [MASK] at the cursor or in place of the selection. ${ASK_KEY.spoken} asks.`;
-byId('question', HTMLFormElement).addEventListener('submit', (event) => {
+form.addEventListener('submit', (event) => {
   event.preventDefault();
   void askNow();
 });
@@ -136,6 +142,8 @@ followTokens(() => editor.text);
 addEventListener('hashchange', openLink);
 // A browser that goes back to this page puts back what was typed, after this script ran.
 addEventListener('pageshow', follow);
+// Where one would go on writing.
+area.setSelectionRange(area.value.length, area.value.length);
 if (!openLink()) follow();
 
 void ask('/info', undefined, new AbortController().signal).then((outcome) => {

@@ -12,6 +12,7 @@ import { showCombinations } from './show-combinations.ts';
 import { Shown } from './shown.ts';
 
 const results = byId('results', HTMLElement);
+const title = byId('results-title', HTMLHeadingElement);
 const answer = byId('answer', HTMLDivElement);
 const memory = byId('memory', HTMLDListElement);
 const busy = byId('busy', HTMLParagraphElement);
@@ -21,6 +22,7 @@ const stale = byId('stale', HTMLParagraphElement);
 export function setBusy(isBusy: boolean): void {
   results.setAttribute('aria-busy', String(isBusy));
   busy.hidden = !isBusy;
+  if (!isBusy && document.activeElement === cancel) title.focus();
   cancel.hidden = !isBusy;
   if (isBusy) announce('Waiting for the answer.');
 }
@@ -46,7 +48,7 @@ export function showOutcome(question: Question, outcome: Outcome, editor: Editor
     showAlert('The server answered in a form that is not known here. Is this address really the API?');
     return undefined;
   }
-  answer.replaceChildren(made.element);
+  replaceAnswer(made.element);
   shown.answer = made;
   const facts = describeWork(outcome.headers, outcome.took_ms);
   memory.replaceChildren(...facts.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));
@@ -58,5 +60,11 @@ export function showOutcome(question: Question, outcome: Outcome, editor: Editor
 function showNothing(): void {
   memory.hidden = true;
   stale.hidden = true;
-  answer.replaceChildren(make('p', { class: 'empty' }, 'No answer to this question.'));
+  replaceAnswer(make('p', { class: 'empty' }, 'No answer to this question.'));
+}
+
+/** What goes away with the focus on it hands it to the title. */
+function replaceAnswer(element: HTMLElement): void {
+  if (answer.contains(document.activeElement)) title.focus();
+  answer.replaceChildren(element);
 }

@@ -60,7 +60,7 @@ export function bar(label: string | Node, score: number, best: number): HTMLButt
     'button',
     { type: 'button', class: 'candidate', 'aria-pressed': 'false' },
     make('span', { class: 'track', 'aria-hidden': 'true' }, fill),
-    make('span', { class: 'word' }, label),
+    make('span', { class: 'word' }, make('bdi', {}, label)),
     ' ',
     make('span', { class: 'percent' }, percent(score)),
   );

@@ -2,10 +2,12 @@
 import { parseTokens, type Token } from './answer.ts';
 import { ask } from './api.ts';
 import { byId, make } from './elements.ts';
+import { describeSeconds } from './memory.ts';
 
 const details = byId('tokens', HTMLDetailsElement);
 const body = byId('tokens-body', HTMLDivElement);
 let wanted = '';
+/** The text whose tokens are on the page: none while others are waited for, and none below an error. */
 let shown: string | undefined;
 let current: AbortController | undefined;
 
@@ -25,15 +27,17 @@ export function tokensOf(text: string): void {
 }
 
 async function tokenize(text: string): Promise<void> {
-  if (shown === text) return;
   current?.abort();
+  current = undefined;
+  if (shown === text) return;
+  shown = undefined;
   const mine = (current = new AbortController());
   body.replaceChildren(make('p', { class: 'empty' }, 'Waiting for the tokens…'));
   const outcome = await ask('/tokenize', { inputs: text }, mine.signal);
   if (mine !== current || outcome.kind === 'cancelled') return;
+  current = undefined;
   if (outcome.kind === 'refused') {
-    const wait = outcome.wait_s === undefined ? '' : ` Wait ${outcome.wait_s} seconds.`;
-    shown = undefined;
+    const wait = outcome.wait_s === undefined ? '' : ` Wait ${describeSeconds(outcome.wait_s)}.`;
     body.replaceChildren(make('p', { class: 'alert', role: 'alert' }, outcome.sentence + wait));
     return;
   }
@@ -50,7 +54,9 @@ async function tokenize(text: string): Promise<void> {
     make(
       'p',
       { class: 'hint' },
-      `“${excerpt(text)}”: ${tokens.length} tokens, ${special} of them special (dashed). Below each piece its id.`,
+      '“',
+      make('bdi', {}, excerpt(text)),
+      `”: ${tokens.length} tokens, ${special} of them special (dashed). Below each piece its id.`,
     ),
     make('ol', { class: 'chips', 'aria-label': 'Tokens' }, ...tokens.map(chip)),
   );

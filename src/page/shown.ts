@@ -66,7 +66,9 @@ export class Shown {
   follow(): void {
     const { text } = this.#editor;
     const choices = this.#made.get(text);
-    note.hidden = choices !== undefined;
-    this.#answer?.follow(choices, choices === undefined, text);
+    const isStale = choices === undefined;
+    if (isStale && note.hidden) announce(note.textContent);
+    note.hidden = !isStale;
+    this.#answer?.follow(choices, isStale, text);
   }
 }

@@ -162,6 +162,76 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(await page.evaluate('document.activeElement.tagName')).toBe('SUMMARY');
   }, 60_000);
 
+  it('keeps the focus when what had it goes away', async () => {
+    const newer = Promise.withResolvers<void>();
+    const page = await open({
+      path: linkTo(EXAMPLE),
+      before: (opened) =>
+        opened.route('**/fill-mask', async (route) => {
+          if (route.request().postData()?.includes('slow')) await newer.promise;
+          await route.fallback();
+        }),
+    });
+    await columns(page);
+    const focused = page.locator(':focus');
+    await page.locator('.candidate').first().focus();
+    await page.keyboard.press('Control+Enter');
+    await page.locator('#results-title:focus').waitFor();
+    expect(await focused.textContent()).toBe('Candidates');
+    await columns(page);
+
+    await page.getByLabel('Text with a').fill('A slow [MASK].');
+    await page.keyboard.press('Control+Enter');
+    await page.getByRole('button', { name: 'Cancel' }).focus();
+    newer.resolve();
+    await page.locator('.column').nth(1).waitFor({ state: 'detached' });
+    expect(await focused.textContent()).toBe('Candidates');
+  });
+
+  it('leaves Ctrl+Enter on a link to the browser', async () => {
+    const page = await open();
+    await page.getByRole('link', { name: 'openapi.json' }).focus();
+    await page.evaluate(
+      "addEventListener('keydown', (event) => { document.title = String(event.defaultPrevented); event.preventDefault(); })",
+    );
+    await page.keyboard.press('Control+Enter');
+    expect(await page.title()).toBe('false');
+    await page.locator('#ask').focus();
+    await page.keyboard.press('Control+Enter');
+    expect(await page.title()).toBe('true');
+    await columns(page);
+  });
+
+  it('shows what is on and what is off in forced colours', async () => {
+    const page = await open({ forcedColors: 'active' });
+    const look = async () => (await page.getByRole('switch').screenshot()).toString('base64');
+    const off = await look();
+    const ground = 'getComputedStyle(document.querySelector("#joint")).backgroundColor';
+    const before = await page.evaluate(ground);
+    await page.getByRole('switch').check();
+    expect(await page.evaluate(ground)).not.toBe(before);
+    expect(await look()).not.toBe(off);
+    const line = (id: string) => page.evaluate(`getComputedStyle(document.querySelector("${id}")).borderBottomColor`);
+    expect(await line('#tab-python')).not.toBe(await line('#tab-curl'));
+  });
+
+  it.each(['', 'true'])('keeps all in sight on a phone with text twice as large (joint: %s)', async (joint) => {
+    const page = await open({
+      path: linkTo('incomprehensibilities [MASK] and [MASK].', { ...(joint && { joint }) }),
+      viewport: { width: 360, height: 740 },
+      isMobile: true,
+      hasTouch: true,
+    });
+    await columns(page);
+    await page.evaluate("document.documentElement.style.fontSize = '200%'");
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    for (const part of await page.locator('#copy, .percent, .word, dd, [role=tab]').all()) {
+      const box = await part.boundingBox();
+      expect(box?.x, await part.innerText()).toBeGreaterThanOrEqual(0);
+      expect((box?.x ?? 0) + (box?.width ?? 0), await part.innerText()).toBeLessThanOrEqual(360);
+    }
+  });
+
   it('shows where the focus is, at every stop, and stops at everything', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     await columns(page);

@@ -138,16 +138,73 @@ inChromium('the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe(EXAMPLE);
   });
 
+  it('takes back candidates that share half a character', async () => {
+    const inputs = 'A [MASK].';
+    const words = ['🦊', '🦋', '🖊'];
+    const page = await open({
+      path: linkTo(inputs),
+      before: (opened) =>
+        opened.route('**/fill-mask', (route) =>
+          route.fulfill({
+            json: words.map((word, token) => ({ score: 0.1, token, token_str: word, sequence: `A ${word}.` })),
+          }),
+        ),
+    });
+    await columns(page);
+    const text = page.getByLabel('Text with a');
+    // The first half is shared by the fox and the butterfly, the second by the fox and the pen.
+    for (const i of [0, 1, 0, 2]) {
+      await page.locator('.candidate').nth(i).click();
+      expect(await text.inputValue()).toBe(`A ${words[i]}.`);
+    }
+    await text.focus();
+    for (const i of [0, 1, 0]) {
+      await page.keyboard.press('Control+z');
+      expect(await text.inputValue()).toBe(`A ${words[i]}.`);
+    }
+    await page.keyboard.press('Control+z');
+    expect(await text.inputValue()).toBe(inputs);
+  });
+
+  it('puts the first mask at the end of the text, where one would go on writing', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Insert [MASK]' }).click();
+    expect(await page.getByLabel('Text with a').inputValue()).toBe(`${EXAMPLE}[MASK]`);
+  });
+
   it('lets no one choose from an answer to another text', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     await columns(page);
     await page.getByLabel('Text with a').press('End');
     await page.keyboard.type('!');
-    await page.getByText('The text has changed since').waitFor();
+    await page.locator('#stale').waitFor();
     expect(await page.locator('.candidate').first().isDisabled()).toBe(true);
     await page.keyboard.press('Backspace');
     expect(await page.locator('.candidate').first().isDisabled()).toBe(false);
-    expect(await page.getByText('The text has changed since').isVisible()).toBe(false);
+    expect(await page.locator('#stale').isVisible()).toBe(false);
+  });
+
+  it('says once that the text has changed, beside what else there is to say', async () => {
+    const page = await open({ path: linkTo(EXAMPLE) });
+    await columns(page);
+    const status = page.getByRole('status');
+    await page.getByRole('button', { name: 'Insert [MASK]' }).click();
+    expect(await status.textContent()).toMatch(/^The text has changed since\. .+ \[MASK\] put into the text\.$/);
+    await page.keyboard.type('!');
+    await page.keyboard.press('Alt+m');
+    expect(await status.textContent()).toBe('[MASK] put into the text.');
+  });
+
+  it('keeps the text in its own direction, and out of that of others', async () => {
+    const page = await open({ path: linkTo(EXAMPLE) });
+    await columns(page);
+    await page.getByLabel('Only these words').fill('שלום');
+    const text = page.getByLabel('Text with a');
+    await text.fill('אני [MASK].');
+    for (const input of [text, page.getByLabel('Only these words')]) {
+      expect(await input.evaluate((element) => element.matches(':dir(rtl)'))).toBe(true);
+    }
+    expect(await page.locator('.candidate .word > bdi').count()).toBe(10);
   });
 
   it('gives as many candidates as are wished', async () => {
@@ -209,6 +266,37 @@ inChromium('the page', ({ open, origin }) => {
     expect(new URL(page.url()).hash).toBe('#text=One+%5BMASK%5D.');
     await page.goBack();
     expect(page.url()).toBe(`${origin()}/`);
+  });
+
+  it('makes no step to go back to from the first question, and none for an empty text', async () => {
+    const page = await open({ path: '/docs', admit: /Failed to load resource/ });
+    await page.goto(`${origin()}/`);
+    await page.getByRole('button', { name: EXAMPLE }).click();
+    await columns(page);
+    expect(new URL(page.url()).hash).toMatch(/^#text=I\+love/);
+    const url = page.url();
+    await page.getByLabel('Text with a').fill('');
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByRole('alert').getByText(/./).waitFor();
+    expect(page.url()).toBe(url);
+    await page.goBack();
+    expect(page.url()).toBe(`${origin()}/docs`);
+  });
+
+  it('can be chosen from again when one comes back to it', async () => {
+    const page = await open({ path: linkTo(EXAMPLE) });
+    const [[best] = []] = await columns(page);
+    await page.getByLabel('How many').selectOption('3');
+    await page.locator('.candidate').first().click();
+    await page.getByRole('link', { name: 'API documentation' }).click();
+    await page.waitForURL('**/docs');
+    await page.goBack();
+    expect((await columns(page)).map(({ length }) => length)).toEqual([5, 5]);
+    const text = page.getByLabel('Text with a');
+    expect(await text.inputValue()).toBe(EXAMPLE);
+    expect(await page.getByLabel('How many').inputValue()).toBe('5');
+    await page.locator('.candidate').first().click();
+    expect(await text.inputValue()).toBe(`I love ${best?.word} because you are [MASK].`);
   });
 
   it('has another key where Option with a letter types a character', async () => {

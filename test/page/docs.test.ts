@@ -11,8 +11,14 @@ inChromium('the documents', ({ open }) => {
     await operation.getByRole('button').first().click();
     await operation.getByText('Responses').first().waitFor();
     expect(await page.locator('.errors-wrapper').count()).toBe(0);
+    expect(await page.getByRole('main').count()).toBe(1);
     await page.getByRole('link', { name: 'edge-fill-mask', exact: true }).first().click();
     await page.getByLabel('Text with a').waitFor();
+  });
+
+  it('are named where there is no JavaScript', async () => {
+    const page = await open({ path: '/docs', javaScriptEnabled: false });
+    expect(await page.getByRole('link', { name: '/openapi.json' }).getAttribute('href')).toBe('/openapi.json');
   });
 
   it('are linked from the page', async () => {

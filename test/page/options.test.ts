@@ -83,6 +83,14 @@ inChromium('the options of the page', ({ open }) => {
     expect(await page.getByRole('alert').textContent()).toBe('');
   });
 
+  it('are complained of for as long as they exclude each other', async () => {
+    const page = await open({ path: linkTo(EXAMPLE, { joint: 'true', targets: 'you' }) });
+    await page.getByRole('alert').getByText('exclude each other').waitFor();
+    await page.getByRole('switch').uncheck();
+    expect(await page.getByRole('alert').textContent()).toBe('');
+    expect(await page.getByLabel('Fill all masks').getAttribute('aria-describedby')).toBe('joint-hint');
+  });
+
   it('show how the text was tokenized, when someone looks, and follow the next question', async () => {
     const page = await open({ path: linkTo('me [MASK]') });
     await columns(page);
@@ -97,6 +105,50 @@ inChromium('the options of the page', ({ open }) => {
     await page.getByRole('button', { name: 'The sun rises in the [MASK].' }).click();
     expect((await asked).postDataJSON()).toEqual({ inputs: 'The sun rises in the [MASK].' });
     await page.getByText('“The sun rises in the [MASK].”:').waitFor();
+  });
+
+  it('show no tokens of another text when one goes back before they come', async () => {
+    const page = await open({
+      path: linkTo('me [MASK]'),
+      before: (opened) =>
+        opened.route('**/tokenize', async (route) => {
+          const { inputs } = route.request().postDataJSON() as { inputs: string };
+          if (inputs === 'me [MASK]') return route.fallback();
+          // Never answered: it ends with the page.
+          await new Promise((resolve) => opened.once('close', resolve));
+        }),
+    });
+    await columns(page);
+    await page.getByText('How it was tokenized').click();
+    await page.getByText('“me [MASK]”: 4 tokens').waitFor();
+    const failed = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/tokenize'));
+    await page.getByRole('button', { name: 'The sun rises in the [MASK].' }).click();
+    await page.getByText('Waiting for the tokens…').waitFor();
+    await page.goBack();
+    expect((await failed).failure()?.errorText).toBe('net::ERR_ABORTED');
+    await page.getByText('“me [MASK]”: 4 tokens').waitFor();
+    expect(await page.locator('.chips').count()).toBe(1);
+  });
+
+  it('show tokens again after an error of another text', async () => {
+    const page = await open({
+      path: linkTo('me [MASK]'),
+      admit: /status of 429/,
+      before: (opened) =>
+        opened.route('**/tokenize', (route) => {
+          const { inputs } = route.request().postDataJSON() as { inputs: string };
+          if (inputs === 'me [MASK]') return route.fallback();
+          return route.fulfill({ status: 429, headers: { 'retry-after': '7200' }, json: { error: 'Too many.' } });
+        }),
+    });
+    await columns(page);
+    await page.getByText('How it was tokenized').click();
+    await page.getByText('“me [MASK]”: 4 tokens').waitFor();
+    await page.getByRole('button', { name: 'The sun rises in the [MASK].' }).click();
+    await page.getByRole('alert').getByText('Too many. Wait 2 hours.').waitFor();
+    await page.goBack();
+    await page.getByText('“me [MASK]”: 4 tokens').waitFor();
+    expect(await page.getByText('Too many.').count()).toBe(0);
   });
 
   it('say why there are no tokens', async () => {
