@@ -1,4 +1,5 @@
 /** The pipeline: masked texts to candidates, the only place that knows the order of the stages. No HTTP, no globals. */
+import { refusalOf } from './admit.ts';
 import { type Candidates, encodingKey, fromRemembered, predictionKey, toRemembered } from './cache/memories.ts';
 import type { Prediction } from './http/schemas/fill-mask.ts';
 import type { Encoding } from './inference/backend.ts';
@@ -6,8 +7,8 @@ import {
   MAX_ANSWER_LENGTH,
   MAX_MASKS_PER_TEXT,
   MAX_TARGET_LENGTH,
+  MAX_TARGET_PIECES,
   MAX_TEXT_LENGTH,
-  MAX_TEXTS,
   MAX_TRUNCATED_TEXT_LENGTH,
 } from './limits.ts';
 import { type Asked, predict } from './predict/predict.ts';
@@ -87,7 +88,7 @@ export async function fillMask(
 
 /** What can be said before anything is tokenized. */
 function findAllMasks(question: Question): Result<MaskedText[], Unanswerable> {
-  const { texts, isList, top_k, targets, strategy, truncation } = question;
+  const { top_k, targets, strategy, truncation } = question;
   const conflict = conflictOf(question);
   if (conflict) return fail({ reason: 'conflicting_parameters', conflict });
   const long = targets?.find((target) => target.length > MAX_TARGET_LENGTH);
@@ -100,18 +101,21 @@ function findAllMasks(question: Question): Result<MaskedText[], Unanswerable> {
       limit: MAX_TARGET_LENGTH,
     });
   }
-  if (texts.length > MAX_TEXTS) return fail({ reason: 'too_many_texts', texts: texts.length, limit: MAX_TEXTS });
-  const longest = truncation ? MAX_TRUNCATED_TEXT_LENGTH : MAX_TEXT_LENGTH;
   const found: MaskedText[] = [];
-  for (const [i, text] of texts.entries()) {
-    const index = isList ? i : undefined;
-    if (text.length > longest) return fail({ reason: 'text_too_long', index, length: text.length, limit: longest });
-    const masked = findMasks(text);
-    const masks = masked.masks.length;
-    if (masks === 0) return fail({ reason: 'no_mask', index });
-    if (masks > MAX_MASKS_PER_TEXT) return fail({ reason: 'too_many_masks', index, masks, limit: MAX_MASKS_PER_TEXT });
-    found.push(masked);
-  }
+  const longest = truncation ? MAX_TRUNCATED_TEXT_LENGTH : MAX_TEXT_LENGTH;
+  const refusal = refusalOf(
+    question,
+    ({ length }) => length,
+    longest,
+    (text, index) => {
+      const masked = findMasks(text);
+      const masks = masked.masks.length;
+      if (masks === 0) return { reason: 'no_mask', index };
+      if (masks > MAX_MASKS_PER_TEXT) return { reason: 'too_many_masks', index, masks, limit: MAX_MASKS_PER_TEXT };
+      found.push(masked);
+    },
+  );
+  if (refusal) return fail(refusal);
   // Each candidate repeats the text that it fills.
   const lists = (masks: number) => (strategy === 'joint' ? 1 : masks);
   const length = sum(found.map(({ text, masks }) => text.length * lists(masks.length) * top_k));
@@ -152,7 +156,8 @@ async function encodeAll(
     let encoding: Encoding = tokenizer.encode(text);
     const tokens = encoding.input_ids.length;
     if (!truncation && tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
-    if (truncation) {
+    // Unless it nearly fills the model, a text has room for any target.
+    if (truncation && tokens + MAX_TARGET_PIECES > limit) {
       const words = encodeTargets([text], targets ?? [], tokenizer);
       if (!words.ok) return words;
       const growth = growthBy(words.value[0] ?? []);

@@ -1,7 +1,8 @@
 /** How likely whole texts are to the model, token by token. The order of its stages; no HTTP, no globals. */
+import { refusalOf } from './admit.ts';
 import { type ScoredTokens, scoreKey } from './cache/memories.ts';
 import type { Metric, Score } from './http/schemas/score.ts';
-import { MAX_TEXT_LENGTH, MAX_TEXTS } from './limits.ts';
+import { MAX_TEXT_LENGTH } from './limits.ts';
 import type { LoadedModel } from './model/loaded-model.ts';
 import { logProbabilities, spansOf } from './predict/pseudo-log-likelihood.ts';
 import { bounded } from './predict/runs.ts';
@@ -24,15 +25,14 @@ export interface ScoreQuestion {
  * @throws what `load` and the backend throw
  */
 export async function score(question: ScoreQuestion, given: Sources): Promise<Result<Answered<Score[]>, Unanswerable>> {
-  const { texts, isList, metric } = question;
-  if (texts.length > MAX_TEXTS) return fail({ reason: 'too_many_texts', texts: texts.length, limit: MAX_TEXTS });
-  for (const [i, text] of texts.entries()) {
-    const index = isList ? i : undefined;
-    if (text.length > MAX_TEXT_LENGTH) {
-      return fail({ reason: 'text_too_long', index, length: text.length, limit: MAX_TEXT_LENGTH });
-    }
-    if (findMasks(text).masks.length > 0) return fail({ reason: 'has_mask', index });
-  }
+  const { texts, metric } = question;
+  const refusal = refusalOf(
+    question,
+    ({ length }) => length,
+    MAX_TEXT_LENGTH,
+    (text, index) => (findMasks(text).masks.length > 0 ? { reason: 'has_mask', index } : undefined),
+  );
+  if (refusal) return fail(refusal);
   const work = noWork();
   const sources = timed(given, work);
   const keys = await Promise.all(texts.map((text) => scoreKey(sources, metric, text)));

@@ -1,13 +1,16 @@
 /** What the sentence head of a model says of two texts. The order of its stages; no HTTP, no globals. */
+import { refusalOf } from './admit.ts';
 import { type Judgement, judgementKey } from './cache/memories.ts';
 import { LABELS, type Pair, type SentenceHead } from './http/schemas/sentence.ts';
-import { MAX_TEXT_LENGTH, MAX_TEXTS } from './limits.ts';
+import { MAX_TEXT_LENGTH } from './limits.ts';
 import type { LoadedModel } from './model/loaded-model.ts';
 import { run } from './predict/runs.ts';
 import { type Answered, recall, type Sources, timed } from './recall.ts';
 import { fail, ok, type Result } from './result.ts';
 import type { Unanswerable } from './unanswerable.ts';
 import { noWork, type Work } from './work.ts';
+
+const lengthOf = ({ text, text_pair }: Pair): number => text.length + text_pair.length;
 
 export interface SentenceQuestion<Head extends SentenceHead> {
   readonly head: Head;
@@ -27,13 +30,8 @@ export async function judge<Head extends SentenceHead>(
   given: Sources,
 ): Promise<Result<Answered<Judged<Head>[]>, Unanswerable>> {
   const { head, pairs, isList } = question;
-  if (pairs.length > MAX_TEXTS) return fail({ reason: 'too_many_texts', texts: pairs.length, limit: MAX_TEXTS });
-  for (const [i, { text, text_pair }] of pairs.entries()) {
-    const length = text.length + text_pair.length;
-    if (length > MAX_TEXT_LENGTH) {
-      return fail({ reason: 'text_too_long', index: isList ? i : undefined, length, limit: MAX_TEXT_LENGTH });
-    }
-  }
+  const refusal = refusalOf({ texts: pairs, isList }, lengthOf, MAX_TEXT_LENGTH);
+  if (refusal) return fail(refusal);
   const work = noWork();
   const sources = timed(given, work);
   const keys = await Promise.all(pairs.map((pair) => judgementKey(sources, head, pair)));

@@ -1,6 +1,7 @@
 /** Texts as the model reads them. No HTTP, no I/O. */
+import { refusalOf } from './admit.ts';
 import type { Tokenized } from './http/schemas/tokenize.ts';
-import { MAX_TEXT_LENGTH, MAX_TEXTS, MAX_TOKENIZED } from './limits.ts';
+import { MAX_TEXT_LENGTH, MAX_TOKENIZED } from './limits.ts';
 import { fail, ok, type Result } from './result.ts';
 import { findMasks } from './tokenizer/masks.ts';
 import { offsetsIn } from './tokenizer/offsets.ts';
@@ -9,19 +10,15 @@ import type { Unanswerable } from './unanswerable.ts';
 
 /** @param load is called when nothing is wrong with the texts */
 export async function tokenize(
-  { texts, isList }: { readonly texts: readonly string[]; readonly isList: boolean },
+  question: { readonly texts: readonly string[]; readonly isList: boolean },
   load: () => Promise<Tokenizer>,
 ): Promise<Result<Tokenized[], Unanswerable>> {
-  if (texts.length > MAX_TEXTS) return fail({ reason: 'too_many_texts', texts: texts.length, limit: MAX_TEXTS });
-  for (const [i, { length }] of texts.entries()) {
-    if (length > MAX_TEXT_LENGTH) {
-      return fail({ reason: 'text_too_long', index: isList ? i : undefined, length, limit: MAX_TEXT_LENGTH });
-    }
-  }
+  const refusal = refusalOf(question, ({ length }) => length, MAX_TEXT_LENGTH);
+  if (refusal) return fail(refusal);
   const tokenizer = await load();
   const answers: Tokenized[] = [];
   let tokens = 0;
-  for (const text of texts) {
+  for (const text of question.texts) {
     const tokenized = tokenizeText(text, tokenizer);
     tokens += tokenized.tokens.length;
     if (tokens > MAX_TOKENIZED) return fail({ reason: 'too_many_tokens_in_all', tokens, limit: MAX_TOKENIZED });
