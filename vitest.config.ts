@@ -17,7 +17,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/src/**/*.test.ts'] } },
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'] } },
       {
         extends: true,

@@ -43,8 +43,8 @@ export const DEFAULT_TOP_K = 5;
 export const MAX_TOP_K = 100;
 
 /** Of a joint search. A search gives no more combinations than it keeps, so it keeps as many as may be asked for. */
-export const DEFAULT_BEAMS = 8;
-export const MAX_BEAMS = MAX_TOP_K;
+export const DEFAULT_NUM_BEAMS = 8;
+export const MAX_NUM_BEAMS = MAX_TOP_K;
 
 export const MAX_TARGETS = 100;
 
@@ -52,7 +52,7 @@ export const MAX_TARGETS = 100;
 export const MAX_TARGET_PIECES = 16;
 
 /** Targets are tokenized anew for each character that stands before a mask: so often, each in about a tenth of a millisecond. */
-export const MAX_TARGET_READINGS = 4096;
+export const MAX_TARGET_TOKENIZATIONS = 4096;
 
 /** UTF-16 code units of one target: eight for each of its pieces. */
 export const MAX_TARGET_LENGTH = 128;
@@ -61,19 +61,19 @@ export const MAX_TARGET_LENGTH = 128;
 export const R2_READ_BYTES = 1024 * 1024;
 
 /** How long an answer or an encoding stays in the data centre, if it is asked for. It never becomes wrong: its key has the revision. */
-export const REMEMBERED_SECONDS = 30 * 24 * 3600;
+export const CACHE_TTL_SECONDS = 30 * 24 * 3600;
 
 /** In an isolate, next to a model of up to 96 MB of its 128: token ids of texts, and answers of some 2 kB. */
-export const MAX_ENCODINGS = { entries: 5_000, bytes: 2_000_000 };
-export const MAX_PREDICTIONS = { entries: 5_000, bytes: 8_000_000 };
-export const MAX_SCORES = { entries: 1_000, bytes: 2_000_000 };
-export const MAX_JUDGEMENTS = { entries: 1_000, bytes: 500_000 };
+export const MAX_CACHED_ENCODINGS = { entries: 5_000, bytes: 2_000_000 };
+export const MAX_CACHED_PREDICTIONS = { entries: 5_000, bytes: 8_000_000 };
+export const MAX_CACHED_SCORES = { entries: 1_000, bytes: 2_000_000 };
+export const MAX_CACHED_PAIRS = { entries: 1_000, bytes: 500_000 };
 
 /** What a read of the data centre's cache may take: computing a short text anew takes less. */
-export const CACHE_READ_LIMIT_MS = 150;
+export const CACHE_READ_TIMEOUT_MS = 150;
 
 /** Of the data centre's cache, for one request: Workers allow 50 on the Free plan, and a batch may ask for more. */
-export const MAX_CACHE_OPERATIONS = 45;
+export const MAX_EDGE_CACHE_OPERATIONS = 45;
 
 /** How long a request waits for an answer that another one is computing. */
-export const IN_FLIGHT_PATIENCE_MS = 10_000;
+export const IN_FLIGHT_TIMEOUT_MS = 10_000;

@@ -1,8 +1,8 @@
 /** Builds what is not committed before any test runs: the kernels, the page, and the default model where it is not built yet. */
 import type { TestProject } from 'vitest/node';
 
-import { BUILDS, compileKernels } from '../models/kernels.ts';
-import { buildPage } from '../models/page.ts';
+import { BUILDS, compileKernels } from '../src/inference/compile-kernels.ts';
+import { buildPage } from '../src/page/bundle.ts';
 import { buildSelected, type Built } from './deployed.ts';
 
 declare module 'vitest' {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-import { buildPage, PAGE_FILES, PAGE_FOLDER } from '../models/page.ts';
+import { buildPage, PAGE_FILES, PAGE_FOLDER } from '../src/page/bundle.ts';
 
 /**
  * Bytes, uncompressed, for each environment. Workers admit 64 MiB in all, and a small script starts sooner.

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { R2Bucket } from '@cloudflare/workers-types';
 import { createTestHarness } from 'wrangler';
 
-import { build } from '../models/build.ts';
-import { selectedModel } from '../models/deployed.ts';
+import { build } from '../models/build/build.ts';
+import { selectedModel } from '../models/bucket/deployed.ts';
 import { type ModelFile, objectKey } from '../src/model/manifest.ts';
 
 /** What a build of a model wrote. */

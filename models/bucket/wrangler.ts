@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 
 import { unstable_readConfig as readConfig } from 'wrangler';
 
-import { selectedEnvironment } from '../deployed.ts';
+import { selectedEnvironment } from './deployed.ts';
 import type { ModelBucket } from './push.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

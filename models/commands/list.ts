@@ -1,4 +1,4 @@
-/** The command that shows what is where. */
+/** `list`: shows which revision is where. */
 import { join } from 'node:path';
 
 import { withLocalBucket } from '../bucket/local.ts';
@@ -12,11 +12,22 @@ import {
   type Held,
   listIndex,
   printInventory,
-} from '../inventory.ts';
+} from '../bucket/inventory.ts';
+
+import type { Command } from './command.ts';
+import { UsageError } from './usage-error.ts';
 
 const MODELS = join(import.meta.dirname, '..');
 
-export async function listModels(remote: boolean): Promise<void> {
+export const command: Command = {
+  accepts: ['remote'],
+  async run(model, { remote = false }) {
+    if (model !== undefined) throw new UsageError(`list takes no "${model}"`);
+    await listModels(remote);
+  },
+};
+
+async function listModels(remote: boolean): Promise<void> {
   const held: Held[] = [
     ...(await findCheckpoints(MODELS)),
     ...(await findBuilds()),

@@ -1,6 +1,7 @@
-/** The command that brings a model from the Hub. */
+/** `pull`: downloads a model from the Hugging Face Hub. */
 import { pull } from '../hub/pull.ts';
-import { progressBar } from '../progress.ts';
+import { type Command, requireModel } from './command.ts';
+import { progressBar } from './progress.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface PullChoice {
@@ -8,15 +9,22 @@ export interface PullChoice {
   readonly id?: string | undefined;
 }
 
+export const command: Command = {
+  accepts: ['id', 'revision'],
+  async run(model, options) {
+    await pullModel(requireModel(model), options);
+  },
+};
+
 /** @returns the folder of the model */
 export async function pullModel(name: string, choice: PullChoice): Promise<string> {
-  if (!/^[\w.-]+\/[\w.-]+$/.test(name)) throw new UsageError(`"${name}" is no id of the Hub: <owner>/<name>`);
+  if (!/^[\w.-]+\/[\w.-]+$/.test(name)) throw new UsageError(`"${name}" is not an id of the Hub: write <owner>/<name>`);
   const { id, folder, source, changed } = await pull(name, {
     ...choice,
     endpoint: process.env['HF_ENDPOINT'],
     token: process.env['HF_TOKEN'],
     progress: progressBar(),
-    // Below the bar.
+    // Below the progress bar.
     say: (line) => console.error(`\n${line}`),
   });
   const { hub, commit, license } = source;

@@ -1,9 +1,9 @@
 /** A checkpoint as the file that the engine reads (src/inference/blob.ts). No I/O, and the same bytes on every machine. */
-import { createBlob, type Geometry } from '../../src/inference/blob.ts';
+import { createBlob, type ModelConfig } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
-import { concatenate, divisorsOf, multiplyColumns } from '../onnx/quantize.ts';
-import { packFourBits } from './four-bits.ts';
-import { packMatrix } from './lanes.ts';
+import { concatenate, divisorsOf, multiplyColumns } from '../quantization/int8.ts';
+import { packFourBits } from '../quantization/int4.ts';
+import { packMatrix } from '../quantization/lanes.ts';
 
 /**
  * @param layer_bits of the weights in the layers; all others have 8
@@ -82,7 +82,7 @@ export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): 
 }
 
 /** What the header of the file says of a model. */
-export function geometryOf({ config, embeddings, mlm, sentence }: EncoderWeights, layer_bits: 4 | 8): Geometry {
+export function geometryOf({ config, embeddings, mlm, sentence }: EncoderWeights, layer_bits: 4 | 8): ModelConfig {
   return {
     ...config,
     projection: embeddings.projection !== undefined,

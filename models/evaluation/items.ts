@@ -1,11 +1,12 @@
 /** What is asked of a model: minimal pairs, facts, and windows of running text with whole words masked. No I/O. */
 import type { Encoding } from '../../src/inference/backend.ts';
 import { characterBefore, findMasks } from '../../src/tokenizer/masks.ts';
-import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import { continuationsIn } from '../../src/tokenizer/words.ts';
 import { specialTokensOf } from '../tokenizer/special-tokens.ts';
 import type { EvaluationData, Fact } from './data.ts';
 import { sample, seeded } from './random.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 
 /** A text as ids and which of them begin a word. */
 export interface Words {
@@ -73,7 +74,7 @@ function divide(ids: Int32Array, continues: (position: number) => boolean): Word
  */
 export function makeItems(data: EvaluationData, json: string, positions: number, full: boolean): Items {
   const special = specialTokensOf(json);
-  const tokenizer = createTokenizer(JSON.parse(json) as object, { special_tokens: special });
+  const tokenizer = createTokenizer(JSON.parse(json) as object, special);
   const random = seeded(SEED);
   const most = (count: number) => (full ? Infinity : count);
   const idsOf = (text: string) => tokenizer.encode({ text, masks: [] }).input_ids;

@@ -1,9 +1,9 @@
 /** One item put to a backend. No I/O of its own. */
-import type { Metric } from '../../src/http/schemas/score.ts';
+import type { Metric } from '../../src/schemas/score.ts';
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import { logProbabilities, spansOf } from '../../src/predict/pseudo-log-likelihood.ts';
-import { noWork } from '../../src/work.ts';
-import { firstTwo } from '../agreement.ts';
+import { noWork } from '../../src/predict/work.ts';
+import { firstTwo } from './agreement.ts';
 import type { FactItem, Item, PairItem, WindowItem, Words } from './items.ts';
 
 /** Whether the good sentence scores higher, by two ways of scoring. */

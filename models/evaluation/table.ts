@@ -1,5 +1,5 @@
 /** From scored items to one table of figures with their standard errors. No I/O. */
-import { CLEAR_LEAD } from '../agreement.ts';
+import { CLEAR_LEAD } from './agreement.ts';
 import type { Item, WindowItem } from './items.ts';
 import { LENGTHS } from './items.ts';
 import type { FactScore, PairScore, WindowScore } from './score.ts';

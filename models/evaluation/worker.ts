@@ -1,8 +1,8 @@
 /** A thread that puts items to the two builds of a model. */
 import { parentPort, workerData } from 'node:worker_threads';
 
-import type { selectedBackend } from '../deployed.ts';
-import { engineBackend, onnxBackend } from '../runtime.ts';
+import type { selectedBackend } from '../bucket/deployed.ts';
+import { engineBackend, onnxBackend } from './backends.ts';
 import type { Item } from './items.ts';
 import { score, type Score } from './score.ts';
 

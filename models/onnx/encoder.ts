@@ -8,12 +8,12 @@
  * One text a run, so nothing is padded. Tensors are (1, sequence, width) where an operator wants a batch. A layer's weights
  * are in the graph once, however often it is applied; likewise the word embeddings, where they are the decoder as well.
  */
-import { layerOrder } from '../../src/inference/blob.ts';
+import { layerOrder } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
 import { fourBitMatrices } from './four-bits.ts';
 import { float32Matrices, int8Matrices, type Int8Scheme, type Matrices, perTensorMatrices, SERVED } from './linear.ts';
-import { concatenate, divisorsOf, multiplyColumns } from './quantize.ts';
+import { concatenate, divisorsOf, multiplyColumns } from '../quantization/int8.ts';
 import { encodeModel, FLOAT, type Graph, INT32 } from './protobuf.ts';
 
 function multiplyBy(by: Matrices, x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name {

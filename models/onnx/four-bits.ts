@@ -1,7 +1,7 @@
 /** Products by weights of 4 bits in a graph: the runtime's own operator, on the values that the engine has too. No I/O. */
 import type { Linear } from '../checkpoint/encoder.ts';
-import { type FourBitRows, quantizeToFourBits } from '../engine/four-bits.ts';
-import { STEP_INPUTS } from '../../src/inference/blob.ts';
+import { type FourBitRows, quantizeToFourBits } from '../quantization/int4.ts';
+import { STEP_INPUTS } from '../../src/inference/efm-format.ts';
 import type { GraphBuilder, Name } from './graph-builder.ts';
 import type { Matrices } from './linear.ts';
 

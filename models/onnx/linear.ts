@@ -5,7 +5,7 @@
 import type { Linear } from '../checkpoint/encoder.ts';
 import type { GraphBuilder, Name } from './graph-builder.ts';
 import { FLOAT, UINT8 } from './protobuf.ts';
-import { quantizeRows, type QuantizedRows } from './quantize.ts';
+import { quantizeRows, type QuantizedRows } from '../quantization/int8.ts';
 
 export interface Matrices {
   /** (…, inputs) to what `multiply` takes; done once where one input meets several matrices. */

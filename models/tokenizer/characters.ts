@@ -1,8 +1,8 @@
 /** What the normalizer of `tokenizers` makes of each code point by itself. No I/O. */
-import { decomposition } from '../../src/tokenizer/normalization-forms.ts';
-import { HANGUL, INVISIBLE } from '../../src/tokenizer/normalize.ts';
+import { decomposition } from '../../src/tokenizer/normalizers/normalization-forms.ts';
+import { HANGUL, INVISIBLE } from '../../src/tokenizer/packed-unigram/normalize.ts';
 import { isMark } from '../../src/tokenizer/unicode.ts';
-import { BLOCK, type Characters } from '../../src/tokenizer/unigram-format.ts';
+import { BLOCK, type Characters } from '../../src/tokenizer/packed-unigram/format.ts';
 
 /** Most code points: not assigned, private, or halves of a pair. They stay as they are. */
 const UNUSED = /^[\p{Cn}\p{Co}\p{Cs}]$/u;

@@ -1,7 +1,7 @@
 /** What `tokenizer_config.json` says of a tokenizer, and what becomes of it in a `tokenizer.json`. No I/O. */
 import * as v from 'valibot';
 
-import type { AddedToken } from '../../src/tokenizer/components.ts';
+import type { AddedToken } from '../../src/tokenizer/tokenizer-json.ts';
 
 const TOKEN = v.object({
   content: v.string(),

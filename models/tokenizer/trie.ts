@@ -1,5 +1,5 @@
 /** A double-array trie of pieces, in the units that src/tokenizer/unigram-format.ts describes. No I/O. */
-import { EMPTY, LEAF } from '../../src/tokenizer/unigram-format.ts';
+import { EMPTY, LEAF } from '../../src/tokenizer/packed-unigram/format.ts';
 
 /** A node, and which of the sorted pieces pass through it: those from `from` to `to`, at their byte `depth`. */
 interface Node {

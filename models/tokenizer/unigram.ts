@@ -1,9 +1,17 @@
 /** From a `tokenizer.json` to the binary form that src/tokenizer/unigram.ts reads. No I/O. */
 import { isDeepStrictEqual } from 'node:util';
 
-import { INVISIBLE } from '../../src/tokenizer/normalize.ts';
-import { BLOCK, BYTE_ORDER, FIELDS, type Header, layOut, MAGIC, VERSION } from '../../src/tokenizer/unigram-format.ts';
-import { SPECIAL } from '../../src/tokenizer/unigram.ts';
+import { INVISIBLE } from '../../src/tokenizer/packed-unigram/normalize.ts';
+import {
+  BLOCK,
+  BYTE_ORDER,
+  FIELDS,
+  type Header,
+  layoutSections,
+  MAGIC,
+  VERSION,
+} from '../../src/tokenizer/packed-unigram/format.ts';
+import { SPECIAL } from '../../src/tokenizer/packed-unigram/create-tokenizer.ts';
 import { tabulateCharacters } from './characters.ts';
 import { buildTrie } from './trie.ts';
 
@@ -147,7 +155,7 @@ function pack(entries: readonly Entry[], ids: SpecialIds): Uint8Array<ArrayBuffe
     images: image_offsets.length - 1,
     image_bytes: images.length,
   };
-  const layout = layOut(counts);
+  const layout = layoutSections(counts);
   const header: Header = {
     magic: MAGIC,
     byte_order: BYTE_ORDER,

@@ -1,6 +1,6 @@
 /** One computation for all who ask the same at the same time. No I/O. */
 
-import { within } from './within.ts';
+import { withTimeout } from './with-timeout.ts';
 
 /** Several things under way, each by its key. */
 export class InFlight<T> {
@@ -58,7 +58,7 @@ export class InFlight<T> {
 
   /** @returns undefined when it failed or took too long; then it is not waited for again */
   async #wait(key: string, running: Promise<T>): Promise<{ value: T } | undefined> {
-    const found = await within(this.#patience_ms, running);
+    const found = await withTimeout(this.#patience_ms, running);
     if (!found) this.#forget(key, running);
     return found;
   }

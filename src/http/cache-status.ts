@@ -1,31 +1,27 @@
-/** `Cache-Status` (RFC 9211) and `Age` (RFC 9111, 5.1): which memory answered. No I/O. */
-import type { Access } from '../cache/memory.ts';
-import type { Remembered } from '../recall.ts';
-import { REMEMBERED_SECONDS } from '../limits.ts';
+/** `Cache-Status` (RFC 9211): which tier answered. No I/O. */
+import type { CachePolicy } from '../cache/tiered-cache.ts';
+import { CACHE_TTL_SECONDS } from '../limits.ts';
+import type { CacheCounts } from '../pipelines/context.ts';
 
 /**
- * The isolate first, as it is asked first. In a list of texts a memory has hit when nothing was left to be looked for after it.
- * @param access undefined where nothing is remembered at all
+ * Tiers in the order in which they are asked. For a list of texts, a tier is a hit when nothing was left for the next.
+ * `ttl` is that of the oldest answer. There is no `Age`: the caches of the isolate and the edge are ours, and an age of days
+ * would make the response stale on arrival (RFC 9111, 4.2.3).
+ * @param policy undefined where the deployment caches nothing
  */
-export function cacheHeaders(
-  { isolate, data_centre, computed, age_s }: Remembered,
-  access: Access | undefined,
-): Record<string, string> {
-  if (!access) return { 'cache-status': 'isolate; fwd=bypass' };
-  const ttl = `ttl=${REMEMBERED_SECONDS - age_s}`;
-  const stored = access.write ? '; stored' : '';
-  const places = access.dataCentre ? ['isolate', 'data-centre'] : ['isolate'];
-  if (!access.read) {
-    return { 'cache-status': places.map((place) => `${place}; fwd=request${stored}`).join(', ') };
-  }
-  const age = isolate + data_centre > 0 ? { age: String(age_s) } : undefined;
-  if (data_centre + computed === 0) return { 'cache-status': `isolate; hit; ${ttl}`, ...age };
-  if (computed === 0) return { 'cache-status': `${missed(isolate, 'isolate')}, data-centre; hit; ${ttl}`, ...age };
+export function cacheStatus({ isolate, edge, computed, age_s }: CacheCounts, policy: CachePolicy | undefined): string {
+  if (!policy) return 'isolate; fwd=bypass';
+  const ttl = `ttl=${CACHE_TTL_SECONDS - age_s}`;
+  const stored = policy.write ? '; stored' : '';
+  const tiers = policy.edge ? ['isolate', 'edge'] : ['isolate'];
+  if (!policy.read) return tiers.map((tier) => `${tier}; fwd=request${stored}`).join(', ');
+  if (edge + computed === 0) return `isolate; hit; ${ttl}`;
+  if (computed === 0) return `${missed(isolate, 'isolate')}, edge; hit; ${ttl}`;
   const status = [`${missed(isolate, 'isolate')}${stored}`];
-  if (access.dataCentre) status.push(`${missed(data_centre, 'data-centre')}${stored}`);
-  return { 'cache-status': status.join(', ') };
+  if (policy.edge) status.push(`${missed(edge, 'edge')}${stored}`);
+  return status.join(', ');
 }
 
-function missed(found: number, place: string): string {
-  return `${place}; fwd=${found > 0 ? 'partial' : 'miss'}`;
+function missed(found: number, tier: string): string {
+  return `${tier}; fwd=${found > 0 ? 'partial' : 'miss'}`;
 }

@@ -14,7 +14,7 @@ export async function entityTag(body: string): Promise<string> {
 }
 
 /** By the weak comparison: W/ does not count. @param header of the request */
-export function matches(header: string | undefined, tag: string): boolean {
+export function etagMatches(header: string | undefined, tag: string): boolean {
   if (header === undefined) return false;
   if (header.trim() === '*') return true;
   return Array.from(header.matchAll(/(?:W\/)?("[^"]*")/g), ([, opaque]) => opaque).includes(tag);

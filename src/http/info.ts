@@ -1,10 +1,10 @@
 /** What `GET /info` tells of a model and what it admits. No I/O. */
 import type { BackendKind } from '../inference/backend.ts';
 import {
-  DEFAULT_BEAMS,
+  DEFAULT_NUM_BEAMS,
   DEFAULT_TOP_K,
   MAX_ANSWER_LENGTH,
-  MAX_BEAMS,
+  MAX_NUM_BEAMS,
   MAX_BODY_BYTES,
   MAX_MASKS_PER_TEXT,
   MAX_MODEL_TOKENS,
@@ -18,7 +18,7 @@ import {
   MAX_TRUNCATED_TEXT_LENGTH,
 } from '../limits.ts';
 import type { Manifest } from '../model/manifest.ts';
-import type { Info } from './schemas/service.ts';
+import type { Info } from '../schemas/service.ts';
 
 export function infoOf(
   { id, revision, architecture, special_tokens, heads, quantization, license, source }: Manifest,
@@ -45,7 +45,7 @@ export function infoOf(
       tokenized: MAX_TOKENIZED,
       answer_length: MAX_ANSWER_LENGTH,
       top_k: { default: DEFAULT_TOP_K, max: MAX_TOP_K },
-      beams: { default: DEFAULT_BEAMS, max: MAX_BEAMS },
+      num_beams: { default: DEFAULT_NUM_BEAMS, max: MAX_NUM_BEAMS },
     },
     architecture,
     ...(measured && { quantization: measured }),

@@ -5,7 +5,7 @@ import { MAX_BODY_BYTES } from '../limits.ts';
 import examples from './examples.json' with { type: 'json' };
 import { type Operation, OPERATIONS, type SchemaName, SCHEMAS, TAGS } from './operations.ts';
 
-/** A question and what the default model answered, as `npm run examples` recorded it. */
+/** A question and what the default model answered, as `npm run record:examples` recorded it. */
 export interface Example {
   /** Of the operation. */
   readonly operation: string;

@@ -1,12 +1,12 @@
 /** What can be asked, as the OpenAPI document tells it. No I/O. */
 import type * as v from 'valibot';
 
-import { offsets } from './schemas/fields.ts';
-import { candidate, fillMaskParameters, fillMaskRequest, fillMaskResponse } from './schemas/fill-mask.ts';
-import { scored, scoreRequest, scoreResponse } from './schemas/score.ts';
-import { nextSentenceResponse, pair, sentenceOrderResponse, sentenceRequest } from './schemas/sentence.ts';
-import { errorResponse, healthResponse, infoResponse } from './schemas/service.ts';
-import { tokenized, tokenizeRequest, tokenizeResponse } from './schemas/tokenize.ts';
+import { offsets } from '../schemas/fields.ts';
+import { candidate, fillMaskParameters, fillMaskRequest, fillMaskResponse } from '../schemas/fill-mask.ts';
+import { scored, scoreRequest, scoreResponse } from '../schemas/score.ts';
+import { nextSentenceResponse, pair, sentenceOrderResponse, sentenceRequest } from '../schemas/sentence.ts';
+import { errorResponse, healthResponse, infoResponse } from '../schemas/service.ts';
+import { tokenized, tokenizeRequest, tokenizeResponse } from '../schemas/tokenize.ts';
 
 /** By the names that the document gives them. */
 export const SCHEMAS = {

@@ -1,5 +1,5 @@
 /** The `Server-Timing` header (W3C Server Timing): where the work of an answer went. No I/O. */
-import type { Work } from '../work.ts';
+import type { Work } from '../predict/work.ts';
 
 export function serverTiming({ texts, tokens, masks, load_ms, infer_ms }: Work): string {
   const load = `load;dur=${round(load_ms)}`;

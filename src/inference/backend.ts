@@ -1,5 +1,7 @@
 /** The seam between the pipeline and what computes logits. Types only. */
-import type { WeightsFile } from '../model/manifest.ts';
+
+/** The files of a revision that hold weights: a backend reads one of them. */
+export type WeightsFile = 'model.onnx' | 'model.efm';
 
 /** One text as the model reads it. Made by a tokenizer; the arrays are not changed afterwards. */
 export interface Encoding {

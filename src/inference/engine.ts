@@ -3,7 +3,7 @@
  * the bucket, and the working space behind it, laid out once. No I/O of its own.
  */
 import type { Backend, BackendKind, Encoding, Logits, ModelBytes } from './backend.ts';
-import { type Geometry, headerBytesOf, layerOrder, readHeader } from './blob.ts';
+import { type ModelConfig, headerBytesOf, layerOrder, readHeader } from './efm-format.ts';
 
 /** What `kernels/index.ts` exports. The globals are addresses of arrays, described where they are declared. */
 interface Kernels {
@@ -61,7 +61,7 @@ export async function loadEngine(module: WebAssembly.Module, file: ModelBytes): 
   const { memory } = kernels;
   const start = kernels.blobStart();
   let head = new Uint8Array();
-  let geometry: Geometry | undefined;
+  let geometry: ModelConfig | undefined;
   let at = start;
   await file.read((piece) => {
     let next = piece;
@@ -89,12 +89,12 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
 
 export class EngineBackend implements Backend {
   readonly kernels: Kernels;
-  readonly geometry: Geometry;
+  readonly geometry: ModelConfig;
   readonly #capacity: number;
   /** Which stored layer is applied when. */
   readonly #layers: readonly number[];
 
-  constructor(kernels: Kernels, geometry: Geometry) {
+  constructor(kernels: Kernels, geometry: ModelConfig) {
     this.kernels = kernels;
     this.geometry = geometry;
     this.#layers = layerOrder(geometry);

@@ -1,16 +1,15 @@
 /** The one model that a deployment serves, as its isolate holds it. Does I/O through the store. */
 import type { Backend, BackendKind } from '../inference/backend.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { loadBackend, type LoadedModel, loadTokenizer } from './loaded-model.ts';
+import { loadBackend, type LoadedModel, type LoadedTokenizer, loadTokenizer } from './loaded-model.ts';
 import type { Manifest } from './manifest.ts';
-import { once } from './once.ts';
-import { type ObjectStore, readManifest } from './source.ts';
+import { memoizeAsync } from './memoize-async.ts';
+import { type ObjectStore, readManifest } from './bucket.ts';
 
 export interface DeployedModel {
   /** Reads the manifest alone. */
   manifest(store: ObjectStore): Promise<Manifest>;
-  /** Reads that and the tokenizer. */
-  tokenizer(store: ObjectStore): Promise<Tokenizer>;
+  /** Reads the manifest and the tokenizer. */
+  tokenizer(store: ObjectStore): Promise<LoadedTokenizer>;
   /** Reads all of it, at the first call of the isolate. */
   load(store: ObjectStore): Promise<LoadedModel>;
 }
@@ -29,11 +28,14 @@ export function deployedModel(selected: string, kind: BackendKind): DeployedMode
   if (!id || !revision) {
     throw new ConfigurationError(`The variable MODEL is "${selected}": set it to <id>@<revision> in wrangler.toml.`);
   }
-  const manifest = once((store: ObjectStore) => readManifest(store, id, revision));
-  const tokenizer = once(async (store: ObjectStore) => loadTokenizer(store, await manifest(store)));
-  const load = once(async (store: ObjectStore) => {
+  const manifest = memoizeAsync((store: ObjectStore) => readManifest(store, id, revision));
+  const tokenizer = memoizeAsync(async (store: ObjectStore) => {
     const read = await manifest(store);
-    const [tokens, backend] = await Promise.all([tokenizer(store), loadBackend(store, read, kind)]);
+    return { manifest: read, tokenizer: await loadTokenizer(store, read) };
+  });
+  const load = memoizeAsync(async (store: ObjectStore) => {
+    const read = await manifest(store);
+    const [{ tokenizer: loaded }, backend] = await Promise.all([tokenizer(store), loadBackend(store, read, kind)]);
     // Nobody knows what a failed run leaves in the memory of a backend: the next request gets a new one.
     const run: Backend['run'] = async (batch) => {
       try {
@@ -43,7 +45,7 @@ export function deployedModel(selected: string, kind: BackendKind): DeployedMode
         throw error;
       }
     };
-    return { manifest: read, tokenizer: tokens, backend: { run } };
+    return { manifest: read, tokenizer: loaded, backend: { run } };
   });
   return { manifest, tokenizer, load };
 }

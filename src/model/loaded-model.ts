@@ -1,13 +1,17 @@
 /** A model ready to answer: its manifest, tokenizer and backend. Does I/O through the store. */
 import type { Backend, BackendKind } from '../inference/backend.ts';
-import { createTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts';
-import { createUnigramTokenizer } from '../tokenizer/unigram.ts';
+import { createTokenizer } from '../tokenizer/create-tokenizer.ts';
+import { createUnigramTokenizer } from '../tokenizer/packed-unigram/create-tokenizer.ts';
 import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
-import { ModelObjectError, type ObjectStore, openModelFile, readModelFile } from './source.ts';
+import { ModelObjectError, type ObjectStore, openModelFile, readModelFile } from './bucket.ts';
+import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 
-export interface LoadedModel {
+export interface LoadedTokenizer {
   readonly manifest: Manifest;
   readonly tokenizer: Tokenizer;
+}
+
+export interface LoadedModel extends LoadedTokenizer {
   readonly backend: Backend;
 }
 
@@ -18,7 +22,7 @@ export async function loadTokenizer(store: ObjectStore, manifest: Manifest): Pro
   return use(manifest, name, async () => {
     const bytes = await readModelFile(store, manifest, name);
     if (isBinary) return createUnigramTokenizer(bytes);
-    return createTokenizer(JSON.parse(new TextDecoder().decode(bytes)) as object, manifest);
+    return createTokenizer(JSON.parse(new TextDecoder().decode(bytes)) as object, manifest.special_tokens);
   });
 }
 

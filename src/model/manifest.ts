@@ -1,52 +1,14 @@
 /** What the bucket says of a model: `models/<id>/<revision>/manifest.json`. Parsing and checking only, no I/O. */
 import * as v from 'valibot';
 
+import { architecture, heads, quantization } from '../schemas/model.ts';
+
 /** What a revision can hold. The graph and the engine's file are the same weights, for one backend each. */
 export const MODEL_FILES = ['model.onnx', 'model.efm', 'tokenizer.json', 'tokenizer.bin'] as const;
 export type ModelFile = (typeof MODEL_FILES)[number];
-/** Those of them that a backend reads. */
-export type WeightsFile = 'model.onnx' | 'model.efm';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
-const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
-
-/** How far the served weights are from the checkpoint's, over `masks` masks of the probe texts. */
-const quantizationError = v.strictObject({
-  texts: count,
-  masks: count,
-  /** Share of masks where the first choice is that of fp32. */
-  top1_agreement: share,
-  /** The same for the masks where the first choice of fp32 leads the second by 0.1 logits or more. Not in older manifests. */
-  clear_masks: v.optional(count),
-  clear_top1_agreement: v.optional(share),
-  /** Mean Kullback-Leibler divergence of the served from the fp32 distribution, in nats. */
-  mean_kl: v.pipe(v.number(), v.minValue(0)),
-  /** The largest difference of any probability. */
-  max_score_error: share,
-});
-export type QuantizationError = v.InferOutput<typeof quantizationError>;
-
-/** The error is missing until it is measured. */
-export const quantization = v.strictObject({
-  weights: v.string(),
-  activations: v.string(),
-  error: v.optional(quantizationError),
-});
-
-export const architecture = v.strictObject({
-  family: v.picklist(['albert', 'bert', 'roberta', 'distilbert']),
-  vocab_size: count,
-  embedding_size: count,
-  hidden_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
-  intermediate_size: count,
-  max_position_embeddings: count,
-});
-
-export const heads = v.array(v.picklist(['mlm', 'sop', 'nsp']));
-
 const manifest = v.strictObject({
   format: v.literal(2),
   id: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]*$/)),

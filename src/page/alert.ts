@@ -1,6 +1,6 @@
 /** What went wrong, said at once, and how long to wait before asking again. */
 import { announce, byId, make } from './elements.ts';
-import { describeSeconds } from './memory.ts';
+import { describeSeconds } from './cache-status.ts';
 
 const alert = byId('alert', HTMLDivElement);
 const button = byId('ask', HTMLButtonElement);

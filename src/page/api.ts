@@ -1,5 +1,5 @@
 /** Asks the API. What comes back is a value, whatever happens: the server may be down, slow, or not ours. */
-import { parseError } from './answer.ts';
+import { parseError } from './parse-response.ts';
 
 /** After this long there is no hope, and whoever waits is told. */
 const PATIENCE_MS = 60_000;

@@ -1,6 +1,6 @@
 /** The page: a question goes from the form to the API, and the answer onto the page. */
 import { clearAlert, secondsToWait, showAlert } from './alert.ts';
-import { parseInfo } from './answer.ts';
+import { parseInfo } from './parse-response.ts';
 import { ask } from './api.ts';
 import { followCode, showCode } from './code.ts';
 import { copyOnClick } from './copy.ts';
@@ -9,11 +9,11 @@ import { announce, byId, make } from './elements.ts';
 import { showExamples } from './examples.ts';
 import { conflict, followOptions, onOptions, readOptions, writeOptions } from './form.ts';
 import { ASK_KEY, MASK_KEY, onKeys } from './keys.ts';
-import { describeSeconds } from './memory.ts';
+import { describeSeconds } from './cache-status.ts';
 import { bodyOf, fragmentOf, parseFragment, type Question } from './question.ts';
 import { setBusy, showOutcome } from './results.ts';
 import { followTokens, tokensOf } from './show-tokens.ts';
-import type { Shown } from './shown.ts';
+import type { Shown } from './result-view.ts';
 
 /** What takes less than this needs no sign that it is under way. */
 const BUSY_AFTER_MS = 250;

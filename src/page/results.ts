@@ -1,15 +1,15 @@
 /** What came of a question, on the page: candidates or combinations, which memory answered, or what went wrong. */
 import { findMasks } from '../tokenizer/masks.ts';
 import { showAlert } from './alert.ts';
-import { parseCandidates, parseCombinations } from './answer.ts';
+import { parseCandidates, parseCombinations } from './parse-response.ts';
 import type { Outcome } from './api.ts';
 import type { Editor } from './editor.ts';
 import { announce, byId, make } from './elements.ts';
-import { describeWork } from './memory.ts';
+import { describeWork } from './cache-status.ts';
 import type { Question } from './question.ts';
 import { showCandidates } from './show-candidates.ts';
 import { showCombinations } from './show-combinations.ts';
-import { Shown } from './shown.ts';
+import { Shown } from './result-view.ts';
 
 const results = byId('results', HTMLElement);
 const title = byId('results-title', HTMLHeadingElement);

@@ -1,9 +1,9 @@
 /** Candidates as columns of bars, one column for each mask, and each candidate a button that puts it into the text. */
 import type { MaskedText } from '../tokenizer/masks.ts';
-import type { Candidate } from './answer.ts';
+import type { Candidate } from './parse-response.ts';
 import { make } from './elements.ts';
 import { percent, replacementIn, visible } from './filling.ts';
-import type { Answer, Choose } from './shown.ts';
+import type { Answer, Choose } from './result-view.ts';
 
 /** @param lists a list for each mask */
 export function showCandidates(masked: MaskedText, lists: readonly (readonly Candidate[])[], choose: Choose): Answer {

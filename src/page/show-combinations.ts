@@ -1,10 +1,10 @@
 /** Combinations of words, one row each: a click fills all masks. */
 import type { MaskedText } from '../tokenizer/masks.ts';
-import type { Combination } from './answer.ts';
+import type { Combination } from './parse-response.ts';
 import { make } from './elements.ts';
 import { compose, visible } from './filling.ts';
 import { bar } from './show-candidates.ts';
-import type { Answer, ChooseAll } from './shown.ts';
+import type { Answer, ChooseAll } from './result-view.ts';
 
 export function showCombinations(masked: MaskedText, combinations: readonly Combination[], choose: ChooseAll): Answer {
   const best = Math.max(...combinations.map(({ score }) => score));

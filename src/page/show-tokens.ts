@@ -1,8 +1,8 @@
 /** How a text was tokenized: asked for when someone looks, and again when there is a new question. */
-import { parseTokens, type Token } from './answer.ts';
+import { parseTokens, type Token } from './parse-response.ts';
 import { ask } from './api.ts';
 import { byId, make } from './elements.ts';
-import { describeSeconds } from './memory.ts';
+import { describeSeconds } from './cache-status.ts';
 
 const details = byId('tokens', HTMLDetailsElement);
 const body = byId('tokens-body', HTMLDivElement);

@@ -1,8 +1,8 @@
 /** The likeliest ids for each mask of a text, each by itself. No I/O of its own. */
-import { type Candidate, topCandidates } from '../decode/candidates.ts';
+import { type Candidate, topCandidates } from './top-k.ts';
 import type { Backend, Encoding } from '../inference/backend.ts';
-import type { Work } from '../work.ts';
-import { rowOf, run } from './runs.ts';
+import type { Work } from './work.ts';
+import { logitsRow, runModel } from './runs.ts';
 
 /**
  * @returns (texts, masks, top_k) best first
@@ -15,10 +15,10 @@ export async function predictMasks(
   work: Work,
 ): Promise<Candidate[][][]> {
   const answers: Candidate[][][] = [];
-  await run(encodings, backend, work, (logits) => {
+  await runModel(encodings, backend, work, (logits) => {
     answers.push(
       Array.from(logits.log_sum_exp, (_, m) => {
-        const { row, total } = rowOf(logits, m);
+        const { row, total } = logitsRow(logits, m);
         return topCandidates(row, total, top_k);
       }),
     );

@@ -3,10 +3,10 @@
  * open mask may be filled next, so what is certain is filled first, and what hangs on it afterwards. The score of a combination is
  * the product of the probabilities along the likeliest order that was found. No I/O of its own.
  */
-import { topCandidates } from '../decode/candidates.ts';
+import { topCandidates } from './top-k.ts';
 import type { Backend, Encoding } from '../inference/backend.ts';
-import type { Work } from '../work.ts';
-import { rowOf, run } from './runs.ts';
+import type { Work } from './work.ts';
+import { logitsRow, runModel } from './runs.ts';
 
 /** Words for all masks of a text. */
 export interface Combination {
@@ -22,14 +22,14 @@ const OPEN = -1;
 const HELD = 4;
 
 /** Tokens that a search puts through the model, at most: one run at first, then one for each beam at each step. */
-export function searchTokens({ input_ids, masked_positions }: Encoding, beams: number): number {
-  return input_ids.length * (1 + (masked_positions.length - 1) * beams);
+export function searchTokens({ input_ids, masked_positions }: Encoding, num_beams: number): number {
+  return input_ids.length * (1 + (masked_positions.length - 1) * num_beams);
 }
 
-/** @returns at most `beams` combinations, best first */
+/** @returns at most `num_beams` combinations, best first */
 export async function searchJointly(
   encoding: Encoding,
-  beams: number,
+  num_beams: number,
   backend: Backend,
   work: Work,
 ): Promise<Combination[]> {
@@ -40,12 +40,12 @@ export async function searchJointly(
     let reached = new Map<string, Combination>();
     let floor = -Infinity;
     const texts = kept.map(({ tokens }) => withTokens(encoding, tokens));
-    await run(texts, backend, work, (logits, k) => {
+    await runModel(texts, backend, work, (logits, k) => {
       const { tokens, log_probability: before } = kept[k] as Combination;
       const open = tokens.flatMap((token, m) => (token === OPEN ? [m] : []));
       for (const [o, m] of open.entries()) {
-        const { row, total } = rowOf(logits, o);
-        for (const { token } of topCandidates(row, total, beams)) {
+        const { row, total } = logitsRow(logits, o);
+        for (const { token } of topCandidates(row, total, num_beams)) {
           const log_probability = before + (row[token] as number) - total;
           if (log_probability < floor) break;
           const next = tokens.with(m, token);
@@ -54,13 +54,13 @@ export async function searchJointly(
             reached.set(key, { tokens: next, log_probability });
           }
         }
-        if (reached.size > HELD * beams) {
-          reached = new Map([...reached].toSorted(([, a], [, b]) => inOrder(a, b)).slice(0, beams));
+        if (reached.size > HELD * num_beams) {
+          reached = new Map([...reached].toSorted(([, a], [, b]) => inOrder(a, b)).slice(0, num_beams));
           floor = [...reached.values()].at(-1)?.log_probability ?? floor;
         }
       }
     });
-    kept = [...reached.values()].toSorted(inOrder).slice(0, beams);
+    kept = [...reached.values()].toSorted(inOrder).slice(0, num_beams);
   }
   return kept;
 }

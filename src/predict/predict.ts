@@ -1,44 +1,42 @@
-/** What the model says of texts that nobody remembers: targets, inference, decoding, in this order. No HTTP, no globals. */
-import type { Candidates } from '../cache/memories.ts';
-import type { Question } from '../fill-mask.ts';
+/** Predictions for texts that no cache has: independent masks, targets, or joint search. No HTTP, no globals. */
+import type { RequestError } from '../errors.ts';
 import type { Encoding } from '../inference/backend.ts';
-import { DEFAULT_BEAMS } from '../limits.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
 import { fail, ok, type Result } from '../result.ts';
+import type { FillMaskQuestion } from '../schemas/questions.ts';
 import type { MaskedText } from '../tokenizer/masks.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import type { Unanswerable } from '../unanswerable.ts';
-import type { Work } from '../work.ts';
+import type { Candidates } from './answers.ts';
 import { predictMasks } from './independent.ts';
 import { searchJointly, searchTokens } from './joint.ts';
-import { bounded } from './runs.ts';
-import { encodeTargets, growthBy } from './targets.ts';
-import { planWords, type Reading, readWords } from './whole-words.ts';
+import { checkWorkLimit } from './runs.ts';
+import { encodeTargets, growthBy, type ModelQuery, planTargetQueries, runQueries } from './targets.ts';
+import type { Work } from './work.ts';
 
-/** A text as the model reads it, and the key of what is asked of it: the same for texts that the tokenizer cannot tell apart. */
-export interface Asked {
+export interface KeyedText {
+  /** The cache key of the question: texts that the tokenizer cannot tell apart share it. */
   readonly key: string;
-  /** Which of the texts; undefined where only one was sent. */
+  /** Index of the text in the list; undefined for a single text. */
   readonly index: number | undefined;
   readonly text: MaskedText;
   readonly encoding: Encoding;
 }
 
 /**
- * @param work is added to
- * @returns for each text the candidates for its masks, or why there are none
+ * @param work the counters to add to
+ * @returns (texts, masks, top_k) candidates, or the error
  * @throws what the backend throws
  */
 export async function predict(
-  asked: readonly Asked[],
-  question: Pick<Question, 'strategy' | 'targets' | 'top_k' | 'beams'>,
+  texts: readonly KeyedText[],
+  question: Pick<FillMaskQuestion, 'strategy' | 'targets' | 'top_k' | 'num_beams'>,
   model: LoadedModel,
   work: Work,
-): Promise<Result<Candidates[], Unanswerable>> {
-  work.texts += asked.length;
-  if (question.strategy === 'joint') return combine(asked, question, model, work);
-  if (question.targets) return scoreTargets(asked, question.targets, question.top_k, model, work);
-  const encodings = asked.map(({ encoding }) => encoding);
+): Promise<Result<Candidates[], RequestError>> {
+  work.texts += texts.length;
+  if (question.strategy === 'joint') return searchTexts(texts, question, model, work);
+  if (question.targets) return scoreTargets(texts, question.targets, question.top_k, model, work);
+  const encodings = texts.map(({ encoding }) => encoding);
   const answers = await predictMasks(encodings, question.top_k, model.backend, work);
   return ok(
     answers.map((ofText) =>
@@ -52,25 +50,25 @@ function candidateOf(tokens: readonly number[], score: number, tokenizer: Tokeni
     score,
     token: tokens[0] as number,
     token_str: tokenizer.decode(tokens),
-    ...(tokens.length > 1 && { tokens: [...tokens] }),
+    ...(tokens.length > 1 && { token_ids: [...tokens] }),
     fills: [tokenizer.fill(tokens)],
   };
 }
 
-/** As one list for each text, however many masks it has. */
-async function combine(
-  asked: readonly Asked[],
-  { top_k, beams = Math.max(top_k, DEFAULT_BEAMS) }: Pick<Question, 'top_k' | 'beams'>,
+/** @returns one list of combinations for each text, whatever its number of masks */
+async function searchTexts(
+  texts: readonly KeyedText[],
+  { top_k, num_beams = top_k }: Pick<FillMaskQuestion, 'top_k' | 'num_beams'>,
   model: LoadedModel,
   work: Work,
-): Promise<Result<Candidates[], Unanswerable>> {
-  const tokens = asked.reduce((sum, { encoding }) => sum + searchTokens(encoding, beams), 0);
-  const admitted = bounded('search', tokens);
-  if (!admitted.ok) return admitted;
+): Promise<Result<Candidates[], RequestError>> {
+  const tokens = texts.reduce((sum, { encoding }) => sum + searchTokens(encoding, num_beams), 0);
+  const withinLimit = checkWorkLimit('search', tokens);
+  if (!withinLimit.ok) return withinLimit;
   const { tokenizer } = model;
   const answers: Candidates[] = [];
-  for (const { encoding } of asked) {
-    const combinations = await searchJointly(encoding, beams, model.backend, work);
+  for (const { encoding } of texts) {
+    const combinations = await searchJointly(encoding, num_beams, model.backend, work);
     answers.push([
       combinations.slice(0, top_k).map((combination) => {
         const token_strs = combination.tokens.map((token) => tokenizer.decode([token]));
@@ -78,7 +76,7 @@ async function combine(
           score: Math.exp(combination.log_probability),
           token: combination.tokens[0] as number,
           token_str: token_strs[0] as string,
-          tokens: [...combination.tokens],
+          token_ids: [...combination.tokens],
           token_strs,
           fills: combination.tokens.map((token) => tokenizer.fill(Array.of(token))),
         };
@@ -89,37 +87,37 @@ async function combine(
 }
 
 async function scoreTargets(
-  asked: readonly Asked[],
+  texts: readonly KeyedText[],
   targets: readonly string[],
   top_k: number,
   model: LoadedModel,
   work: Work,
-): Promise<Result<Candidates[], Unanswerable>> {
+): Promise<Result<Candidates[], RequestError>> {
   const { tokenizer, manifest } = model;
   const words = encodeTargets(
-    asked.map(({ text }) => text),
+    texts.map(({ text }) => text),
     targets,
     tokenizer,
   );
   if (!words.ok) return words;
   const limit = manifest.architecture.max_position_embeddings;
-  for (const [t, { encoding, index }] of asked.entries()) {
+  for (const [t, { encoding, index }] of texts.entries()) {
     const tokens = encoding.input_ids.length + growthBy(words.value[t] ?? []);
     if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
   }
   const { id } = manifest.special_tokens.mask;
-  const plans = asked.map(({ encoding }, t) => planWords(encoding, words.value[t] ?? [], id));
-  const readings: Reading[] = [];
+  const plans = texts.map(({ encoding }, t) => planTargetQueries(encoding, words.value[t] ?? [], id));
+  const queries: ModelQuery[] = [];
   let tokens = 0;
   for (const plan of plans) {
-    for (const reading of plan.readings) {
-      readings.push(reading);
-      tokens += reading.encoding.input_ids.length;
-      const admitted = bounded('targets', tokens);
-      if (!admitted.ok) return admitted;
+    for (const query of plan.queries) {
+      queries.push(query);
+      tokens += query.encoding.input_ids.length;
+      const withinLimit = checkWorkLimit('targets', tokens);
+      if (!withinLimit.ok) return withinLimit;
     }
   }
-  await readWords(readings, model.backend, work);
+  await runQueries(queries, model.backend, work);
   return ok(
     plans.map(({ log_probabilities }, t) =>
       Array.from(log_probabilities, (ofMask, m) =>

@@ -1,8 +1,8 @@
 /** How likely each token of a text is, given the others. No I/O of its own. */
-import type { Metric } from '../http/schemas/score.ts';
+import type { Metric } from '../schemas/score.ts';
 import type { Backend, Encoding } from '../inference/backend.ts';
-import type { Work } from '../work.ts';
-import { rowOf, run } from './runs.ts';
+import type { Work } from './work.ts';
+import { logitsRow, runModel } from './runs.ts';
 
 /** Tokens that are masked together, when the first of them is asked for: from `from` to before `to`. */
 export interface Span {
@@ -42,8 +42,8 @@ export async function logProbabilities(
     token_type_ids,
     masked_positions: Int32Array.of(from),
   }));
-  await run(texts, backend, work, (logits, i) => {
-    const { row, total } = rowOf(logits, 0);
+  await runModel(texts, backend, work, (logits, i) => {
+    const { row, total } = logitsRow(logits, 0);
     found[i] = (row[input_ids[spans[i]?.from ?? 0] as number] as number) - total;
   });
   return found;

@@ -2,22 +2,22 @@
 import type { Backend, Encoding, Logits } from '../inference/backend.ts';
 import { MAX_MASKS_PER_RUN, MAX_MODEL_TOKENS } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
-import type { Effort, Unanswerable } from '../unanswerable.ts';
-import type { Work } from '../work.ts';
+import type { RequestError, WorkKind } from '../errors.ts';
+import type { Work } from './work.ts';
 
 /**
  * Asks the model of each text. No more logits are held at a time than a run gives.
  * @param use is given the logits of each text, in order
  * @throws what the backend throws
  */
-export async function run(
+export async function runModel(
   encodings: readonly Encoding[],
   backend: Backend,
   work: Work,
   use: (logits: Logits, index: number) => void,
 ): Promise<void> {
   let index = 0;
-  for (const batch of inRuns(encodings)) {
+  for (const batch of batchesOf(encodings)) {
     const ready = performance.now();
     const logits = await backend.run(batch);
     work.infer_ms += performance.now() - ready;
@@ -30,7 +30,7 @@ export async function run(
 }
 
 /** Each text has no more masks than a run. */
-function* inRuns(encodings: readonly Encoding[]): Generator<Encoding[]> {
+function* batchesOf(encodings: readonly Encoding[]): Generator<Encoding[]> {
   let batch: Encoding[] = [];
   let masks = 0;
   for (const encoding of encodings) {
@@ -46,7 +46,7 @@ function* inRuns(encodings: readonly Encoding[]): Generator<Encoding[]> {
 }
 
 /** The logits of mask `m`, (vocab_size,), and the logarithm of the sum of their exponentials. */
-export function rowOf({ mlm, log_sum_exp }: Logits, m: number): { row: Float32Array; total: number } {
+export function logitsRow({ mlm, log_sum_exp }: Logits, m: number): { row: Float32Array; total: number } {
   const vocabulary = mlm.length / log_sum_exp.length;
   const total = log_sum_exp[m];
   if (total === undefined || !Number.isInteger(vocabulary)) {
@@ -56,7 +56,7 @@ export function rowOf({ mlm, log_sum_exp }: Logits, m: number): { row: Float32Ar
 }
 
 /** Asked before the first run. @param tokens over all runs, as far as they were counted */
-export function bounded(by: Effort, tokens: number): Result<undefined, Unanswerable> {
+export function checkWorkLimit(by: WorkKind, tokens: number): Result<undefined, RequestError> {
   if (tokens <= MAX_MODEL_TOKENS) return ok(undefined);
   return fail({ reason: 'too_much_work', by, tokens, limit: MAX_MODEL_TOKENS });
 }

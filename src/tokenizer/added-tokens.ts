@@ -1,8 +1,8 @@
 /** The tokens that are looked for in a text before a model sees it, by `added_tokens` of a `tokenizer.json`. No I/O. */
 import { type AlignedText, alignText, sliceText } from './aligned-text.ts';
-import { ADDED_TOKENS, type AddedToken, escapePattern, readComponent } from './components.ts';
-import type { Normalizer } from './normalizers.ts';
-import { isBlank, isOfWord } from './unicode.ts';
+import { ADDED_TOKENS, type AddedToken, escapePattern, readComponent } from './tokenizer-json.ts';
+import type { Normalizer } from './normalizers/create-normalizer.ts';
+import { isWhitespace, isWordCharacter } from './unicode.ts';
 
 /** A part of a text, and which token it is, if it is one. */
 export interface Section {
@@ -57,8 +57,8 @@ function createFinder(known: ReadonlyMap<string, AddedToken>): (text: AlignedTex
       let start = index;
       let end = index + match.length;
       if (!token || (token.single_word && !standsAlone(text, start, end))) continue;
-      if (token.lstrip) while (start > from && isBlank(text.charAt(start - 1))) start--;
-      if (token.rstrip) while (isBlank(text.charAt(end))) end++;
+      if (token.lstrip) while (start > from && isWhitespace(text.charAt(start - 1))) start--;
+      if (token.rstrip) while (isWhitespace(text.charAt(end))) end++;
       putPlain(start);
       sections.push({ text: sliceText(source, start, end), token });
       from = end;
@@ -71,5 +71,5 @@ function createFinder(known: ReadonlyMap<string, AddedToken>): (text: AlignedTex
 function standsAlone(text: string, start: number, end: number): boolean {
   const [before] = Array.from(text.slice(Math.max(0, start - 2), start)).toReversed();
   const [after] = Array.from(text.slice(end, end + 2));
-  return ![before, after].some((character) => character !== undefined && isOfWord(character));
+  return ![before, after].some((character) => character !== undefined && isWordCharacter(character));
 }

@@ -1,5 +1,5 @@
 /** Finds the masks in a text as a person wrote it. Both spellings are understood, whichever is the model's. No I/O. */
-import { isBlank } from './unicode.ts';
+import { isWhitespace } from './unicode.ts';
 
 /** A text and where its masks stand, in UTF-16 code units, ascending. Holds at least one. */
 export interface MaskedText {
@@ -66,7 +66,7 @@ export function fillAll(masked: MaskedText, replacements: readonly (string | und
     const replacement = replacements[m];
     if (replacement === undefined) continue;
     const before = characterBefore(masked, m);
-    const isApart = before === '' || isBlank(before);
+    const isApart = before === '' || isWhitespace(before);
     filled += text.slice(from, start) + (isApart ? replacement.replace(/^ /, '') : replacement);
     from = end;
   }

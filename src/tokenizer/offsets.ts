@@ -1,5 +1,5 @@
 /** Where something stands in a text, in the units that languages count in. No I/O. */
-import type { Offsets } from '../http/schemas/fields.ts';
+import type { Offsets } from '../schemas/fields.ts';
 
 /** @returns what gives the offsets of a part of the text, whose begin and end are in UTF-16 code units */
 export function offsetsIn(text: string): (start: number, end: number) => Offsets {

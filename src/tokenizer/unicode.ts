@@ -41,7 +41,7 @@ const WORDS_SINCE_16 = escape(
 /** For regular expressions with the flag `v`. */
 export const LETTER = String.raw`[\p{L}--[${LETTERS_SINCE_16}]]`;
 export const NUMBER = String.raw`[\p{N}--[${NUMBERS_SINCE_16}]]`;
-export const BLANK = String.raw`\p{White_Space}`;
+export const WHITESPACE = String.raw`\p{White_Space}`;
 export const WORD = String.raw`[[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]--[${WORDS_SINCE_16}]]`;
 /** As BERT has it: every sign of ASCII is one. U+166D was, until Unicode 12.0; U+111C9 since 8.0, until 11.0. */
 export const PUNCTUATION = String.raw`[[\p{P}\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e\u{166d}\u{111c9}]--[${PUNCTUATION_SINCE}]]`;
@@ -52,9 +52,9 @@ const is = (pattern: string) => {
   return (character: string) => (whole ??= new RegExp(`^${pattern}$`, 'v')).test(character);
 };
 
-export const isBlank = is(BLANK);
+export const isWhitespace = is(WHITESPACE);
 /** Of a word, as `\w` of crate regex has it. */
-export const isOfWord = is(WORD);
+export const isWordCharacter = is(WORD);
 /** What `StripAccents` removes. U+1CF2 and U+1CF3 were marks until Unicode 12.0. */
 export const isMark = is(String.raw`[[\p{M}\u{1cf2}\u{1cf3}]--[${MARKS_SINCE_9}]]`);
 /** What `BertNormalizer` removes as accents. U+1734 and U+1171E were, until Unicode 14.0. */

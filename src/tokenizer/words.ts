@@ -2,7 +2,7 @@
 import type { Tokenizer } from './tokenizer.ts';
 
 /** What SentencePiece writes for a blank. */
-export const BLANK_SIGN = '\u2581';
+export const METASPACE = '\u2581';
 const OF_WORD = /^[\p{L}\p{N}\p{M}]/u;
 const ENDS_IN_WORD = /[\p{L}\p{N}\p{M}\ufffd]$/u;
 /** What the bytes of a part of a character are decoded to. */

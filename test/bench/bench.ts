@@ -7,7 +7,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 
-import { engineBackend } from '../../models/runtime.ts';
+import { engineBackend } from '../../models/evaluation/backends.ts';
 import { benchModel, MODELS, type ModelName, TITLES } from './models.ts';
 import { importPeers, onnxruntimeNode, type Timed, transformersJs } from './peers.ts';
 import { BACKENDS, startDeployment, startMeasuring } from './servers.ts';

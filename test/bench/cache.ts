@@ -11,8 +11,8 @@ import { parseArgs, promisify } from 'node:util';
 
 import { Miniflare, type WorkerOptions } from 'miniflare';
 
-import { build } from '../../models/build.ts';
-import { selectedModel } from '../../models/deployed.ts';
+import { build } from '../../models/build/build.ts';
+import { selectedModel } from '../../models/bucket/deployed.ts';
 import { seeded } from '../../models/evaluation/random.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 import { ratioOf, shown, spreadOf, table } from './statistics.ts';
@@ -159,7 +159,7 @@ async function costs(): Promise<void> {
   const expected: Record<string, RegExp> = {
     'a bare Hono route': /^$/,
     'a hit in the isolate': /^isolate; hit/,
-    'a hit in the data centre': /data-centre; hit/,
+    'a hit in the data centre': /edge; hit/,
     'a miss': /fwd=request/,
   };
   await prepare(rounds + 20);
@@ -227,17 +227,17 @@ async function replay(): Promise<void> {
     const { url, close } = await start(workers);
     const agent = new Agent({ keepAlive: true });
     const random = seeded(2);
-    const found = { isolate: 0, dataCentre: 0, runs: 0 };
+    const found = { isolate: 0, edge: 0, runs: 0 };
     const begun = performance.now();
     for (const text of zipf(count)) {
       const { cacheStatus, timing } = await ask(url, agent, names[random(ISOLATES)] ?? '', distinct(text));
       if (cacheStatus.startsWith('isolate; hit')) found.isolate++;
-      else if (cacheStatus.includes('data-centre; hit')) found.dataCentre++;
+      else if (cacheStatus.includes('edge; hit')) found.edge++;
       if (!timing.includes('tokens=0')) found.runs++;
     }
     const ms = (performance.now() - begun) / count;
     const share = (part: number) => `${((100 * part) / count).toFixed(1)} %`;
-    rows.push([CACHE, String(count), share(found.isolate), share(found.dataCentre), share(found.runs), ms.toFixed(2)]);
+    rows.push([CACHE, String(count), share(found.isolate), share(found.edge), share(found.runs), ms.toFixed(2)]);
     agent.destroy();
     await close();
   }

@@ -1,5 +1,5 @@
 /** A process that says how large the WASM memory of onnxruntime-web is, at load and after 512 tokens: `node heap.ts <model>`. */
-import { onnxBackend } from '../../models/runtime.ts';
+import { onnxBackend } from '../../models/evaluation/backends.ts';
 import { benchModel, type ModelName } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
 

@@ -1,7 +1,7 @@
 /** The two geometries that are measured, and the export that other runtimes get of the same weights. Reads the checkpoint. */
-import { type Artifacts, type Checkpoint, makeArtifacts, readCheckpoint } from '../../models/build.ts';
-import { selectedModel } from '../../models/deployed.ts';
-import { randomWeights } from '../../models/geometry-cost.ts';
+import { type Artifacts, type Checkpoint, makeArtifacts, readCheckpoint } from '../../models/build/build.ts';
+import { selectedModel } from '../../models/bucket/deployed.ts';
+import { randomWeights } from '../../models/evaluation/geometry-cost.ts';
 import { encoderGraph } from '../../models/onnx/encoder.ts';
 import { OPSETS } from '../../models/onnx/graph-builder.ts';
 import { encodeModel, FLOAT, type Graph, INT32, INT64, type Node } from '../../models/onnx/protobuf.ts';

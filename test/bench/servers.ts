@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { R2Bucket } from '@cloudflare/workers-types';
 import { createTestHarness } from 'wrangler';
 
-import { makeManifest } from '../../models/build.ts';
+import { makeManifest } from '../../models/build/build.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 import { type BenchModel, MODELS, type ModelName } from './models.ts';
 

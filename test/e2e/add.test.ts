@@ -9,10 +9,10 @@ import { createTestHarness } from 'wrangler';
 
 import { withLocalBucket } from '../../models/bucket/local.ts';
 import type { Built } from '../../models/bucket/built.ts';
-import { addModel } from '../../models/commands/bring.ts';
+import { addModel } from '../../models/commands/add.ts';
 import { pulledFolder } from '../../models/hub/source.ts';
 import { objectKey } from '../../src/model/manifest.ts';
-import { type HubServer, startHub } from '../models/hub-server.ts';
+import { type HubServer, startHub } from '../models/hub/hub-server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MODELS = join(ROOT, 'models');

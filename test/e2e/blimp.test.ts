@@ -1,12 +1,12 @@
 /** That two texts are ranked as BLiMP ranks them: POST /score against the measurement in models/evaluation, on the same pairs. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { readCheckpoint } from '../../models/build.ts';
+import { readCheckpoint } from '../../models/build/build.ts';
 import { readEvaluationData } from '../../models/evaluation/data.ts';
 import { makeItems } from '../../models/evaluation/items.ts';
 import { pseudoLogLikelihoods } from '../../models/evaluation/score.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
-import { engineBackend } from '../../models/runtime.ts';
+import { engineBackend } from '../../models/evaluation/backends.ts';
 import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import { deploy, type Deployed } from '../deployed.ts';
 

@@ -37,7 +37,7 @@ async function python(script: string): Promise<unknown> {
 }
 
 async function run(...given: string[]): Promise<{ code: number; said: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../models/ask.ts'), ...given]);
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../models/commands/ask.ts'), ...given]);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
   const code = await new Promise<number>((resolve) => child.on('close', (ended) => resolve(ended ?? -1)));
@@ -69,7 +69,7 @@ describe('@huggingface/inference', () => {
 
   it('is told what is wrong by our sentence', async () => {
     const asking = new InferenceClient().fillMask({ endpointUrl: worker.url.href, inputs: 'No mask.' });
-    await expect(asking).rejects.toThrow('inputs has no mask: put [MASK] where a word is to be found.');
+    await expect(asking).rejects.toThrow('inputs has no mask. Put [MASK] where a word is missing.');
   });
 });
 
@@ -95,7 +95,7 @@ try:
     InferenceClient(model=url).fill_mask("No mask.")
 except Exception as error:
     print(json.dumps(str(error)))`;
-    expect(await python(script)).toContain('inputs has no mask: put [MASK] where a word is to be found.');
+    expect(await python(script)).toContain('inputs has no mask. Put [MASK] where a word is missing.');
   });
 });
 
@@ -146,7 +146,7 @@ describe('npm run ask', () => {
     const { code, said } = await run('No mask.', ...there());
     expect({ code, said }).toEqual({
       code: 1,
-      said: 'inputs has no mask: put [MASK] where a word is to be found.\n',
+      said: 'inputs has no mask. Put [MASK] where a word is missing.\n',
     });
   });
 

@@ -17,7 +17,7 @@ function freePort(): Promise<number> {
 }
 
 function start(port: string) {
-  const child = spawn(process.execPath, [join(root, 'models/start.ts')], {
+  const child = spawn(process.execPath, [join(root, 'models/commands/start.ts')], {
     cwd: root,
     env: { ...process.env, PORT: port },
   });

@@ -69,7 +69,7 @@ describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backe
     expect(await answer.json()).toHaveLength(5);
     expect((await fetch(url, { method: 'POST', body: 'A [MASK].' })).status).toBe(415);
     const refused = await fetch(url, { method: 'PUT' });
-    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, POST, OPTIONS']);
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST, OPTIONS']);
   });
 
   it('gives the same to many at once as to each alone', async () => {

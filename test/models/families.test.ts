@@ -9,17 +9,24 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-import { type Checkpoint, readCheckpoint } from '../../models/build.ts';
+import { type Checkpoint, readCheckpoint } from '../../models/build/build.ts';
 import type { EncoderWeights } from '../../models/checkpoint/encoder.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
-import { engineBackend, onnxBackend } from '../../models/runtime.ts';
+import { engineBackend, onnxBackend } from '../../models/evaluation/backends.ts';
 import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
-import { createTokenizer, type Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import { ALBERT_BASE, writeRandomCheckpoint } from './random-checkpoint.ts';
-import { compareSentences, encodingOf, readPair, type RecordedList, type RecordedPair } from './recorded-pairs.ts';
+import {
+  compareSentences,
+  encodingOf,
+  readPair,
+  type RecordedList,
+  type RecordedPair,
+} from './tokenizer/recorded-pairs.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
 const FAMILIES = ['albert', 'albert-grouped', 'bert', 'bert-untied', 'roberta', 'distilbert'];
@@ -97,7 +104,7 @@ describe.each(FAMILIES)('%s', (name) => {
     checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
     golden = await readGolden(join(checkpoint.folder, 'golden.json'));
     const special_tokens = specialTokensOf(checkpoint.tokenizer);
-    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, { special_tokens });
+    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, special_tokens);
     mask_id = special_tokens.mask.id;
   });
 

@@ -5,18 +5,18 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { encodeProbes } from '../../models/verify.ts';
-import { type Checkpoint, readCheckpoint } from '../../models/build.ts';
+import { encodeProbes } from '../../models/evaluation/measure.ts';
+import { type Checkpoint, readCheckpoint } from '../../models/build/build.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
-import { engineBackend, onnxBackend } from '../../models/runtime.ts';
+import { engineBackend, onnxBackend } from '../../models/evaluation/backends.ts';
 import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
-import { topCandidates } from '../../src/decode/candidates.ts';
+import { topCandidates } from '../../src/predict/top-k.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
-import { createTokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import golden from '../fixtures/golden.json' with { type: 'json' };
 import recorded from '../fixtures/pairs.json' with { type: 'json' };
-import { compareSentences } from './recorded-pairs.ts';
+import { compareSentences } from './tokenizer/recorded-pairs.ts';
 
 /** Float32 sums in another order than PyTorch's; the file has eight digits. */
 const TOLERANCE = 1e-4;
@@ -66,9 +66,10 @@ describe('the tokenizer', () => {
   });
 
   it('decodes every candidate as transformers does', () => {
-    const tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, {
-      special_tokens: specialTokensOf(checkpoint.tokenizer),
-    });
+    const tokenizer = createTokenizer(
+      JSON.parse(checkpoint.tokenizer) as object,
+      specialTokensOf(checkpoint.tokenizer),
+    );
     for (const { masks } of golden.cases) {
       for (const { token, token_str } of masks.flat()) expect(tokenizer.decode([token])).toBe(token_str);
     }

@@ -22,7 +22,7 @@ export const ALBERT_BASE = {
 };
 
 /**
- * Writes `config.json` and `model.safetensors` (F16). Numbers are spread as `draw` of models/train/families.py spreads them:
+ * Writes `config.json` and `model.safetensors` (F16). Numbers are spread as `draw` of test/fixtures/record/families.py spreads them:
  * everything in the model shows in its logits.
  */
 export async function writeRandomCheckpoint(folder: string, config: object, seed: number): Promise<void> {

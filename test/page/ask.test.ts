@@ -227,7 +227,7 @@ inChromium('the page', ({ open, origin }) => {
     const facts = page.locator('#memory');
     expect(await facts.textContent()).toMatch(/computed by the model.*Round trip[\d.]+ m?s.*Computed\d+ tokens/);
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
-    await facts.getByText('from the memory of the isolate').waitFor();
+    await facts.getByText("cached in the worker's memory").waitFor();
     expect(await facts.textContent()).not.toContain('Computed');
   });
 

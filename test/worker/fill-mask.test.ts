@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Prediction } from '../../src/http/schemas/fill-mask.ts';
+import type { Prediction } from '../../src/schemas/fill-mask.ts';
 import { fillBucket, freshApp } from './bucket.ts';
 
 const app = freshApp();

@@ -1,7 +1,7 @@
 /** The worker's int8 answers in workerd against what `transformers` said of the same checkpoint in float32. */
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Prediction } from '../../src/http/schemas/fill-mask.ts';
+import type { Prediction } from '../../src/schemas/fill-mask.ts';
 import golden from '../fixtures/golden.json';
 import { fillBucket, freshApp } from './bucket.ts';
 

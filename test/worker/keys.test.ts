@@ -1,8 +1,8 @@
 /** What is remembered apart: every part of a key is one that an answer hangs on. */
 import { describe, expect, it } from 'vitest';
 
-import { encodingKey, judgementKey, predictionKey, scoreKey } from '../../src/cache/memories.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
+import { encodingKey, pairKey, predictionKey, scoreKey } from '../../src/cache/keys.ts';
 
 describe('the key of', () => {
   const served = { model: 'm@1', numerics: 'n' };
@@ -11,7 +11,7 @@ describe('the key of', () => {
     token_type_ids: new Int32Array(4),
     masked_positions: Int32Array.of(2),
   };
-  const question = { top_k: 5, strategy: 'independent', offsets: false, truncation: false } as const;
+  const question = { top_k: 5, strategy: 'independent', return_offsets: false, truncation: false } as const;
   const text = findMasks('x [MASK]');
 
   it.each([
@@ -33,7 +33,7 @@ describe('the key of', () => {
         predictionKey({ ...served, numerics: 'o' }, question, text, encoding),
         predictionKey(served, { ...question, top_k: 6 }, text, encoding),
         predictionKey(served, { ...question, strategy: 'joint' }, text, encoding),
-        predictionKey(served, { ...question, strategy: 'joint', beams: 9 }, text, encoding),
+        predictionKey(served, { ...question, strategy: 'joint', num_beams: 9 }, text, encoding),
         predictionKey(served, { ...question, targets: ['a'] }, text, encoding),
         predictionKey(served, { ...question, targets: ['a'] }, findMasks('x[MASK]'), encoding),
         predictionKey(served, { ...question, targets: ['a', 'b'] }, text, encoding),
@@ -54,12 +54,12 @@ describe('the key of', () => {
     [
       'a judgement',
       [
-        judgementKey(served, 'sop', { text: 'a', text_pair: 'b' }),
-        judgementKey(served, 'nsp', { text: 'a', text_pair: 'b' }),
-        judgementKey(served, 'sop', { text: 'b', text_pair: 'a' }),
-        judgementKey(served, 'sop', { text: 'ab', text_pair: '' }),
-        judgementKey({ ...served, model: 'm@2' }, 'sop', { text: 'a', text_pair: 'b' }),
-        judgementKey({ ...served, numerics: 'o' }, 'sop', { text: 'a', text_pair: 'b' }),
+        pairKey(served, 'sop', { text: 'a', text_pair: 'b' }),
+        pairKey(served, 'nsp', { text: 'a', text_pair: 'b' }),
+        pairKey(served, 'sop', { text: 'b', text_pair: 'a' }),
+        pairKey(served, 'sop', { text: 'ab', text_pair: '' }),
+        pairKey({ ...served, model: 'm@2' }, 'sop', { text: 'a', text_pair: 'b' }),
+        pairKey({ ...served, numerics: 'o' }, 'sop', { text: 'a', text_pair: 'b' }),
       ],
     ],
   ])('%s is another for whatever its answer hangs on', async (_, keys) => {

@@ -2,8 +2,8 @@
 import { kind } from '#kind';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Prediction } from '../../src/http/schemas/fill-mask.ts';
-import type { Score } from '../../src/http/schemas/score.ts';
+import type { Prediction } from '../../src/schemas/fill-mask.ts';
+import type { Score } from '../../src/schemas/score.ts';
 import { fillBucket, freshApp } from './bucket.ts';
 
 const app = freshApp();
@@ -95,11 +95,11 @@ describe('POST /score', () => {
   it('is remembered for the exact text', async () => {
     const inputs = `The dog of ${kind.file} barks.`;
     const [first, again] = [await freshApp().ask({ inputs }, '/score'), await freshApp().ask({ inputs }, '/score')];
-    expect(first.headers.get('cache-status')).toMatch(/data-centre; fwd=miss; stored$/);
-    expect(again.headers.get('cache-status')).toMatch(/data-centre; hit/);
+    expect(first.headers.get('cache-status')).toMatch(/edge; fwd=miss; stored$/);
+    expect(again.headers.get('cache-status')).toMatch(/edge; hit/);
     expect(await again.text()).toBe(await first.text());
     const plain = await freshApp().ask({ inputs, parameters: { metric: 'original' } }, '/score');
-    expect(plain.headers.get('cache-status')).toMatch(/data-centre; fwd=miss/);
+    expect(plain.headers.get('cache-status')).toMatch(/edge; fwd=miss/);
   });
 
   it('says what it took', async () => {
@@ -135,7 +135,7 @@ describe('POST /sentence-order', () => {
       await freshApp().ask({ inputs }, '/sentence-order'),
       await freshApp().ask({ inputs }, '/sentence-order'),
     ];
-    expect(again.headers.get('cache-status')).toMatch(/data-centre; hit/);
+    expect(again.headers.get('cache-status')).toMatch(/edge; hit/);
     expect(await again.text()).toBe(await first.text());
   });
 
@@ -144,7 +144,7 @@ describe('POST /sentence-order', () => {
     expect(response.status).toBe(422);
     expect(await response.json()).toMatchObject({
       error_type: 'no_such_head',
-      error: expect.stringMatching(/^The model albert-edge@\w+ has no head for the next sentence: GET \/info/),
+      error: expect.stringMatching(/^The model albert-edge@\w+ has no next-sentence head\. GET \/info/),
     });
   });
 });

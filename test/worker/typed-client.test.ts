@@ -3,7 +3,7 @@ import { hc } from 'hono/client';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 
 import type { App } from '../../src/app.ts';
-import type { Prediction } from '../../src/http/schemas/fill-mask.ts';
+import type { Prediction } from '../../src/schemas/fill-mask.ts';
 import { fillBucket, freshApp } from './bucket.ts';
 
 const app = freshApp();

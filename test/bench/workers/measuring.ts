@@ -4,8 +4,8 @@ import type { R2Bucket } from '@cloudflare/workers-types';
 import type { Backend, BackendKind, Encoding } from '../../../src/inference/backend.ts';
 import { sha256Hex } from '../../../src/model/manifest.ts';
 import { R2_READ_BYTES } from '../../../src/limits.ts';
-import { createTokenizer } from '../../../src/tokenizer/tokenizer.ts';
-import { createUnigramTokenizer } from '../../../src/tokenizer/unigram.ts';
+import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
+import { createUnigramTokenizer } from '../../../src/tokenizer/packed-unigram/create-tokenizer.ts';
 
 /** What a first prediction is made of, in ms. */
 export interface Parts {
@@ -56,7 +56,7 @@ async function firstPrediction(kind: BackendKind, bucket: R2Bucket, model: strin
   const name = kind.file === 'model.efm' ? 'tokenizer.bin' : 'tokenizer.json';
   const file = await readAll(bucket, `${model}/${name}`);
   if (name === 'tokenizer.bin') createUnigramTokenizer(file);
-  else createTokenizer(JSON.parse(new TextDecoder().decode(file)) as object, { special_tokens });
+  else createTokenizer(JSON.parse(new TextDecoder().decode(file)) as object, special_tokens);
   lap();
   await backend.run([encoding]);
   lap();

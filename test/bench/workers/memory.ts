@@ -1,8 +1,8 @@
 /** A worker that remembers what it is told to, and says how much it holds. */
-import { createMemories } from '../../../src/cache/memories.ts';
+import { createCaches } from '../../../src/cache/caches.ts';
 
-const memories = createMemories();
-const access = { read: true, write: true, dataCentre: undefined, outlive: () => undefined };
+const memories = createCaches();
+const access = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
 
 export default {
   /** Keeps the questions from `from` to `to`, each with an encoding and an answer of the usual size. */
@@ -11,7 +11,7 @@ export default {
     for (let i = Number(searchParams.get('from')); i < Number(searchParams.get('to')); i++) {
       const key = i.toString(16).padStart(64, '0');
       const input_ids = Array.from({ length: 16 }, (_, k) => (i * 31 + k) % 30_000);
-      memories.encodings.keep(
+      memories.encodings.put(
         key,
         { input_ids, token_type_ids: input_ids.map(() => 0), masked_positions: [3, 8] },
         access,
@@ -23,8 +23,8 @@ export default {
         fills: [`word${k}`],
       });
       const candidates = Array.from({ length: 5 }, (_, k) => candidate(k));
-      memories.predictions.memory.keep(key, [candidates, structuredClone(candidates)], access);
+      memories.predictions.cache.put(key, [candidates, structuredClone(candidates)], access);
     }
-    return Response.json({ encodings: memories.encodings.held, predictions: memories.predictions.memory.held });
+    return Response.json({ encodings: memories.encodings.usage, predictions: memories.predictions.cache.usage });
   },
 };

@@ -1,0 +1,206 @@
+/** From a checkpoint to what the bucket holds of it. Reads and writes files; no network. */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+
+import { type Manifest, revisionOf, sealManifest, sha256Hex } from '../../src/model/manifest.ts';
+import { readCard } from './card.ts';
+import type { EncoderWeights } from '../checkpoint/encoder.ts';
+import { readTensors, readText } from '../checkpoint/files.ts';
+import { readWeights } from '../checkpoint/weights.ts';
+import { packEngineFile } from '../engine/pack.ts';
+import { pulledFolder } from '../hub/source.ts';
+import { buildGraph } from '../onnx/encoder.ts';
+import { SERVED } from '../onnx/linear.ts';
+import { type LayerBits, type MeasuredErrors, readLayerBits, readQuantizationErrors } from './quantization-error.ts';
+import { readTokenizer } from '../tokenizer/files.ts';
+import { specialTokensOf } from '../tokenizer/special-tokens.ts';
+import { packUnigram } from '../tokenizer/unigram.ts';
+
+const MODELS = join(import.meta.dirname, '..');
+const BUILT = join(MODELS, '.build');
+
+export interface Checkpoint {
+  readonly id: string;
+  readonly folder: string;
+  readonly weights: EncoderWeights;
+  /** The text of `tokenizer.json`. */
+  readonly tokenizer: string;
+  /** Of the weights in the layers, as they are built. */
+  readonly bits: LayerBits;
+}
+
+/** What is served, before anything is said about it. */
+export interface Artifacts {
+  readonly revision: string;
+  readonly files: Readonly<
+    Record<'model.onnx' | 'model.efm' | 'tokenizer.json', Uint8Array<ArrayBuffer>> & {
+      /** Only of a tokenizer that this form can hold. */
+      'tokenizer.bin'?: Uint8Array<ArrayBuffer>;
+    }
+  >;
+  readonly listed: Manifest['files'];
+}
+
+/** The folder of a checkpoint: a path, or the id of one that is here or was pulled. */
+export function folderOf(model: string): string {
+  if (model.includes('/')) return resolve(model);
+  return [join(MODELS, model), pulledFolder(MODELS, model)].find(existsSync) ?? join(MODELS, model);
+}
+
+/**
+ * @param model an id, or the path of a folder
+ * @throws naming the file or the field that is missing or wrong
+ */
+export async function readCheckpoint(model: string): Promise<Checkpoint> {
+  const folder = folderOf(model);
+  const id = basename(folder).toLowerCase();
+  if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
+    throw new Error(`${folder}: the name of the folder is the model's id, of letters, digits, ".", "_" and "-"`);
+  }
+  const weights = readWeights(await readText(folder, 'config.json'), await readTensors(folder));
+  const tokenizer = await readTokenizer(folder);
+  const largest = largestId(tokenizer);
+  if (largest >= weights.config.vocab_size) {
+    throw new Error(
+      `${folder}: the tokenizer has ids up to ${largest}, and the embedding has ${weights.config.vocab_size} rows ` +
+        '(config.json: vocab_size)',
+    );
+  }
+  return { id, folder, weights, tokenizer, bits: await readLayerBits(folder) };
+}
+
+function largestId(tokenizer: string): number {
+  const { model, added_tokens = [] } = JSON.parse(tokenizer) as {
+    model: { vocab: Record<string, number> | unknown[] };
+    added_tokens?: { id: number }[];
+  };
+  const pieces = Array.isArray(model.vocab) ? [model.vocab.length - 1] : Object.values(model.vocab);
+  return [...pieces, ...added_tokens.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), 0);
+}
+
+export async function makeArtifacts({ weights, tokenizer, bits }: Checkpoint): Promise<Artifacts> {
+  const binary = packUnigram(tokenizer);
+  const files: Artifacts['files'] = {
+    'model.onnx': buildGraph(weights, bits === 4 ? { ...SERVED, layer_bits: 4 } : 'int8'),
+    'model.efm': packEngineFile(weights, bits),
+    'tokenizer.json': compactTokenizer(tokenizer),
+    ...(binary && { 'tokenizer.bin': binary }),
+  };
+  const listed = await Promise.all(
+    Object.entries(files).map(async ([name, bytes]) => ({
+      name: name as keyof typeof files,
+      bytes: bytes.length,
+      sha256: await sha256Hex(bytes),
+    })),
+  );
+  return { revision: await revisionOf(listed), files, listed };
+}
+
+/** Every cold isolate parses it: without blanks, and merges as strings, which takes half the time of pairs. */
+function compactTokenizer(json: string): Uint8Array<ArrayBuffer> {
+  const file = JSON.parse(json) as { model: { merges?: (string | string[])[] } };
+  const { merges } = file.model;
+  // Some vocabularies have pieces with blanks in them; a string could not tell where one ends.
+  if (merges?.flat().every((piece) => Array.isArray(merges[0]) && !piece.includes(' '))) {
+    file.model.merges = merges.map((pair) => [pair].flat().join(' '));
+  }
+  return new TextEncoder().encode(JSON.stringify(file));
+}
+
+/**
+ * What the bucket says of the artifacts, beside themselves.
+ * @param errors undefined where nothing was measured yet
+ */
+export function makeManifest(
+  { id, weights: { config, sentence }, tokenizer, bits }: Checkpoint,
+  { revision, listed }: Artifacts,
+  errors: MeasuredErrors | undefined,
+  card: { license: string; source: string },
+): Promise<Manifest> {
+  const int4 = '4 bits in the layers, a step for each output and 32 inputs; int8 elsewhere';
+  const weights = bits === 4 ? int4 : 'int8, a scale for each output channel';
+  return sealManifest({
+    format: 2,
+    id,
+    revision,
+    files: listed,
+    architecture: {
+      family: config.family,
+      vocab_size: config.vocab_size,
+      embedding_size: config.embedding_size,
+      hidden_size: config.hidden_size,
+      num_hidden_layers: config.num_hidden_layers,
+      num_attention_heads: config.num_attention_heads,
+      intermediate_size: config.intermediate_size,
+      max_position_embeddings: config.max_position_embeddings,
+    },
+    special_tokens: specialTokensOf(tokenizer),
+    heads: sentence ? ['mlm', sentence.head] : ['mlm'],
+    quantization: {
+      'model.onnx': {
+        weights,
+        activations:
+          bits === 4
+            ? 'int8, a scale for each 32 inputs of a token; uint8, twice, in the decoder'
+            : 'uint8, a scale for each token; twice in the decoder',
+        ...(errors && { error: errors['model.onnx'] }),
+      },
+      'model.efm': {
+        weights,
+        activations: '7 bits, a scale and a minimum for each token; 14 bits at both ends',
+        ...(errors && { error: errors['model.efm'] }),
+      },
+    },
+    ...card,
+  });
+}
+
+/** A revision as it lies in models/.build/<id>/<revision>/. */
+export interface Build {
+  readonly id: string;
+  readonly revision: string;
+  readonly folder: string;
+  readonly manifest: Manifest;
+}
+
+/**
+ * Builds a model that was measured, unless it is there.
+ * @param model an id, or the path of a folder
+ * @throws when the recorded quantization error was measured on another revision
+ */
+export async function build(model: string): Promise<Build> {
+  const checkpoint = await readCheckpoint(model);
+  const artifacts = await makeArtifacts(checkpoint);
+  return writeBuild(checkpoint, artifacts, await readQuantizationErrors(checkpoint.folder, artifacts.revision));
+}
+
+/** Writes a build. It appears whole or not at all; of one that is there, only a manifest that says something else is replaced. */
+export async function writeBuild(
+  checkpoint: Checkpoint,
+  artifacts: Artifacts,
+  errors: MeasuredErrors | undefined,
+): Promise<Build> {
+  const { id } = checkpoint;
+  const { revision } = artifacts;
+  const manifest = await makeManifest(checkpoint, artifacts, errors, await readCard(checkpoint.folder));
+  const text = JSON.stringify(manifest, null, 2);
+  const folder = join(BUILT, id, revision);
+  const part = `${folder}.part-${process.pid}`;
+  try {
+    if (!existsSync(folder)) {
+      await rm(part, { recursive: true, force: true });
+      await mkdir(part, { recursive: true });
+      for (const [name, bytes] of Object.entries(artifacts.files)) await writeFile(join(part, name), bytes);
+      await writeFile(join(part, 'manifest.json'), text);
+      await rename(part, folder);
+    } else if ((await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => '')) !== text) {
+      await writeFile(part, text);
+      await rename(part, join(folder, 'manifest.json'));
+    }
+  } catch (error) {
+    await rm(part, { recursive: true, force: true });
+    throw error;
+  }
+  return { id, revision, folder, manifest };
+}

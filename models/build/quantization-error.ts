@@ -1,0 +1,69 @@
+/**
+ * `quantization.json` beside a checkpoint: with how many bits it is built, and what was measured of a build, with the revision that
+ * belongs to. Reads and writes files.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { WeightsFile } from '../../src/inference/backend.ts';
+import type { QuantizationError } from '../../src/schemas/model.ts';
+
+/** For each file of weights. */
+export type MeasuredErrors = Record<WeightsFile, QuantizationError>;
+
+/** Of the weights in the layers. */
+export type LayerBits = 4 | 8;
+
+interface Recorded extends Partial<MeasuredErrors> {
+  readonly bits?: LayerBits;
+  /** That was measured. */
+  readonly revision?: string;
+}
+
+const FILE = 'quantization.json';
+
+/** How the checkpoint is built unless something else is asked for. */
+export async function readLayerBits(folder: string): Promise<LayerBits> {
+  return (await readRecorded(folder))?.bits === 4 ? 4 : 8;
+}
+
+/** @returns undefined where nothing was measured of this revision */
+export async function findQuantizationErrors(folder: string, revision: string): Promise<MeasuredErrors | undefined> {
+  const { revision: measured, ...errors } = (await readRecorded(folder)) ?? {};
+  const { 'model.onnx': onnx, 'model.efm': efm } = errors;
+  return measured === revision && onnx && efm ? { 'model.onnx': onnx, 'model.efm': efm } : undefined;
+}
+
+/** @throws when nothing was measured, or on another revision */
+export async function readQuantizationErrors(folder: string, revision: string): Promise<MeasuredErrors> {
+  const errors = await findQuantizationErrors(folder, revision);
+  if (errors) return errors;
+  const hint = 'measure it with `npm run models -- measure`';
+  const recorded = await readRecorded(folder);
+  if (!recorded?.revision) throw new Error(`${folder} has no measurement in ${FILE}: ${hint}`);
+  throw new Error(
+    `${FILE} was measured on revision ${recorded.revision}, the checkpoint builds to ${revision}: ${hint}`,
+  );
+}
+
+export async function writeQuantizationErrors(
+  folder: string,
+  bits: LayerBits,
+  measured: { revision: string; errors: MeasuredErrors } | undefined,
+): Promise<void> {
+  const recorded: Recorded = {
+    ...(bits === 4 && { bits }),
+    ...(measured && { revision: measured.revision, ...measured.errors }),
+  };
+  await writeFile(join(folder, FILE), `${JSON.stringify(recorded, null, 2)}\n`);
+}
+
+async function readRecorded(folder: string): Promise<Recorded | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(folder, FILE), 'utf8');
+  } catch {
+    return undefined;
+  }
+  return JSON.parse(text) as Recorded;
+}

@@ -1,0 +1,45 @@
+/** `add`: pull, convert, measure and push in one. */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+import type { Built } from '../bucket/built.ts';
+import { convert, type ConvertOptions } from '../build/convert.ts';
+import { type Command, parseBits, requireModel } from './command.ts';
+import { printMeasurement } from './measure.ts';
+import { type PullChoice, pullModel } from './pull.ts';
+import { pushBuilt } from './push.ts';
+import { UsageError } from './usage-error.ts';
+
+export const command: Command = {
+  accepts: ['bits', 'force', 'id', 'remote', 'revision'],
+  async run(model, { bits, force = false, id, remote, revision }) {
+    await addModel(requireModel(model), { ...parseBits(bits), force, id, remote, revision });
+  },
+};
+
+/**
+ * @param model the path of a folder, or else `<owner>/<name>` on the Hub
+ * @param state the folder of the local bucket, if it is not that of `npm start`
+ */
+export async function addModel(
+  model: string,
+  choice: PullChoice & Omit<ConvertOptions, 'say'> & { remote?: boolean | undefined },
+  state?: string,
+): Promise<Built> {
+  const { revision: commit, id: name, remote, ...how } = choice;
+  const isFolder = statSync(model, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (isFolder && (commit ?? name)) throw new UsageError('--revision and --id belong to a model of the Hub');
+  const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });
+  await convert(folder, { ...how, say: console.error });
+  const built = await printMeasurement(folder, how.force);
+  await pushBuilt(built, 'local', state);
+  if (remote) await pushBuilt(built, 'remote');
+  const { id, revision } = built;
+  console.log(`
+To serve it, set this under [vars] in wrangler.toml:
+
+  MODEL = "${id}@${revision}"
+
+Then run \`npm start\`, or \`npx wrangler deploy\` once the model is in the account's bucket (--remote).`);
+  return built;
+}

@@ -1,0 +1,50 @@
+/** The form of a command of `npm run models`, and what several commands share. */
+import type { parseArgs } from 'node:util';
+
+import { selectedModel } from '../bucket/deployed.ts';
+import type { LayerBits } from '../build/quantization-error.ts';
+import { UsageError } from './usage-error.ts';
+
+export const OPTIONS = {
+  bits: { type: 'string' },
+  data: { type: 'string' },
+  force: { type: 'boolean' },
+  full: { type: 'boolean' },
+  id: { type: 'string' },
+  remote: { type: 'boolean' },
+  revision: { type: 'string' },
+} as const;
+export type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+
+export interface Command {
+  /** The options that it understands. */
+  readonly accepts: readonly (keyof typeof OPTIONS)[];
+  /** @param model the argument, if there is one */
+  readonly run: (model: string | undefined, options: Options) => Promise<void>;
+}
+
+export function requireModel(model: string | undefined): string {
+  if (model) return model;
+  throw new UsageError('name a model');
+}
+
+/** The model that wrangler.toml selects, unless one is named. */
+export const orSelected = (model: string | undefined): string => model ?? selectedModel().id;
+
+export function parseBits(bits: string | undefined): { bits?: LayerBits } {
+  if (bits === undefined) return {};
+  if (bits !== '4' && bits !== '8') throw new UsageError(`--bits is 4 or 8, not "${bits}"`);
+  return { bits: bits === '4' ? 4 : 8 };
+}
+
+export function warnUnlessSelected(id: string, revision: string): void {
+  const selected = selectedModel();
+  if (selected.id !== id || selected.revision !== revision) {
+    console.log(
+      `wrangler.toml selects ${selected.id}@${selected.revision}. Set MODEL to ${id}@${revision} to serve this one.`,
+    );
+  }
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+export const withCommas = (count: number): string => count.toLocaleString('en');

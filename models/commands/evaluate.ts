@@ -1,0 +1,36 @@
+/** `evaluate`: the quality of a model on BLiMP, ParaRel and running text, as it is served and in float32. */
+import { selectedBackend } from '../bucket/deployed.ts';
+import { CLEAR_LEAD } from '../evaluation/agreement.ts';
+import { WHERE_FROM } from '../evaluation/data.ts';
+import { evaluate } from '../evaluation/evaluate.ts';
+import { printTable, worseThan } from '../evaluation/table.ts';
+import { type Command, orSelected, percent, withCommas } from './command.ts';
+import { progressBar } from './progress.ts';
+
+/** The loss of int8 against float32 that is reported: points, or hundredths of a bit. */
+const MAX_LOSS = 0.5;
+
+export const command: Command = {
+  accepts: ['data', 'full'],
+  async run(model, { data, full = false }) {
+    if (!data) throw new Error(WHERE_FROM);
+    const id = orSelected(model);
+    const evaluation = await evaluate(id, { data, full, progress: progressBar() });
+    const { revision, singlePiece } = evaluation;
+    const { clear, all } = evaluation.agreement;
+    console.log(
+      `${id}@${revision}, int8 by ${selectedBackend()}, ${full ? 'everything' : 'a seeded sample'}; ± is the standard error\n`,
+    );
+    console.log(printTable(evaluation));
+    console.log(`
+First choice as in float32: ${percent(clear.same / clear.of)} of ${withCommas(clear.of)} masks where float32's leads by ${CLEAR_LEAD} logits or more,
+${percent(all.same / all.of)} of ${withCommas(all.of)} masks overall.
+${withCommas(singlePiece.facts)} of ${withCommas(singlePiece.of)} facts have an answer of one piece and can be asked.`);
+    const worse = worseThan(evaluation, MAX_LOSS);
+    console.log(
+      worse.length > 0
+        ? `int8 is worse than float32 by more than ${MAX_LOSS} points in: ${worse.join('; ')}.`
+        : `int8 is nowhere worse than float32 by more than ${MAX_LOSS} points.`,
+    );
+  },
+};

@@ -1,0 +1,32 @@
+/** `push`: puts a measured model into the local bucket, or into the account's. */
+import type { Built } from '../bucket/built.ts';
+import { withLocalBucket } from '../bucket/local.ts';
+import { push } from '../bucket/push.ts';
+import { wranglerBucket } from '../bucket/wrangler.ts';
+import { convert } from '../build/convert.ts';
+import { type Command, orSelected, warnUnlessSelected } from './command.ts';
+
+export const command: Command = {
+  accepts: ['remote'],
+  async run(model, { remote }) {
+    const chosen = orSelected(model);
+    const built = await convert(chosen, { say: console.error });
+    const { id, quantization } = built.manifest;
+    if (Object.values(quantization).some((file) => !file?.error)) {
+      throw new Error(`The quantization error of ${id} was not measured: npm run models -- measure ${chosen}`);
+    }
+    await pushBuilt(built, remote ? 'remote' : 'local');
+    warnUnlessSelected(built.id, built.revision);
+  },
+};
+
+/** @param state the folder of the local bucket, if it is not that of `npm start` */
+export async function pushBuilt(built: Built, where: 'local' | 'remote', state?: string): Promise<void> {
+  const written =
+    where === 'local'
+      ? await withLocalBucket((bucket) => push(built, bucket), state)
+      : await push(built, wranglerBucket());
+  const { id, revision } = built.manifest;
+  const bucket = where === 'local' ? 'the local bucket' : "the account's bucket";
+  console.log(`${id}@${revision} ${written.length > 0 ? 'was put into' : 'is already in'} ${bucket}`);
+}

@@ -1,0 +1,128 @@
+/**
+ * Weights of 4 bits for the engine (src/inference/kernels/four-bits.ts) and for the graph: q × step × scale, q in −7 … 7, a step in
+ * 1 … 18 for each output and 32 inputs, a scale for each output. q × step is a weight of 8 bits, so all that is proved of those
+ * (lanes.ts) is proved of these. No I/O, and the same result on every machine.
+ */
+import type { Linear } from '../checkpoint/encoder.ts';
+import { padTo8, STEP_INPUTS } from '../../src/inference/efm-format.ts';
+import { LANE_LIMIT, type PackedMatrix, proveNoOverflow, worstLane } from './lanes.ts';
+
+const MOST = 7;
+/** 7 × 18 is what 8 bits hold. */
+const MOST_STEPS = 18;
+/** A block may be rounded with a smaller step than its largest weight asks for: that one is cut, the others gain. */
+const LEAST_SHARE = 0.7;
+
+/** A matrix (outputs, inputs) in 4 bits. */
+export interface FourBitRows {
+  /** (outputs, inputs), each in −7 … 7 */
+  readonly values: Int8Array;
+  /** (outputs, inputs / 32), each in 1 … 18 */
+  readonly steps: Uint8Array;
+  /** (outputs,) */
+  readonly scales: Float32Array;
+}
+
+/** @param linear of which inputs is a multiple of 32 */
+export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bias'>): FourBitRows {
+  if (inputs % STEP_INPUTS !== 0) throw new Error(`4 bits want a multiple of ${STEP_INPUTS} inputs, not ${inputs}`);
+  const blocks = inputs / STEP_INPUTS;
+  const rows: FourBitRows = {
+    values: new Int8Array(outputs * inputs),
+    steps: new Uint8Array(outputs * blocks),
+    scales: new Float32Array(outputs),
+  };
+  for (let n = 0; n < outputs; n++) {
+    const values = rows.values.subarray(n * inputs, (n + 1) * inputs);
+    const steps = rows.steps.subarray(n * blocks, (n + 1) * blocks);
+    rows.scales[n] = roundColumn(weight.subarray(n * inputs, (n + 1) * inputs), values, steps);
+  }
+  return rows;
+}
+
+/**
+ * @param weights (K,) of one output
+ * @returns the scale; `values` and `steps` are written
+ */
+function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array): number {
+  let largest = 0;
+  for (let k = 0; k < weights.length; k++) largest = Math.max(largest, Math.abs(weights[k] as number));
+  if (!Number.isFinite(largest)) throw new Error('a weight is not finite');
+  // A column of zeros needs some scale.
+  let scale = Math.fround(Math.max(largest / (MOST * MOST_STEPS), worstLane(weights) / LANE_LIMIT)) || 1;
+  const expanded = new Int8Array(weights.length);
+  for (;;) {
+    for (let block = 0; block < steps.length; block++) {
+      const from = block * STEP_INPUTS;
+      const to = from + STEP_INPUTS;
+      steps[block] = roundBlock(weights.subarray(from, to), scale, values.subarray(from, to));
+    }
+    for (let k = 0; k < values.length; k++)
+      expanded[k] = (values[k] as number) * (steps[Math.floor(k / STEP_INPUTS)] as number);
+    const worst = worstLane(expanded);
+    if (worst <= LANE_LIMIT) return scale;
+    scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
+  }
+}
+
+/** The step with the least squared error. Plain loops: a hundred million weights go through here several times. */
+function roundBlock(weights: Float32Array, scale: number, values: Int8Array): number {
+  let largest = 0;
+  for (let k = 0; k < STEP_INPUTS; k++) largest = Math.max(largest, Math.abs(weights[k] as number));
+  const wanted = largest / (MOST * scale);
+  const from = Math.min(Math.max(Math.ceil(wanted * LEAST_SHARE), 1), MOST_STEPS);
+  const to = Math.min(Math.max(Math.ceil(wanted), from), MOST_STEPS);
+  let [best, least] = [from, Infinity];
+  for (let step = from; step <= to; step++) {
+    const width = step * scale;
+    let error = 0;
+    for (let k = 0; k < STEP_INPUTS; k++) {
+      const w = weights[k] as number;
+      const rest = w - roundTo(w, width) * width;
+      error += rest * rest;
+    }
+    if (error < least) [best, least] = [step, error];
+  }
+  for (let k = 0; k < STEP_INPUTS; k++) values[k] = roundTo(weights[k] as number, best * scale);
+  return best;
+}
+
+function roundTo(weight: number, step: number): number {
+  return Math.max(-MOST, Math.min(MOST, Math.round(weight / step)));
+}
+
+/** In the order in which the engine unpacks them. */
+export function packFourBits(linear: Omit<Linear, 'bias'>): PackedMatrix {
+  const { inputs: K, outputs } = linear;
+  const { values, steps, scales } = quantizeToFourBits(linear);
+  const width = padTo8(outputs);
+  const blocks = K / STEP_INPUTS;
+  const panelBytes = 4 * K + 8 * blocks;
+  const packed: PackedMatrix = {
+    weight: new Int8Array((width / 8) * panelBytes),
+    scale: new Float32Array(width),
+    sum: new Float32Array(width),
+  };
+  const asEightBits = new Int8Array(K * width);
+  for (let n = 0; n < outputs; n++) {
+    const panel = (n >> 3) * panelBytes;
+    let sum = 0;
+    for (let k = 0; k < K; k++) {
+      const q = values[n * K + k] as number;
+      const at = panel + (k >> 3) * 32 + (n & 7) * 4 + (k & 3);
+      // Low halves are written first.
+      packed.weight[at] = (packed.weight[at] as number) + ((q + 8) << (k & 4));
+      const value = q * (steps[n * blocks + Math.floor(k / STEP_INPUTS)] as number);
+      asEightBits[(n >> 3) * 8 * K + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] = value;
+      sum += value;
+    }
+    for (let block = 0; block < blocks; block++) {
+      packed.weight[panel + 4 * K + 8 * block + (n & 7)] = steps[n * blocks + block] as number;
+    }
+    const scale = scales[n] as number;
+    packed.scale[n] = scale;
+    packed.sum[n] = scale * sum;
+  }
+  proveNoOverflow(asEightBits, K);
+  return packed;
+}

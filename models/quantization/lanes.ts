@@ -1,0 +1,118 @@
+/**
+ * Weights for the inner loop of the engine (src/inference/kernels/tiles.ts): int8, in the order in which it reads them, and so
+ * small that its 16-bit sums cannot overflow. No I/O, and the same result on every machine.
+ *
+ * The loop multiplies by activations of 0 … 127 and adds four products in each 16-bit lane before it widens them. A lane
+ * holds for every activation there can be where its weights of one sign add up to no more than 32767 / 127.
+ */
+import type { Linear } from '../checkpoint/encoder.ts';
+import { padTo8 } from '../../src/inference/efm-format.ts';
+
+/** The most that the weights of one sign in one lane may add up to. */
+export const LANE_LIMIT = Math.floor(32_767 / 127);
+/** What is read together: eight columns by two groups of four inputs. */
+const STEP_BYTES = 64;
+const HALF_STEP = STEP_BYTES / 2;
+
+export interface PackedMatrix {
+  /** (N / 8, K / 4, 8, 4), N = outputs rounded up to 8 */
+  readonly weight: Int8Array;
+  /** (N,): what one step of a column is worth */
+  readonly scale: Float32Array;
+  /** (N,): scale × the sum of the column */
+  readonly sum: Float32Array;
+}
+
+/**
+ * Rounds each output's weights with a scale of its own. Where a lane would overflow, that output's scale grows until none
+ * does.
+ * @param linear of which inputs is a multiple of 8
+ */
+export function packMatrix({ weight, inputs, outputs }: Omit<Linear, 'bias'>): PackedMatrix {
+  const width = padTo8(outputs);
+  const packed: PackedMatrix = {
+    weight: new Int8Array(inputs * width),
+    scale: new Float32Array(width),
+    sum: new Float32Array(width),
+  };
+  for (let n = 0; n < outputs; n++) {
+    const { values, scale } = roundColumn(weight.subarray(n * inputs, (n + 1) * inputs));
+    const panel = (n >> 3) * 8 * inputs + (n & 7) * 4;
+    let sum = 0;
+    for (let k = 0; k < inputs; k++) {
+      const value = values[k] as number;
+      packed.weight[panel + (k >> 2) * 32 + (k & 3)] = value;
+      sum += value;
+    }
+    packed.scale[n] = scale;
+    packed.sum[n] = scale * sum;
+  }
+  proveNoOverflow(packed.weight, inputs);
+  return packed;
+}
+
+/** @param weights (K,) of one output */
+function roundColumn(weights: Float32Array): { values: Int8Array; scale: number } {
+  let largest = 0;
+  for (const w of weights) largest = Math.max(largest, Math.abs(w));
+  if (!Number.isFinite(largest)) throw new Error('a weight is not finite');
+  let scale = Math.fround(largest / 127) || 1; // A column of zeros needs some scale.
+  const values = new Int8Array(weights.length);
+  for (;;) {
+    for (let k = 0; k < weights.length; k++) {
+      values[k] = Math.max(-127, Math.min(127, Math.round((weights[k] as number) / scale)));
+    }
+    const worst = worstLane(values);
+    if (worst <= LANE_LIMIT) return { values, scale };
+    // The sum is about proportional to 1 / scale; rounding may leave it a little above.
+    scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
+  }
+}
+
+/**
+ * The most that the weights of one sign add up to in any lane. Inputs k, k + 1, k + 4 and k + 5 meet in a lane, and k + 2, k + 3, k + 6 and k + 7.
+ * @param values (K,) of one output
+ */
+export function worstLane(values: Int8Array | Float32Array): number {
+  let worst = 0;
+  for (let k = 0; k < values.length; k += 8) {
+    for (const first of [k, k + 2]) {
+      let [above, below] = [0, 0];
+      for (const at of [first, first + 1, first + 4, first + 5]) {
+        const value = values[at] as number;
+        if (value > 0) above += value;
+        else below -= value;
+      }
+      worst = Math.max(worst, above, below);
+    }
+  }
+  return worst;
+}
+
+/**
+ * Goes over the weights as the loop does, whatever packed them.
+ * @param packed (N / 8, K / 4, 8, 4)
+ * @param inputs K
+ * @throws naming the first column and lane for which there are activations that overflow it
+ */
+export function proveNoOverflow(packed: Int8Array, inputs: number): void {
+  if (inputs % 8 !== 0) throw new Error(`${inputs} inputs are no multiple of 8`);
+  for (let step = 0; step < packed.length; step += STEP_BYTES) {
+    for (let lane = 0; lane < HALF_STEP; lane += 2) {
+      let [above, below] = [0, 0];
+      for (const at of [step + lane, step + lane + 1, step + HALF_STEP + lane, step + HALF_STEP + lane + 1]) {
+        const value = packed[at] as number;
+        if (value > 0) above += value;
+        else below -= value;
+      }
+      if (Math.max(above, below) > LANE_LIMIT) {
+        const column = Math.floor(step / (8 * inputs)) * 8 + Math.floor(lane / 4);
+        const k = Math.floor((step % (8 * inputs)) / 8) + (lane % 4);
+        throw new Error(
+          `column ${column}: the weights of a 16-bit lane, at inputs ${k}, ${k + 1}, ${k + 4} and ${k + 5}, add up to ` +
+            `${above} and −${below}, and 127 × ${LANE_LIMIT} is the most that it holds`,
+        );
+      }
+    }
+  }
+}

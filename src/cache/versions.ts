@@ -1,0 +1,8 @@
+/**
+ * Versions of the cached values. Raise one when the format of its entries changes, or anything that they are computed with and
+ * their key does not name.
+ */
+export const ENCODING_VERSION = 1;
+export const PREDICTION_VERSION = 3;
+export const SCORE_VERSION = 1;
+export const PAIR_VERSION = 2;

@@ -1,0 +1,78 @@
+/** From a request to what a pipeline needs; the one file besides the routes that reads bindings. Does I/O. */
+import type { Context } from 'hono';
+
+import { createCaches } from '../cache/caches.ts';
+import { EdgeCache } from '../cache/edge-cache.ts';
+import type { CachePolicy } from '../cache/tiered-cache.ts';
+import type { RequestError } from '../errors.ts';
+import type { BackendKind } from '../inference/backend.ts';
+import { ConfigurationError, type DeployedModel, deployedModel } from '../model/deployed-model.ts';
+import type { Answered, PipelineContext } from '../pipelines/context.ts';
+import { ok, type Result } from '../result.ts';
+import { cacheStatus } from './cache-status.ts';
+import { serverTiming } from './server-timing.ts';
+
+export interface Worker {
+  Bindings: Env;
+}
+
+/** What an isolate keeps between requests: the model and the caches. */
+export function createIsolate(kind: BackendKind) {
+  const caches = createCaches();
+  let selected: { readonly name: string; readonly model: DeployedModel } | undefined;
+
+  function modelOf({ env }: Context<Worker>): DeployedModel {
+    if (selected?.name !== env.MODEL) selected = { name: env.MODEL, model: deployedModel(env.MODEL, kind) };
+    return selected.model;
+  }
+
+  const loads = (c: Context<Worker>) => ({
+    readManifest: () => keepAlive(c, modelOf(c).manifest(c.env.MODELS)),
+    loadTokenizer: () => keepAlive(c, modelOf(c).tokenizer(c.env.MODELS)),
+    loadModel: () => keepAlive(c, modelOf(c).load(c.env.MODELS)),
+  });
+
+  /** Runs a pipeline, and sets the headers that say how its answer came about. */
+  async function run<T>(
+    c: Context<Worker>,
+    pipeline: (context: PipelineContext) => Promise<Result<Answered<T>, RequestError>>,
+  ): Promise<Result<T, RequestError>> {
+    const policy = policyOf(c);
+    const found = await pipeline({
+      model: c.env.MODEL,
+      numerics: kind.numerics,
+      ...loads(c),
+      caches,
+      policy: policy ?? { read: false, write: false, edge: undefined, waitUntil: (work) => void keepAlive(c, work) },
+    });
+    if (!found.ok) return found;
+    const { answers, work, cached } = found.value;
+    c.header('server-timing', serverTiming(work));
+    c.header('cache-status', cacheStatus(cached, policy));
+    return ok(answers);
+  }
+
+  return { run, loads };
+}
+
+/** @returns undefined where the deployment caches nothing */
+function policyOf(c: Context<Worker>): CachePolicy | undefined {
+  if (c.env.CACHE === 'off') return undefined;
+  if (c.env.CACHE !== 'on') {
+    throw new ConfigurationError(`The variable CACHE is "${c.env.CACHE}". Set it to on or off.`);
+  }
+  const directives = (c.req.header('cache-control') ?? '').toLowerCase();
+  const bypass = /\bno-(?:cache|store)\b/.test(directives) || c.req.header('x-use-cache') === 'false';
+  return {
+    read: !bypass,
+    write: !/\bno-store\b/.test(directives),
+    edge: new EdgeCache(caches.default, new URL(c.req.url).origin),
+    waitUntil: (work) => void keepAlive(c, work),
+  };
+}
+
+/** Other requests may wait for the same work: it goes on when the client that began it leaves. */
+function keepAlive<T>(c: Context<Worker>, shared: Promise<T>): Promise<T> {
+  c.executionCtx.waitUntil(shared.catch(() => undefined));
+  return shared;
+}

@@ -1,0 +1,145 @@
+/** Errors as responses: the one place that makes a status and a sentence of them. No I/O. */
+import type { Context } from 'hono';
+
+import type { ParameterConflict, RequestError, WorkKind } from '../errors.ts';
+import { ConfigurationError } from '../model/deployed-model.ts';
+import { ModelObjectError } from '../model/bucket.ts';
+import type { ErrorResponse } from '../schemas/service.ts';
+import { clip } from './clip.ts';
+import type { Malformed } from './parse-request.ts';
+
+export type HttpError =
+  | Malformed
+  | RequestError
+  | { readonly reason: 'unsupported_media_type'; readonly received: string }
+  | { readonly reason: 'unsupported_content_encoding'; readonly received: string }
+  | { readonly reason: 'body_too_large'; readonly limit: number }
+  | { readonly reason: 'not_found'; readonly path: string }
+  | { readonly reason: 'method_not_allowed'; readonly method: string; readonly allowed: readonly string[] };
+
+export type ErrorStatus = 400 | 404 | 405 | 413 | 415 | 422;
+
+export function respondError(c: Context, error: HttpError) {
+  if (error.reason === 'method_not_allowed') c.header('allow', error.allowed.join(', '));
+  const { status, message } = describeError(error);
+  return c.json<ErrorResponse, ErrorStatus>({ error: message, error_type: error.reason }, status);
+}
+
+/** What was thrown: the store's fault, the deployment's, or our own. Each is logged. */
+export function respondFault(error: Error, c: Context) {
+  if (error instanceof ModelObjectError) {
+    console.error(error.message, error.cause ?? '');
+    return c.json<ErrorResponse>({ error: error.message, error_type: 'model_unavailable' }, 502);
+  }
+  console.error(error);
+  if (error instanceof ConfigurationError) {
+    return c.json<ErrorResponse>({ error: error.message, error_type: 'misconfigured' }, 500);
+  }
+  const message = 'An internal error occurred. Please report it.';
+  return c.json<ErrorResponse>({ error: message, error_type: 'internal' }, 500);
+}
+
+export function describeError(error: HttpError): { status: ErrorStatus; message: string } {
+  switch (error.reason) {
+    case 'invalid_json':
+    case 'invalid_request':
+      return say(400, error.message);
+    case 'not_found':
+      return say(404, `Nothing is at ${clip(error.path)}. See /docs for the routes.`);
+    case 'method_not_allowed':
+      return say(405, `${error.method} is not allowed here. Use ${error.allowed.join(' or ')}.`);
+    case 'body_too_large':
+      return say(413, `The body is larger than ${error.limit} bytes. Send the texts in several requests.`);
+    case 'unsupported_media_type':
+      return say(
+        415,
+        `The content type is ${clip(error.received)}. Send JSON with the header "content-type: application/json".`,
+      );
+    case 'unsupported_content_encoding':
+      return say(
+        415,
+        `The header "content-encoding: ${clip(error.received)}" is not supported. Send the body as gzip, as deflate, or without an encoding.`,
+      );
+    case 'too_many_texts':
+      return say(422, `${error.texts} texts exceed the limit of ${error.limit}. Send them in several requests.`);
+    case 'no_mask':
+      return say(422, `${place(error)} has no mask. Put [MASK] where a word is missing.`);
+    case 'has_mask':
+      return say(
+        422,
+        `${place(error)} has a mask, but only whole texts are scored. Use /fill-mask, or put a word there.`,
+      );
+    case 'no_tokens':
+      return say(422, `${place(error)} has no tokens. Send a text with words.`);
+    case 'too_many_masks':
+      return say(422, `${place(error)} has ${error.masks} masks. The limit is ${error.limit}.`);
+    case 'masks_too_far_apart':
+      return say(
+        422,
+        `${place(error)} cannot be truncated: its masks span ${error.tokens} tokens, and the model reads ${error.limit}. Send fewer masks at once.`,
+      );
+    case 'text_too_long':
+      return say(422, `${place(error)} has ${error.length} characters. The limit is ${error.limit}. Shorten it.`);
+    case 'too_many_tokens':
+      return say(422, `${place(error)} has ${error.tokens} tokens. The model reads ${error.limit}. Shorten it.`);
+    case 'too_many_tokens_in_all':
+      return say(
+        422,
+        `The texts have at least ${error.tokens} tokens together. The limit is ${error.limit}. Send them in several requests.`,
+      );
+    case 'answer_too_large':
+      return say(
+        422,
+        `The answer would repeat the texts in ${error.length} characters. The limit is ${error.limit}. Lower top_k, or send fewer masks or texts.`,
+      );
+    case 'too_much_work':
+      return say(
+        422,
+        `The request needs at least ${error.tokens} tokens through the model, over all of its runs. The limit is ${error.limit}. ${ADVICE[error.by]}`,
+      );
+    case 'conflicting_parameters':
+      return say(422, describeConflict(error.conflict));
+    case 'too_many_targets':
+      return say(
+        422,
+        `${error.targets} targets × ${error.contexts} different characters before a mask need more than ${error.limit} tokenizations. Send fewer targets or texts.`,
+      );
+    case 'target_empty':
+      return say(422, `The target "${error.target}" has no tokens. Send a word.`);
+    case 'target_too_long':
+      return say(
+        422,
+        `The target "${clip(error.target)}" has ${error.size} ${error.in}. The limit is ${error.limit}. Send a shorter one.`,
+      );
+    case 'target_unknown':
+      return say(422, `The target "${error.target}" has characters that the vocabulary lacks.`);
+    case 'no_such_head':
+      return say(
+        422,
+        `The model ${error.model} has no ${error.head === 'sop' ? 'sentence-order' : 'next-sentence'} head. GET /info lists its heads.`,
+      );
+  }
+}
+
+const say = (status: ErrorStatus, message: string) => ({ status, message });
+
+const ADVICE: Readonly<Record<WorkKind, string>> = {
+  search: 'A joint search runs the text once for each beam and mask: lower num_beams, or send fewer masks or texts.',
+  targets: 'Each piece of a target is one run of the text: send fewer targets, masks or texts.',
+  score: 'Each token of a text is one run of that text: send shorter or fewer texts.',
+};
+
+function describeConflict(conflict: ParameterConflict): string {
+  switch (conflict.between) {
+    case 'joint_and_targets':
+      return 'The strategy "joint" searches all words, so it takes no targets. Leave one of the two out.';
+    case 'num_beams_and_independent':
+      return 'num_beams belongs to the strategy "joint". Leave it out, or set the strategy.';
+    case 'top_k_and_num_beams':
+      return `top_k is ${conflict.top_k} and num_beams is ${conflict.num_beams}. A search returns at most num_beams combinations: raise num_beams, or lower top_k.`;
+  }
+}
+
+function place({ index }: { readonly index: number | undefined }): string {
+  return index === undefined ? 'inputs' : `inputs[${index}]`;
+}

@@ -1,0 +1,124 @@
+/** A body or a query to a type that only validation makes, or to what is wrong with it. No I/O. */
+import * as v from 'valibot';
+
+import { fail, ok, type Result } from '../result.ts';
+import { clip } from './clip.ts';
+import { fillMaskParameters, fillMaskRequest, RENAMED_PARAMETERS } from '../schemas/fill-mask.ts';
+
+/** What is wrong with the form of a request, as a sentence that says what to do. */
+export interface Malformed {
+  readonly reason: 'invalid_json' | 'invalid_request';
+  readonly message: string;
+}
+
+/** A schema of a request, with what an error says of it: a body that it takes, and the names of its parameters. */
+export interface RequestForm<S extends v.GenericSchema> {
+  readonly schema: S;
+  readonly example: string;
+  readonly parameters: readonly string[];
+  /** What stands before the name of a parameter in an error: a query has its parameters at the top level. */
+  readonly prefix?: 'parameters.' | '';
+}
+
+export function parseBody<S extends v.GenericSchema>(
+  form: RequestForm<S>,
+  json: string,
+): Result<v.InferOutput<S>, Malformed> {
+  let document: unknown;
+  try {
+    document = JSON.parse(json);
+  } catch {
+    return fail({ reason: 'invalid_json', message: `The body is not JSON. Send ${form.example}.` });
+  }
+  return check(form, document);
+}
+
+const QUERY = {
+  schema: fillMaskRequest,
+  example: '?inputs=Paris is the [MASK] of France',
+  parameters: Object.keys(fillMaskParameters.entries),
+  prefix: '',
+} as const;
+const REPEATED = new Set(['inputs', 'targets']);
+
+/** The same question as a query: `inputs` and `targets` may be given several times. */
+export function parseQuery(query: URLSearchParams): Result<v.InferOutput<typeof fillMaskRequest>, Malformed> {
+  const known = ['inputs', ...QUERY.parameters];
+  const parameters: Record<string, unknown> = {};
+  for (const name of new Set(query.keys())) {
+    const values = query.getAll(name);
+    let message: string | undefined;
+    if (!known.includes(name)) message = describeUnknown('', name, known);
+    else if (values.length > 1 && !REPEATED.has(name))
+      message = `${name} is given ${values.length} times: give it once.`;
+    if (message !== undefined) return fail({ reason: 'invalid_request', message });
+    if (name !== 'inputs') parameters[name] = name === 'targets' ? values : readValue(values[0] ?? '');
+  }
+  const [first, ...more] = query.getAll('inputs');
+  return check(QUERY, {
+    ...(first !== undefined && { inputs: more.length > 0 ? [first, ...more] : first }),
+    parameters,
+  });
+}
+
+/** Numbers and truth values as JSON has them; anything else is left for the schema to refuse. */
+function readValue(value: string): unknown {
+  if (/^\d+$/.test(value)) return Number(value);
+  return value === 'true' || value === 'false' ? value === 'true' : value;
+}
+
+function check<S extends v.GenericSchema>(
+  form: RequestForm<S>,
+  document: unknown,
+): Result<v.InferOutput<S>, Malformed> {
+  // To valibot a list is an object, with nothing in it.
+  if (Array.isArray((document as { parameters?: unknown } | null)?.parameters)) {
+    return fail({ reason: 'invalid_request', message: 'parameters must be an object, not a list.' });
+  }
+  // A list of many wrong texts would have as many issues.
+  const parsed = v.safeParse(form.schema, document, { abortEarly: true });
+  if (parsed.success) return ok(parsed.output);
+  const message = explain(deepest(parsed.issues[0]), form);
+  return fail({ reason: 'invalid_request', message });
+}
+
+type Issue = v.BaseIssue<unknown>;
+interface Fault {
+  readonly issue: Issue;
+  /** Where in the body. */
+  readonly path: readonly (string | number)[];
+}
+
+/** Of a value that is neither of two forms: what is wrong with the one that it nearly is. */
+function deepest(issue: Issue): Fault {
+  const path = (issue.path ?? []).map(({ key }) => key as string | number);
+  let found: Fault = { issue, path };
+  for (const inner of issue.issues ?? []) {
+    // What is wrong with a list that was taken for an object is beside the point.
+    if (inner.path?.some(({ type, input }) => type === 'object' && Array.isArray(input))) continue;
+    const fault = deepest(inner);
+    if (path.length + fault.path.length > found.path.length) found = { ...fault, path: [...path, ...fault.path] };
+  }
+  return found;
+}
+
+function explain(
+  { issue, path }: Fault,
+  { example, parameters, prefix = 'parameters.' }: Omit<RequestForm<v.GenericSchema>, 'schema'>,
+): string {
+  const [first, ...deeper] = path;
+  if (first === undefined) return `The body must be a JSON object. Send ${example}.`;
+  const full = `${first}` + deeper.map((key) => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('');
+  const place = full.replace(/^parameters\./, prefix);
+  if (issue.type === 'object' && issue.received === 'undefined') return `${place} is missing. Send ${example}.`;
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    return describeUnknown(prefix, place.slice(prefix.length), parameters);
+  }
+  return `${place} ${issue.message}.`;
+}
+
+function describeUnknown(prefix: string, name: string, known: readonly string[]): string {
+  const renamed = Object.hasOwn(RENAMED_PARAMETERS, name) ? RENAMED_PARAMETERS[name] : undefined;
+  if (renamed !== undefined) return `${prefix}${name} was renamed: use ${renamed}.`;
+  return `${prefix}${clip(name)} is not a known parameter. Known are ${known.join(', ')}.`;
+}

@@ -1,0 +1,61 @@
+/** Middleware that validates the body of a request before the route's handler runs. */
+import type { HonoRequest, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type * as v from 'valibot';
+
+import { MAX_BODY_BYTES } from '../limits.ts';
+import { fail, ok, type Result } from '../result.ts';
+import { type HttpError, respondError } from './errors.ts';
+import { parseBody, type RequestForm } from './parse-request.ts';
+
+export const limitBody = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError: (c) => respondError(c, { reason: 'body_too_large', limit: MAX_BODY_BYTES }),
+});
+
+/** What a client sends, and what a handler gets from `c.req.valid('json')`. */
+interface Validated<S extends v.GenericSchema> {
+  in: { json: v.InferInput<S> };
+  out: { json: v.InferOutput<S> };
+}
+
+export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
+  const validate: MiddlewareHandler<object, string, Validated<S>> = async function validate(c, next) {
+    const type = c.req.header('content-type');
+    if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type ?? '')) {
+      return respondError(c, { reason: 'unsupported_media_type', received: type ?? 'missing' });
+    }
+    const text = await readText(c.req);
+    if (!text.ok) return respondError(c, text.error);
+    const parsed = parseBody(form, text.value);
+    if (!parsed.ok) return respondError(c, parsed.error);
+    c.req.addValidatedData('json', parsed.value as object);
+    return next();
+  };
+  return validate;
+}
+
+/** Decodes `Content-Encoding` (RFC 9110, 8.4), with the size limit on the decoded bytes. */
+async function readText(request: HonoRequest): Promise<Result<string, HttpError>> {
+  const encoding = (request.header('content-encoding') ?? 'identity').trim().toLowerCase();
+  if (encoding === 'identity') return ok(await request.text());
+  if (encoding !== 'gzip' && encoding !== 'deflate') {
+    return fail({ reason: 'unsupported_content_encoding', received: encoding });
+  }
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  try {
+    for await (const chunk of request.raw.body?.pipeThrough(new DecompressionStream(encoding)) ?? []) {
+      bytes += chunk.length;
+      if (bytes > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
+      text += decoder.decode(chunk, { stream: true });
+    }
+  } catch {
+    return fail({
+      reason: 'invalid_json',
+      message: `The body is not valid ${encoding}, which its content-encoding says. Send it encoded so, or without the header.`,
+    });
+  }
+  return ok(text + decoder.decode());
+}

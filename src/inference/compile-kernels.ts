@@ -1,0 +1,78 @@
+/**
+ * Compiles the engine's kernels: `node src/inference/compile-kernels.ts`, which wrangler runs before it bundles. SIMD=plain leaves out relaxed
+ * SIMD, for a host that does not have it: a script with a module that does not compile never starts.
+ */
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
+
+export const BUILDS = ['relaxed', 'plain'] as const;
+export type Build = (typeof BUILDS)[number];
+
+const root = join(import.meta.dirname, '../..');
+const SOURCES = join(root, 'src/inference/kernels');
+const FOLDER = join(root, 'src/inference/.build');
+const COMPILER = join(root, 'node_modules/assemblyscript/bin/asc.js');
+
+/**
+ * Compiles a build, unless there is one that is newer than the sources and the compiler.
+ * @returns the file
+ * @throws with what the compiler says
+ */
+export async function compileKernels(build: Build): Promise<string> {
+  const file = join(FOLDER, `engine-${build}.wasm`);
+  const sources = (await readdir(SOURCES)).map((name) => join(SOURCES, name));
+  const times = await Promise.all([...sources, import.meta.filename, COMPILER].map(changed));
+  if ((await changed(file)) > Math.max(...times)) return file;
+
+  await mkdir(FOLDER, { recursive: true });
+  const part = `${file}.${randomUUID()}`;
+  const features = build === 'relaxed' ? ['simd', 'relaxed-simd'] : ['simd'];
+  try {
+    await promisify(execFile)(process.execPath, [
+      COMPILER,
+      relative(root, join(SOURCES, 'index.ts')),
+      `--baseDir=${root}`,
+      `--outFile=${relative(root, part)}`,
+      // No collector and no allocator: the kernels lay their memory out themselves.
+      '--runtime=stub',
+      '--noAssert',
+      '--use=abort=',
+      '--optimizeLevel=3',
+      '--converge',
+      ...features.map((feature) => `--enable=${feature}`),
+    ]);
+  } catch (error) {
+    await rm(part, { force: true });
+    throw new Error(`the kernels do not compile: ${(error as { stderr: string }).stderr}`, { cause: error });
+  }
+  await rename(part, file);
+  return file;
+}
+
+const changed = async (file: string): Promise<number> =>
+  stat(file).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+
+/** The kernels of one build, compiled by Node. */
+export async function kernelModule(build: Build): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(new Uint8Array(await readFile(await compileKernels(build))));
+}
+
+if (import.meta.main) {
+  const wanted = process.env['SIMD'] || 'relaxed';
+  const build = BUILDS.find((name) => name === wanted);
+  if (build) {
+    // The name that src/index.ts imports.
+    const part = join(FOLDER, randomUUID());
+    await copyFile(await compileKernels(build), part);
+    await rename(part, join(FOLDER, 'engine.wasm'));
+  } else {
+    console.error(`SIMD is "${wanted}": set it to ${BUILDS.join(' or ')}`);
+    process.exitCode = 2;
+  }
+}

@@ -1,0 +1,47 @@
+/** What a pipeline is given, and what it gives back. No HTTP. */
+import type { Caches } from '../cache/caches.ts';
+import type { CachePolicy } from '../cache/tiered-cache.ts';
+import type { LoadedModel, LoadedTokenizer } from '../model/loaded-model.ts';
+import type { Work } from '../predict/work.ts';
+
+export interface PipelineContext {
+  /** `<id>@<revision>`: it names the tokenizer and the weights. */
+  readonly model: string;
+  /** The backend and the version of its arithmetic: it is part of the cache keys. */
+  readonly numerics: string;
+  /** Reads the tokenizer without the weights. */
+  readonly loadTokenizer: () => Promise<LoadedTokenizer>;
+  readonly loadModel: () => Promise<LoadedModel>;
+  readonly caches: Caches;
+  readonly policy: CachePolicy;
+}
+
+/** Which tier answered, counted over the distinct questions of a request. */
+export interface CacheCounts {
+  readonly isolate: number;
+  readonly edge: number;
+  readonly computed: number;
+  /** Age of the oldest cached answer, in seconds. */
+  readonly age_s: number;
+}
+
+export interface Answered<T> {
+  readonly answers: T;
+  readonly work: Work;
+  readonly cached: CacheCounts;
+}
+
+/** The same context, with the time of its loads added to `work`. */
+export function timed(context: PipelineContext, work: Work): PipelineContext {
+  async function time<T>(load: () => Promise<T>): Promise<T> {
+    const start = performance.now();
+    const loaded = await load();
+    work.load_ms += performance.now() - start;
+    return loaded;
+  }
+  return {
+    ...context,
+    loadTokenizer: () => time(() => context.loadTokenizer()),
+    loadModel: () => time(() => context.loadModel()),
+  };
+}

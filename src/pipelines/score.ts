@@ -1,0 +1,101 @@
+/** The score pipeline: the pseudo-log-likelihood of whole texts, token by token. No HTTP, no globals. */
+import { scoreKey } from '../cache/keys.ts';
+import type { RequestError } from '../errors.ts';
+import { MAX_TEXT_LENGTH } from '../limits.ts';
+import type { LoadedModel } from '../model/loaded-model.ts';
+import type { ScoredTokens } from '../predict/answers.ts';
+import { logProbabilities, spansOf } from '../predict/pseudo-log-likelihood.ts';
+import { checkWorkLimit } from '../predict/runs.ts';
+import { noWork, type Work } from '../predict/work.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { ScoreQuestion } from '../schemas/questions.ts';
+import type { Score } from '../schemas/score.ts';
+import { findMasks } from '../tokenizer/masks.ts';
+import { offsetsIn } from '../tokenizer/offsets.ts';
+import { continuationsIn } from '../tokenizer/words.ts';
+import { checkTexts } from './check-texts.ts';
+import { type Answered, type PipelineContext, timed } from './context.ts';
+import { getOrCompute } from './get-or-compute.ts';
+
+/**
+ * @returns the score of each text, in nats, or the error
+ * @throws what the load and the backend throw
+ */
+export async function score(
+  question: ScoreQuestion,
+  given: PipelineContext,
+): Promise<Result<Answered<Score[]>, RequestError>> {
+  const { texts, metric } = question;
+  const error = checkTexts(
+    question,
+    ({ length }) => length,
+    MAX_TEXT_LENGTH,
+    (text, index) => (findMasks(text).masks.length > 0 ? { reason: 'has_mask', index } : undefined),
+  );
+  if (error) return fail(error);
+  const work = noWork();
+  const context = timed(given, work);
+  const keys = await Promise.all(texts.map((text) => scoreKey(context, metric, text)));
+  const found = await getOrCompute(keys, context.caches.scores, context.policy, async (missing) =>
+    scoreTexts(
+      missing.map((key) => keys.indexOf(key)),
+      question,
+      await context.loadModel(),
+      work,
+    ),
+  );
+  if (!found.ok) return found;
+  const { answers, cached } = found.value;
+  const scores = answers.map((tokens) => ({
+    score: tokens.reduce((sum, token) => sum + token.score, 0),
+    metric,
+    tokens,
+  }));
+  return ok({ answers: scores, work, cached });
+}
+
+/** @param indices of the texts to score */
+async function scoreTexts(
+  indices: readonly number[],
+  { texts, isList, metric }: ScoreQuestion,
+  { tokenizer, manifest, backend }: LoadedModel,
+  work: Work,
+): Promise<Result<ScoredTokens[], RequestError>> {
+  const limit = manifest.architecture.max_position_embeddings;
+  const encoded = [];
+  let modelTokens = 0;
+  for (const t of indices) {
+    const index = isList ? t : undefined;
+    const text = texts[t] ?? '';
+    const encoding = tokenizer.encode({ text, masks: [] });
+    const tokens = encoding.input_ids.length;
+    if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
+    if (tokens <= 2) return fail({ reason: 'no_tokens', index });
+    // Each token between the special ones is a run of the whole text.
+    modelTokens += tokens * (tokens - 2);
+    encoded.push({ text, encoding });
+  }
+  const withinLimit = checkWorkLimit('score', modelTokens);
+  if (!withinLimit.ok) return withinLimit;
+
+  const scored: ScoredTokens[] = [];
+  for (const { text, encoding } of encoded) {
+    const { input_ids, offsets } = encoding;
+    const spans = spansOf(metric, input_ids.length, continuationsIn(input_ids, tokenizer));
+    const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, backend, work);
+    const toOffsets = offsetsIn(text);
+    work.texts++;
+    scored.push(
+      spans.map(({ from }, i) => {
+        const token = input_ids[from] as number;
+        return {
+          token,
+          token_str: tokenizer.decode([token]),
+          score: logs[i] as number,
+          offsets: toOffsets(offsets[2 * from] ?? 0, offsets[2 * from + 1] ?? 0),
+        };
+      }),
+    );
+  }
+  return ok(scored);
+}

@@ -1,0 +1,78 @@
+/** The sentence pipeline: two texts to the labels of the sentence head (SOP or NSP). No HTTP, no globals. */
+import { pairKey } from '../cache/keys.ts';
+import type { RequestError } from '../errors.ts';
+import { MAX_TEXT_LENGTH } from '../limits.ts';
+import type { LoadedModel } from '../model/loaded-model.ts';
+import type { LabelProbabilities } from '../predict/answers.ts';
+import { runModel } from '../predict/runs.ts';
+import { noWork, type Work } from '../predict/work.ts';
+import { fail, ok, type Result } from '../result.ts';
+import type { SentenceQuestion } from '../schemas/questions.ts';
+import { LABELS, type Pair, type SentenceHead } from '../schemas/sentence.ts';
+import { checkTexts } from './check-texts.ts';
+import { type Answered, type PipelineContext, timed } from './context.ts';
+import { getOrCompute } from './get-or-compute.ts';
+
+const lengthOf = ({ text, text_pair }: Pair): number => text.length + text_pair.length;
+
+/** Both labels of a head with their probabilities, the likelier first. */
+export type PairLabel<Head extends SentenceHead> = { label: (typeof LABELS)[Head][number]; score: number }[];
+
+/**
+ * @returns the labels of each pair, or the error
+ * @throws what the load and the backend throw
+ */
+export async function classifyPairs<Head extends SentenceHead>(
+  question: SentenceQuestion<Head>,
+  given: PipelineContext,
+): Promise<Result<Answered<PairLabel<Head>[]>, RequestError>> {
+  const { head, pairs, isList } = question;
+  const error = checkTexts({ texts: pairs, isList }, lengthOf, MAX_TEXT_LENGTH);
+  if (error) return fail(error);
+  const work = noWork();
+  const context = timed(given, work);
+  const keys = await Promise.all(pairs.map((pair) => pairKey(context, head, pair)));
+  const found = await getOrCompute(keys, context.caches.pairs, context.policy, async (missing) =>
+    runPairs(
+      missing.map((key) => keys.indexOf(key)),
+      question,
+      context.model,
+      await context.loadModel(),
+      work,
+    ),
+  );
+  if (!found.ok) return found;
+  const { answers, cached } = found.value;
+  const labels: readonly (typeof LABELS)[Head][number][] = LABELS[head];
+  const labelled = answers.map((scores) =>
+    labels.map((label, i) => ({ label, score: scores[i] as number })).toSorted((a, b) => b.score - a.score),
+  );
+  return ok({ answers: labelled, work, cached });
+}
+
+/** @param indices of the pairs to run */
+async function runPairs(
+  indices: readonly number[],
+  { head, pairs, isList }: SentenceQuestion<SentenceHead>,
+  model: string,
+  { tokenizer, manifest, backend }: LoadedModel,
+  work: Work,
+): Promise<Result<LabelProbabilities[], RequestError>> {
+  if (!manifest.heads.includes(head)) return fail({ reason: 'no_such_head', head, model });
+  const limit = manifest.architecture.max_position_embeddings;
+  const encodings = [];
+  for (const p of indices) {
+    const { text, text_pair } = pairs[p] as Pair;
+    const encoding = tokenizer.encodePair(text, text_pair);
+    const tokens = encoding.input_ids.length;
+    if (tokens > limit) return fail({ reason: 'too_many_tokens', index: isList ? p : undefined, tokens, limit });
+    encodings.push(encoding);
+  }
+  work.texts += encodings.length;
+  const probabilities: LabelProbabilities[] = [];
+  await runModel(encodings, backend, work, ({ sentence: [first = 0, second = 0] }) => {
+    // The softmax of two logits is the sigmoid of their difference.
+    probabilities.push([1 / (1 + Math.exp(second - first)), 1 / (1 + Math.exp(first - second))]);
+  });
+  return ok(probabilities);
+}

@@ -1,0 +1,41 @@
+/** What a manifest says of a model, and `GET /info` repeats. Schemas only. */
+import * as v from 'valibot';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
+/** How far the served weights are from the checkpoint's, over `masks` masks of the probe texts. */
+const quantizationError = v.strictObject({
+  texts: count,
+  masks: count,
+  /** Share of masks where the first choice is that of fp32. */
+  top1_agreement: share,
+  /** The same for the masks where the first choice of fp32 leads the second by 0.1 logits or more. Not in older manifests. */
+  clear_masks: v.optional(count),
+  clear_top1_agreement: v.optional(share),
+  /** Mean Kullback-Leibler divergence of the served from the fp32 distribution, in nats. */
+  mean_kl: v.pipe(v.number(), v.minValue(0)),
+  /** The largest difference of any probability. */
+  max_score_error: share,
+});
+export type QuantizationError = v.InferOutput<typeof quantizationError>;
+
+/** The error is missing until it is measured. */
+export const quantization = v.strictObject({
+  weights: v.string(),
+  activations: v.string(),
+  error: v.optional(quantizationError),
+});
+
+export const architecture = v.strictObject({
+  family: v.picklist(['albert', 'bert', 'roberta', 'distilbert']),
+  vocab_size: count,
+  embedding_size: count,
+  hidden_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+  intermediate_size: count,
+  max_position_embeddings: count,
+});
+
+export const heads = v.array(v.picklist(['mlm', 'sop', 'nsp']));

@@ -1,0 +1,32 @@
+/** What a pipeline is asked: a validated request with its defaults filled in. Types only. */
+import type { Metric } from './score.ts';
+import type { Pair, SentenceHead } from './sentence.ts';
+
+export interface FillMaskQuestion {
+  readonly texts: readonly string[];
+  /** Whether the texts were sent as a list. If so, an error names the index of its text. */
+  readonly isList: boolean;
+  /** Maximum number of candidates for each mask, or of combinations; at least 1. */
+  readonly top_k: number;
+  /** Scores only these words, each as it would stand in the mask's place. */
+  readonly targets?: readonly string[];
+  readonly strategy: 'independent' | 'joint';
+  /** Partial combinations that a joint search keeps at each step. Set for the strategy `joint`, and wherever it was sent. */
+  readonly num_beams?: number;
+  /** Whether candidates carry the offsets of their masks. */
+  readonly return_offsets: boolean;
+  /** Whether a text that is too long is truncated around its masks. */
+  readonly truncation: boolean;
+}
+
+export interface ScoreQuestion {
+  readonly texts: readonly string[];
+  readonly isList: boolean;
+  readonly metric: Metric;
+}
+
+export interface SentenceQuestion<Head extends SentenceHead> {
+  readonly head: Head;
+  readonly pairs: readonly Pair[];
+  readonly isList: boolean;
+}

@@ -1,0 +1,46 @@
+/** What the service says of itself, and how it says no. Schemas only. */
+import * as v from 'valibot';
+
+import { architecture, heads, quantization } from './model.ts';
+import { natural } from './fields.ts';
+
+export const errorResponse = v.object({
+  error: v.pipe(v.string(), v.description('A sentence that says what is wrong and what to do.')),
+  error_type: v.pipe(v.string(), v.description('The same as a word, for programs.')),
+});
+export type ErrorResponse = v.InferOutput<typeof errorResponse>;
+
+export const healthResponse = v.object({
+  status: v.literal('ok'),
+  model: v.pipe(v.string(), v.description('<id>@<revision>')),
+});
+export type Health = v.InferOutput<typeof healthResponse>;
+
+export const infoResponse = v.object({
+  model: v.string(),
+  revision: v.string(),
+  backend: v.object({ name: v.string(), build: v.string(), instruction_set: v.string() }),
+  mask_token: v.string(),
+  heads,
+  limits: v.object({
+    tokens: natural,
+    model_tokens: v.pipe(natural, v.description('Over all runs of the model that a request needs.')),
+    masks_per_text: natural,
+    texts: natural,
+    text_length: natural,
+    truncated_text_length: natural,
+    body_bytes: natural,
+    targets: natural,
+    target_pieces: natural,
+    target_length: natural,
+    tokenized: v.pipe(natural, v.description('Tokens of one answer of /tokenize.')),
+    answer_length: v.pipe(natural, v.description('Characters of all sequences of an answer.')),
+    top_k: v.object({ default: natural, max: natural }),
+    num_beams: v.object({ default: natural, max: natural }),
+  }),
+  architecture,
+  quantization: v.optional(quantization),
+  license: v.string(),
+  source: v.string(),
+});
+export type Info = v.InferOutput<typeof infoResponse>;

@@ -1,0 +1,70 @@
+/** The text that tokens are, by the `decoder` of a `tokenizer.json`. No I/O. */
+import { readBytes } from '../pre-tokenizers/byte-level.ts';
+import { DECODER, type DecoderJson, readPattern, readStage } from '../tokenizer-json.ts';
+
+export type Decoder = (tokens: readonly string[]) => string;
+type Step = (tokens: readonly string[]) => readonly string[];
+
+/** @throws naming what there is no code for */
+export function createDecoder(json: unknown): Decoder {
+  const steps = readStage('decoder', 'decoders', DECODER, json).map(createStep);
+  const between = json == null ? ' ' : '';
+  return (tokens) => steps.reduce((texts, step) => step(texts), tokens).join(between);
+}
+
+const each =
+  (change: (token: string, index: number) => string): Step =>
+  (tokens) =>
+    tokens.map(change);
+
+function createStep(json: DecoderJson): Step {
+  switch (json.type) {
+    case 'WordPiece': {
+      const clean = json.cleanup ? cleanUp : (text: string) => text;
+      // Its prefix stays on a first token.
+      return each((token, i) =>
+        clean(i === 0 ? token : token.startsWith(json.prefix) ? token.slice(json.prefix.length) : ` ${token}`),
+      );
+    }
+    case 'Fuse':
+      return (tokens) => [tokens.join('')];
+    case 'ByteLevel':
+      return (tokens) => [readBytes(tokens)];
+    case 'Metaspace': {
+      const isPrepended = json.add_prefix_space && json.prepend_scheme !== 'never';
+      return each((token, i) => token.replaceAll(json.replacement, isPrepended && i === 0 ? '' : ' '));
+    }
+    case 'Replace': {
+      const pattern = readPattern(json.pattern);
+      return each((token) => token.replace(pattern, () => json.content));
+    }
+    case 'Strip':
+      return each((token) => {
+        const characters = Array.from(token);
+        let [from, to] = [0, characters.length];
+        while (from < json.start && characters[from] === json.content) from++;
+        while (characters.length - to < json.stop && to > from && characters[to - 1] === json.content) to--;
+        return characters.slice(from, to).join('');
+      });
+  }
+}
+
+/** In this order, each in what the one before has left. */
+const CLEANED = [
+  [' .', '.'],
+  [' ?', '?'],
+  [' !', '!'],
+  [' ,', ','],
+  [" ' ", "'"],
+  [" n't", "n't"],
+  [" 'm", "'m"],
+  [' do not', " don't"],
+  [" 's", "'s"],
+  [" 've", "'ve"],
+  [" 're", "'re"],
+] as const;
+
+/** A token with the blank before it, without that blank where English has none. */
+function cleanUp(text: string): string {
+  return CLEANED.reduce((cleaned, [from, to]) => cleaned.replaceAll(from, to), text);
+}

@@ -1,0 +1,82 @@
+/** What is done to a text before it is split, by the `normalizer` of a `tokenizer.json`. No I/O. */
+import { type AlignedText, mapCharacters, prepend, replaceMatches, sliceText } from '../aligned-text.ts';
+import { NORMALIZER, type NormalizerJson, readPattern, readStage } from '../tokenizer-json.ts';
+import { normalizeText } from './normalization-forms.ts';
+import { createPrecompiled } from './precompiled.ts';
+import { isWhitespace, isIdeograph, isMark, isNonspacing, isOther } from '../unicode.ts';
+
+export type Normalizer = (source: AlignedText) => AlignedText;
+
+/** @throws naming what there is no code for */
+export function createNormalizer(json: unknown): Normalizer {
+  const steps = readStage('normalizer', 'normalizers', NORMALIZER, json).map(createStep);
+  return (source) => steps.reduce((text, step) => step(text), source);
+}
+
+function createStep(json: NormalizerJson): Normalizer {
+  switch (json.type) {
+    case 'BertNormalizer':
+      return createBertNormalizer(json);
+    case 'NFC':
+    case 'NFD':
+    case 'NFKC':
+    case 'NFKD':
+      return (source) => normalizeText(source, json.type);
+    case 'StripAccents':
+      return (source) => mapCharacters(source, (character) => (isMark(character) ? '' : character));
+    case 'Lowercase':
+      return lowercase;
+    case 'Nmt':
+      return (source) => mapCharacters(source, cleanForTranslation);
+    case 'Replace': {
+      const pattern = readPattern(json.pattern);
+      return (source) => replaceMatches(source, pattern, json.content);
+    }
+    case 'Prepend':
+      return (source) => prepend(source, json.prepend);
+    case 'Strip':
+      return (source) => strip(source, json.strip_left, json.strip_right);
+    case 'Precompiled':
+      return createPrecompiled(json.precompiled_charsmap);
+  }
+}
+
+function createBertNormalizer(json: NormalizerJson & { type: 'BertNormalizer' }): Normalizer {
+  const steps: Normalizer[] = [];
+  if (json.clean_text) {
+    steps.push((source) =>
+      mapCharacters(source, (character) => (isOther(character) ? '' : isWhitespace(character) ? ' ' : character)),
+    );
+  }
+  if (json.handle_chinese_chars) {
+    steps.push((source) =>
+      mapCharacters(source, (character) => (isIdeograph(character) ? ` ${character} ` : character)),
+    );
+  }
+  if (json.strip_accents ?? json.lowercase) {
+    steps.push((source) =>
+      mapCharacters(normalizeText(source, 'NFD'), (character) => (isNonspacing(character) ? '' : character)),
+    );
+  }
+  if (json.lowercase) steps.push(lowercase);
+  return (source) => steps.reduce((text, step) => step(text), source);
+}
+
+/** One by one: a final sigma is not known as one. */
+function lowercase(source: AlignedText): AlignedText {
+  return mapCharacters(source, (character) => character.toLowerCase());
+}
+
+function strip(source: AlignedText, left: boolean, right: boolean): AlignedText {
+  const { text } = source;
+  let [from, to] = [0, text.length];
+  if (left) while (from < to && isWhitespace(text.charAt(from))) from++;
+  if (right) while (to > from && isWhitespace(text.charAt(to - 1))) to--;
+  return sliceText(source, from, to);
+}
+
+/** As machine translation has it: without controls, and with a blank for whatever leaves one, or nothing, on a page. */
+function cleanForTranslation(character: string): string {
+  if (/^[\p{Cc}--[\0\t\n\f\r\x80-\x8e\x90-\x9e]]$/v.test(character)) return '';
+  return /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/.test(character) ? ' ' : character;
+}

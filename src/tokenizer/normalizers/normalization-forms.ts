@@ -1,0 +1,109 @@
+/** The four normalization forms (Unicode Standard Annex #15) with alignments, as Unicode 9.0 had them. No I/O. */
+import { type AlignedText, type Change, transform } from '../aligned-text.ts';
+import { isIndecomposable, isMark } from '../unicode.ts';
+
+export type NormalizationForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
+
+/** A mark of each combining class of Unicode 9.0, none of which has a decomposition. */
+const CLASSES = Array.from(
+  '\u0334\u093c\u3099\u094d\u05b0\u05b1\u05b2\u05b3\u05b4\u05b5\u05b6\u05b7\u05b8\u05b9\u05bb\u05bc\u05bd\u05bf\u05c1' +
+    '\u05c2\ufb1e\u064b\u064c\u064d\u0618\u0619\u061a\u0651\u0652\u0670\u0711\u0c55\u0c56\u0e38\u0e48\u0eb8\u0ec8' +
+    '\u0f71\u0f72\u0f74\u0321\u1dce\u031b\u302a\u0316\u059a\u302e\u{1d16d}\u05ae\u0300\u0315\u035c\u035d\u0345',
+);
+const HIGHEST = '\u0345';
+/** By character: every mark of Unicode at most. */
+const orders = new Map<string, number>();
+
+export function normalizeText(source: AlignedText, form: NormalizationForm): AlignedText {
+  if (/^\p{ASCII}*$/v.test(source.text)) return source;
+  const decomposed = decompose(source.text, form === 'NFC' || form === 'NFD' ? 'NFD' : 'NFKD');
+  return transform(source, form === 'NFC' || form === 'NFKC' ? compose(decomposed) : decomposed);
+}
+
+/** @returns the characters that one becomes in the end */
+export const decomposition = (character: string, form: 'NFD' | 'NFKD'): string =>
+  isIndecomposable(character) ? character : character.normalize(form);
+
+/**
+ * Characters in canonical order. What a character becomes goes where it belongs, and what was changed stays with it.
+ */
+function decompose(text: string, form: 'NFD' | 'NFKD'): Change[] {
+  const changes: Change[] = [];
+  let marks: (Change & { order: number })[] = [];
+  const putMarks = () => {
+    for (const mark of marks.toSorted((a, b) => a.order - b.order)) changes.push(mark);
+    marks = [];
+  };
+  for (const whole of text) {
+    let change = 0;
+    for (const character of decomposition(whole, form)) {
+      const order = combiningOrder(character);
+      if (order > 0) marks.push({ character, change, order });
+      else {
+        putMarks();
+        changes.push({ character, change });
+      }
+      change = 1;
+    }
+  }
+  putMarks();
+  return changes;
+}
+
+function compose(decomposed: readonly Change[]): Change[] {
+  const changes: Change[] = [];
+  let starter: Change | undefined;
+  /** Marks behind the starter that do not compose with it, and the order of the last of them. */
+  let marks: Change[] = [];
+  let last = 0;
+  const putStarter = () => {
+    if (starter) changes.push(starter);
+    for (const mark of marks) changes.push(mark);
+    marks = [];
+    last = 0;
+  };
+  for (const next of decomposed) {
+    const order = combiningOrder(next.character);
+    const blocked = marks.length > 0 && last >= order;
+    const composed = starter && !blocked ? composePair(starter.character, next.character) : undefined;
+    if (starter && composed !== undefined) {
+      starter = { character: composed, change: starter.change + next.change - 1 };
+    } else if (order === 0) {
+      putStarter();
+      starter = next;
+    } else if (starter) {
+      marks.push(next);
+      last = order;
+    } else changes.push(next);
+  }
+  putStarter();
+  return changes;
+}
+
+/** The one character that two are canonically equivalent to, if there is one. */
+function composePair(first: string, second: string): string | undefined {
+  const composed = (first + second).normalize('NFC');
+  const isOne = composed.length === ((composed.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
+  // Behind other marks, the second would have come first.
+  if (!isOne || composed.normalize('NFD') !== first.normalize('NFD') + second) return undefined;
+  return [first, second, composed].some(isIndecomposable) ? undefined : composed;
+}
+
+/** Whether canonical order is the other way round. */
+function swaps(first: string, second: string): boolean {
+  return first !== second && (first + second).normalize('NFD') === second + first;
+}
+
+/**
+ * Orders characters as their canonical combining classes do, 0 for a starter: JavaScript does not tell the classes, but
+ * changes the order of two marks by them.
+ */
+function combiningOrder(character: string): number {
+  if (!isMark(character)) return 0;
+  const known = orders.get(character);
+  if (known !== undefined) return known;
+  const isStarter = character !== HIGHEST && !swaps(HIGHEST, character);
+  const order = isStarter ? 0 : 1 + CLASSES.filter((mark) => swaps(character, mark)).length;
+  orders.set(character, order);
+  return order;
+}

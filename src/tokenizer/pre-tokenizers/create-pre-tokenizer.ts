@@ -1,0 +1,58 @@
+/**
+ * Splits a normalized text into what the model reads by itself, by the `pre_tokenizer` of a `tokenizer.json`. No I/O.
+ */
+import { type AlignedText, mapCharacters, matchesOf, prepend, replaceMatches } from '../aligned-text.ts';
+import { spellBytes } from './byte-level.ts';
+import { escapePattern, PRE_TOKENIZER, type PreTokenizerJson, readStage } from '../tokenizer-json.ts';
+import { WHITESPACE, LETTER, NUMBER, PUNCTUATION, WORD } from '../unicode.ts';
+
+/** What is between the words is dropped. */
+export type PreTokenizer = (text: AlignedText) => AlignedText[];
+
+/** GPT-2's words. Of several blanks, the last belongs to what follows. */
+const BYTE_LEVEL =
+  `'s|'t|'re|'ve|'m|'ll|'d| ?${LETTER}+| ?${NUMBER}+| ?[^${WHITESPACE}${LETTER}${NUMBER}]+|` +
+  `${WHITESPACE}+(?![^${WHITESPACE}])|${WHITESPACE}+`;
+
+/** @throws naming what there is no code for */
+export function createPreTokenizer(json: unknown): PreTokenizer {
+  const steps = readStage('pre_tokenizer', 'pretokenizers', PRE_TOKENIZER, json).map(createStep);
+  return (text) => steps.reduce((words, step) => words.flatMap(step), text.text === '' ? [] : [text]);
+}
+
+function splitInto(words: string): PreTokenizer {
+  const pattern = new RegExp(words, 'gv');
+  return (text) => matchesOf(text, pattern);
+}
+
+function createStep(json: PreTokenizerJson): PreTokenizer {
+  switch (json.type) {
+    case 'BertPreTokenizer':
+      return splitInto(`${PUNCTUATION}|[^${WHITESPACE}${PUNCTUATION}]+`);
+    case 'Whitespace':
+      return splitInto(`${WORD}+|[^${WORD}${WHITESPACE}]+`);
+    case 'WhitespaceSplit':
+      return splitInto(`[^${WHITESPACE}]+`);
+    case 'Punctuation':
+      return splitInto(`${PUNCTUATION}|[^${PUNCTUATION}]+`);
+    case 'ByteLevel': {
+      const split: PreTokenizer = json.use_regex ? splitInto(BYTE_LEVEL) : (text) => [text];
+      return (text) => {
+        const begun = json.add_prefix_space && !text.text.startsWith(' ') ? prepend(text, ' ') : text;
+        return split(begun).map((word) => mapCharacters(word, spellBytes));
+      };
+    }
+    case 'Metaspace': {
+      const { replacement } = json;
+      const scheme = json.add_prefix_space ? json.prepend_scheme : 'never';
+      const escaped = escapePattern(replacement);
+      const split: PreTokenizer = json.split ? splitInto(`${escaped}[^${escaped}]*|[^${escaped}]+`) : (text) => [text];
+      return (text) => {
+        const spelled = replaceMatches(text, / /g, replacement);
+        const isBegun = scheme === 'never' || (scheme === 'first' && text.starts[0] !== 0);
+        const begun = isBegun || spelled.text.startsWith(replacement) ? spelled : prepend(spelled, replacement);
+        return split(begun);
+      };
+    }
+  }
+}

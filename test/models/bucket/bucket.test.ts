@@ -1,0 +1,218 @@
+/** Pushing a build into a bucket: through workerd's R2, and through wrangler's command line as into an account's. */
+import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+
+import { parseIndex, withRevision } from '../../../models/bucket/bucket-index.ts';
+import { type Built, findBuild } from '../../../models/bucket/built.ts';
+import { type LocalBucket, withLocalBucket } from '../../../models/bucket/local.ts';
+import { push } from '../../../models/bucket/push.ts';
+import { wranglerBucket } from '../../../models/bucket/wrangler.ts';
+import {
+  findBuilds,
+  findCheckpoints,
+  findDeployed,
+  groupObjects,
+  listIndex,
+  printInventory,
+} from '../../../models/bucket/inventory.ts';
+import { sha256Hex } from '../../../src/model/manifest.ts';
+
+const INDEX = 'models/index.json';
+const { id, revision, files: names } = inject('built');
+const keys = names.map((name) => `models/${id}/${revision}/${name}`);
+
+let state: string;
+let built: Built;
+
+beforeEach(async () => {
+  state = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  const found = await findBuild(id, revision);
+  if (!found) throw new Error('the default model is not built');
+  built = found;
+});
+afterEach(() => rm(state, { recursive: true }));
+
+/** The bucket of a local worker whose state is in `state`. */
+const withBucket = <T>(use: (bucket: LocalBucket) => Promise<T>) => withLocalBucket(use, join(state, 'v3'));
+/** The same by the way into an account's bucket. */
+const throughWrangler = () => wranglerBucket(['--local', '--persist-to', state]);
+
+const readText = async (bucket: LocalBucket, key: string) => new TextDecoder().decode(await bucket.read(key));
+
+async function expectWhole(bucket: LocalBucket) {
+  for (const { name, bytes, sha256 } of built.manifest.files) {
+    const object = (await bucket.read(`models/${id}/${revision}/${name}`)) ?? new Uint8Array();
+    expect([name, object.length, await sha256Hex(new Uint8Array(object))]).toEqual([name, bytes, sha256]);
+  }
+  expect(JSON.parse(await readText(bucket, `models/${id}/${revision}/manifest.json`))).toEqual(built.manifest);
+}
+
+describe('push', () => {
+  it('puts the weights first, the manifest after them and the index last', async () => {
+    await withBucket(async (bucket) => {
+      expect(await push(built, bucket)).toEqual([...keys, INDEX]);
+      expect(keys.at(-1)).toMatch(/manifest\.json$/);
+      await expectWhole(bucket);
+      const [entry, ...others] = parseIndex(await readText(bucket, INDEX));
+      expect(others).toEqual([]);
+      expect(entry).toMatchObject({ id, revision, family: 'albert' });
+      expect(entry?.files.map(({ name }) => name)).toEqual(names);
+      const objects = await bucket.list();
+      expect(objects.map(({ key }) => key).toSorted()).toEqual([...keys, INDEX].toSorted());
+      for (const { name, bytes } of entry?.files ?? []) {
+        expect(objects.find(({ key }) => key.endsWith(name))?.bytes, name).toBe(bytes);
+      }
+    });
+  });
+
+  it('changes nothing the second time, and puts again only what is not there in its size', async () => {
+    await withBucket(async (bucket) => {
+      await push(built, bucket);
+      const index = await readText(bucket, INDEX);
+      expect(await push(built, bucket)).toEqual([]);
+      const short = join(state, 'short');
+      await writeFile(short, 'short');
+      await bucket.put(keys[0] ?? '', short);
+      expect(await push(built, bucket)).toEqual([keys[0]]);
+      expect(await readText(bucket, INDEX)).toBe(index);
+      await expectWhole(bucket);
+    });
+  });
+
+  it('goes the way into an account the same, and sends nothing that the index has', async () => {
+    expect(await push(built, throughWrangler())).toEqual([...keys, INDEX]);
+    await withBucket(expectWhole);
+    expect(await push(built, throughWrangler())).toEqual([]);
+    await withBucket(async (bucket) => {
+      expect(await push(built, bucket)).toEqual([]);
+      expect(parseIndex(await readText(bucket, INDEX))).toHaveLength(1);
+    });
+  });
+
+  it('says what wrangler says when it cannot reach the bucket', async () => {
+    await expect(wranglerBucket(['--local', '--wrong-option']).read(INDEX)).rejects.toThrow(
+      /^wrangler cannot read models\/index\.json of the bucket edge-fill-mask-models:\n\n[^]*wrong-option/,
+    );
+    await expect(throughWrangler().put(INDEX, join(state, 'nothing'))).rejects.toThrow(
+      'wrangler cannot put models/index.json',
+    );
+  });
+
+  it.each([
+    ['cut', 'bytes instead of', (file: string) => truncate(file, 100)],
+    [
+      'altered',
+      'was altered',
+      async (file: string) => {
+        const bytes = await readFile(file);
+        bytes[50] = (bytes[50] ?? 0) ^ 1;
+        await writeFile(file, bytes);
+      },
+    ],
+  ])('refuses a file that was %s since it was built', async (_, problem, spoil) => {
+    for (const name of ['model.efm', 'manifest.json']) {
+      const folder = join(state, 'copy');
+      await cp(built.folder, folder, { recursive: true });
+      await spoil(join(folder, name));
+      await withBucket(async (bucket) => {
+        await expect(push({ ...built, folder }, bucket)).rejects.toThrow(
+          name === 'model.efm' ? problem : join(folder, name),
+        );
+        expect((await bucket.list()).map(({ key }) => key)).not.toContain(`models/${id}/${revision}/${name}`);
+        expect(await bucket.read(INDEX)).toBeUndefined();
+      });
+    }
+  });
+
+  it('stops at an index that somebody damaged', async () => {
+    await withBucket(async (bucket) => {
+      const file = join(state, 'index');
+      await writeFile(file, '[{"id": "x"}]');
+      await bucket.put(INDEX, file);
+      await expect(push(built, bucket)).rejects.toThrow(
+        'models/index.json is not as push writes it: delete that object',
+      );
+    });
+  });
+});
+
+describe('the index of a bucket', () => {
+  const now = new Date('2026-01-02T03:04:05.000Z');
+  const later = new Date('2027-01-01T00:00:00.000Z');
+  const files = [{ name: 'model.efm', bytes: 5 }];
+
+  it('keeps the other revisions, and when each was pushed first', () => {
+    const other = { id: 'other', revision: '0'.repeat(16), family: 'bert', files, pushed: now.toISOString() };
+    const index = withRevision([other], built.manifest, files, now);
+    expect(index).toEqual([other, { id, revision, family: 'albert', files, pushed: '2026-01-02T03:04:05.000Z' }]);
+    expect(withRevision(index, built.manifest, files, later)).toBe(index);
+    const [, changed] = withRevision(index, built.manifest, [{ name: 'model.efm', bytes: 6 }], later);
+    expect(changed).toMatchObject({ pushed: now.toISOString(), files: [{ bytes: 6 }] });
+    expect(parseIndex(JSON.stringify(index))).toEqual(index);
+  });
+});
+
+describe('the inventory', () => {
+  it('has the checkpoints that are committed and those that were pulled', async () => {
+    const [pulled, broken] = [join(state, '.pulled/base'), join(state, '.pulled/broken')];
+    for (const folder of [join(state, 'mine'), join(state, 'engine'), pulled, broken]) {
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'model.safetensors'), new Uint8Array(1_500_000));
+    }
+    await writeFile(join(state, 'mine/config.json'), '{}');
+    const source = { hub: 'somebody/base', commit: '123456789', license: 'mit', files: [] };
+    await writeFile(join(pulled, 'source.json'), JSON.stringify(source));
+    const held = await findCheckpoints(state);
+    expect(held).toMatchObject([
+      { model: 'mine', place: 'checkpoint', bytes: 1_500_002 },
+      { model: 'base', place: 'pulled', note: 'somebody/base@1234567, mit' },
+      { model: 'broken', place: 'pulled', bytes: 1_500_000, note: 'not whole: pull it again' },
+    ]);
+    expect(held.every(({ date }) => Math.abs(Number(date) - Date.now()) < 600_000)).toBe(true);
+  });
+
+  it('has the builds, what a bucket holds of them and what is deployed', async () => {
+    const model = `${id}@${revision}`;
+    const bytes = (await Promise.all(names.map((name) => readFile(join(built.folder, name))))).reduce(
+      (sum, file) => sum + file.length,
+      0,
+    );
+    expect((await findBuilds()).find((one) => one.model === model)).toMatchObject({ place: 'build', bytes });
+    await withBucket(async (bucket) => {
+      await push(built, bucket);
+      expect(groupObjects(await bucket.list())).toMatchObject([{ model, place: 'local bucket', bytes, note: '' }]);
+      expect(listIndex(parseIndex(await readText(bucket, INDEX)))).toMatchObject([{ model, bytes }]);
+    });
+    expect(findDeployed(join(import.meta.dirname, '../../../wrangler.toml'))).toEqual([
+      { model, place: 'wrangler.toml', note: 'without --env' },
+      { model, place: 'wrangler.toml', note: '--env onnxruntime' },
+    ]);
+  });
+
+  it('says which revision in the bucket is not whole', () => {
+    const date = new Date(0);
+    expect(groupObjects([{ key: 'models/a/1/model.efm', bytes: 3, date }])).toMatchObject([
+      { model: 'a@1', note: 'not whole: push it again' },
+    ]);
+  });
+
+  it('is a table with aligned columns', () => {
+    const date = new Date('2026-01-02T03:04:05Z');
+    expect(
+      printInventory([
+        { model: 'b@1', place: 'wrangler.toml', note: 'without --env' },
+        { model: 'a', place: 'pulled', bytes: 440_000_000, date, note: 'x/a@1, mit' },
+        { model: 'a@1', place: 'build', bytes: 1_000_000, date },
+      ]),
+    ).toBe(
+      [
+        'a    pulled         440.0 MB  2026-01-02 03:04  x/a@1, mit',
+        'a@1  build            1.0 MB  2026-01-02 03:04',
+        'b@1  wrangler.toml                              without --env',
+      ].join('\n'),
+    );
+  });
+});

@@ -1,0 +1,222 @@
+/** What a model needs at the edge, said and held to before it is converted; and what is written of it. */
+import { cp, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { readCheckpoint } from '../../../models/build/build.ts';
+import { readConfig } from '../../../models/checkpoint/config.ts';
+import type { EncoderWeights } from '../../../models/checkpoint/encoder.ts';
+import { convert } from '../../../models/build/convert.ts';
+import { packEngineFile } from '../../../models/engine/pack.ts';
+import { needsOf } from '../../../models/build/memory-needs.ts';
+import { engineBackend } from '../../../models/evaluation/backends.ts';
+import { measure } from '../../../models/evaluation/measure.ts';
+import { parseManifest } from '../../../src/model/manifest.ts';
+
+const FAMILIES = join(import.meta.dirname, '../../fixtures/families');
+const BUILDS = join(import.meta.dirname, '../../../models/.build');
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const BERT_BASE = {
+  model_type: 'bert',
+  hidden_act: 'gelu',
+  vocab_size: 30_522,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+  layer_norm_eps: 1e-12,
+};
+const DISTILBERT = {
+  model_type: 'distilbert',
+  activation: 'gelu',
+  vocab_size: 30_522,
+  dim: 768,
+  n_layers: 6,
+  n_heads: 12,
+  hidden_dim: 3072,
+  max_position_embeddings: 512,
+};
+const ROBERTA_BASE = {
+  ...BERT_BASE,
+  model_type: 'roberta',
+  vocab_size: 50_265,
+  max_position_embeddings: 514,
+  type_vocab_size: 1,
+  pad_token_id: 1,
+};
+const ALBERT_XLARGE = {
+  ...BERT_BASE,
+  model_type: 'albert',
+  hidden_act: 'gelu_new',
+  vocab_size: 30_000,
+  embedding_size: 128,
+  hidden_size: 2048,
+  num_hidden_layers: 24,
+  num_attention_heads: 16,
+  intermediate_size: 8192,
+};
+
+/** Only what sizes follow from. */
+function shapeOf(config: object): EncoderWeights {
+  const read = readConfig(JSON.stringify(config));
+  const projection = read.family === 'albert' ? {} : undefined;
+  return { config: read, embeddings: { projection }, mlm: {}, sentence: undefined } as EncoderWeights;
+}
+
+const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+
+describe('what a model needs', () => {
+  it.each([
+    ['DistilBERT', DISTILBERT, 8, 69, 75],
+    ['DistilRoBERTa', { ...ROBERTA_BASE, num_hidden_layers: 6 }, 8, 84, 91],
+    ['ALBERT-xlarge', ALBERT_XLARGE, 8, 56, 69],
+    ['BERT-base', BERT_BASE, 8, 112, 118],
+    ['BERT-base in 4 bits', BERT_BASE, 4, 72, 78],
+    ['RoBERTa-base in 4 bits', ROBERTA_BASE, 4, 88, 94],
+  ] as const)('of %s, in MB of file and of WASM memory', async (_, config, bits, file, heap) => {
+    const { engine } = await needsOf(shapeOf(config), bits);
+    expect([megabytes(engine.fileBytes), megabytes(engine.heapBytes)]).toEqual([file, heap]);
+  });
+
+  it.each([4, 8] as const)('is, for the engine, what it takes with weights of %i bits', async (bits) => {
+    const { weights } = await readCheckpoint(join(FAMILIES, 'bert'));
+    const { engine } = await needsOf(weights, bits);
+    const packed = packEngineFile(weights, bits);
+    const backend = await engineBackend(packed);
+    const length = 512;
+    await backend.run([
+      {
+        input_ids: new Int32Array(length).fill(5),
+        token_type_ids: new Int32Array(length),
+        masked_positions: Int32Array.of(1),
+      },
+    ]);
+    expect(engine.fileBytes).toBe(packed.length);
+    expect(engine.heapBytes).toBe(backend.kernels.memory.buffer.byteLength);
+  });
+});
+
+describe('converting', () => {
+  it('refuses what fits no isolate, with the arithmetic, before anything is written', async () => {
+    const model = join(folder, 'too-large');
+    await cp(join(FAMILIES, 'albert'), model, { recursive: true });
+    const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8')) as { vocab_size: number };
+    const rows = 3_000_000;
+    await writeFile(join(model, 'config.json'), JSON.stringify({ ...config, vocab_size: rows }));
+    await enlargeVocabulary(join(model, 'model.safetensors'), config.vocab_size, rows);
+    const said: string[] = [];
+    await expect(convert(model, { say: (line) => said.push(line) })).rejects.toThrow(
+      /too-large does not fit: of the 128 MB of an isolate, WASM may take 96 MB\. --bits 4 .* --force/,
+    );
+    expect(said.join('\n')).toMatch(/engine: 84\.\d MB in R2, 18\d MB of WASM memory .*: does not fit/);
+    expect(await readdir(BUILDS)).not.toContain('too-large');
+  });
+
+  it('writes a build, whose error is there when it was measured; and remembers with how many bits', async () => {
+    const model = join(folder, 'tiny-bert');
+    await cp(join(FAMILIES, 'bert'), model, { recursive: true });
+    try {
+      const built = await convert(model, { bits: 4, say: () => undefined });
+      expect(built.manifest).toMatchObject({
+        id: 'tiny-bert',
+        heads: ['mlm', 'nsp'],
+        architecture: { family: 'bert' },
+        special_tokens: { mask: { token: '[MASK]' }, unk: { token: '[UNK]' } },
+        license: 'unknown',
+      });
+      expect(built.manifest.quantization['model.efm']?.weights).toMatch(/^4 bits/);
+      expect(built.manifest.quantization['model.efm']?.error).toBeUndefined();
+
+      const { revision, errors } = await measure(model, () => undefined, true);
+      expect(revision).toBe(built.revision);
+      const manifest = await parseManifest(
+        await readFile(join(built.folder, 'manifest.json'), 'utf8'),
+        built.id,
+        revision,
+      );
+      expect(manifest).toMatchObject({ quantization: { 'model.efm': { error: errors['model.efm'] } } });
+
+      const again = await convert(model, { say: () => undefined });
+      expect(again).toEqual({ ...built, manifest });
+      expect((await convert(model, { bits: 8, say: () => undefined })).revision).not.toBe(revision);
+    } finally {
+      await rm(join(BUILDS, 'tiny-bert'), { recursive: true, force: true });
+    }
+  });
+
+  it('names a file that is a folder, and a folder that is a file', async () => {
+    const model = join(folder, 'odd');
+    await cp(join(FAMILIES, 'distilbert'), model, { recursive: true });
+    await expect(convert(join(model, 'config.json'), { say: () => undefined })).rejects.toThrow(
+      /config\.json is a file where the folder of a checkpoint should be/,
+    );
+    await rm(join(model, 'model.safetensors'));
+    await expect(convert(model, { say: () => undefined })).rejects.toThrow(
+      /odd has neither model\.safetensors nor model\.safetensors\.index\.json/,
+    );
+    await cp(join(FAMILIES, 'bert'), join(model, 'model.safetensors'), { recursive: true });
+    await expect(convert(model, { say: () => undefined })).rejects.toThrow(
+      /model\.safetensors is a folder where a file should be/,
+    );
+  });
+
+  it('names a shard that is missing, and a tensor that is not where the index says', async () => {
+    const model = join(folder, 'shards');
+    await cp(join(FAMILIES, 'bert-untied'), model, { recursive: true });
+    const index = join(model, 'model.safetensors.index.json');
+    const { weight_map } = JSON.parse(await readFile(index, 'utf8')) as { weight_map: Record<string, string> };
+    const [[tensor, shard] = ['', '']] = Object.entries(weight_map);
+    const other = Object.values(weight_map).find((file) => file !== shard) ?? '';
+    const attempt = async (map: Record<string, string>) => {
+      await writeFile(index, JSON.stringify({ weight_map: map }));
+      return readCheckpoint(model);
+    };
+    await expect(attempt({ ...weight_map, [tensor]: other })).rejects.toThrow(`has no tensor ${tensor}`);
+    await expect(attempt({ ...weight_map, [tensor]: 'absent.safetensors' })).rejects.toThrow(
+      'has no absent.safetensors',
+    );
+    await expect(attempt({ ...weight_map, [tensor]: '../bert/model.safetensors' })).rejects.toThrow(
+      /is no name of a shard/,
+    );
+  });
+});
+
+/** Makes the two tensors that have a row for each piece longer, by zeros that take no place on the disk. */
+async function enlargeVocabulary(file: string, from: number, to: number): Promise<void> {
+  const bytes = await readFile(file);
+  const headerBytes = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, 8 + headerBytes).toString()) as Record<
+    string,
+    { shape?: number[]; data_offsets: [number, number] }
+  >;
+  const data = bytes.subarray(8 + headerBytes);
+  let end = data.length;
+  for (const entry of Object.values(header)) {
+    // The metadata have none.
+    const [rows, ...columns] = entry.shape ?? [];
+    if (rows !== from) continue;
+    entry.shape = [to, ...columns];
+    const size = 2 * columns.reduce((a, b) => a * b, to);
+    entry.data_offsets = [end, (end += size)];
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  const handle = await open(file, 'w');
+  try {
+    await handle.write(Buffer.concat([length, json, data]));
+    await handle.truncate(8 + json.length + end);
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The engine's arithmetic once more, in double precision and the plainest way, from the same file: what every step of it is
+ * held against. Rounds activations as the engine does (the scale in float32, so that hardly any falls on the other side of a
+ * half) and nothing else; attention is not rounded at all.
+ */
+import { type ModelConfig, layoutSections, readHeader, STEP_INPUTS } from '../../../src/inference/efm-format.ts';
+
+type Rows = Float64Array[];
+
+export interface Simulation {
+  readonly geometry: ModelConfig;
+  /** (rows, H) of one text */
+  embed(input_ids: Int32Array, token_type_ids: Int32Array): Rows;
+  /** (rows, H) of one text to the same, through a stored layer */
+  encode(layer: number, x: Rows): Rows;
+  /** (V,) */
+  predict(row: Float64Array): Float64Array;
+  /** (2,) */
+  judge(row: Float64Array): Float64Array;
+}
+
+export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
+  const geometry = readHeader(blob, blob.length);
+  const sections = new Map(layoutSections(geometry).sections.map((section) => [section.name, section]));
+  const { embedding_size: E, hidden_size: H, intermediate_size: F, vocab_size: V } = geometry;
+
+  const floats = (name: string): Float32Array => {
+    const { offset, bytes } = sections.get(name) ?? { offset: NaN, bytes: NaN };
+    return new Float32Array(blob.buffer, blob.byteOffset + offset, bytes / 4);
+  };
+  const weight = (name: string, inputs: number) => {
+    const { offset, bytes } = sections.get(`${name}.weight`) ?? { offset: NaN, bytes: NaN };
+    const packed = new Int8Array(blob.buffer, blob.byteOffset + offset, bytes);
+    if (name.startsWith('layer.') && geometry.layer_bits === 4) {
+      return (k: number, n: number) => {
+        const panel = (n >> 3) * (4 * inputs + (8 * inputs) / STEP_INPUTS);
+        const both = packed[panel + (k >> 3) * 32 + (n & 7) * 4 + (k & 3)] as number;
+        const step = packed[panel + 4 * inputs + Math.floor(k / STEP_INPUTS) * 8 + (n & 7)] as number;
+        return (((k & 4 ? both >> 4 : both) & 15) - 8) * step;
+      };
+    }
+    return (k: number, n: number) => packed[(n >> 3) * 8 * inputs + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] as number;
+  };
+  /** x W + b, with x as it is given. */
+  const multiply = (name: string, x: Float64Array, outputs: number): Float64Array => {
+    const [w, scale, bias] = [weight(name, x.length), floats(`${name}.scale`), floats(`${name}.bias`)];
+    return Float64Array.from({ length: outputs }, (_, n) => {
+      let sum = 0;
+      for (let k = 0; k < x.length; k++) sum += (x[k] as number) * w(k, n);
+      return sum * at(scale, n) + at(bias, n);
+    });
+  };
+  const normalize = (name: string, x: Float64Array): Float64Array => {
+    const [gain, shift] = [floats(`${name}.gain`), floats(`${name}.shift`)];
+    const mean = x.reduce((a, b) => a + b, 0) / x.length;
+    const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
+    const deviation = Math.sqrt(variance + geometry.layer_norm_eps);
+    return x.map((value, i) => ((value - mean) / deviation) * at(gain, i) + at(shift, i));
+  };
+  const activate = (x: Float64Array) => x.map(geometry.gelu === 'erf' ? geluByErf : geluByTanh);
+
+  return {
+    geometry,
+    embed(input_ids, token_type_ids) {
+      const [words, scale] = [weight('words', E), floats('words.scale')];
+      const [positions, types] = [floats('positions'), floats('types')];
+      return Array.from(input_ids, (id, row) => {
+        const type = at(token_type_ids, row);
+        const sum = Float64Array.from(
+          { length: E },
+          (_, k) => words(k, id) * at(scale, id) + at(positions, row * E + k) + at(types, type * E + k),
+        );
+        const embedded = normalize('embeddings', sum);
+        return geometry.projection ? multiply('projection', round(embedded, 16_383), H) : embedded;
+      });
+    },
+    encode(layer, x) {
+      const name = `layer.${layer}`;
+      const [before, between] = [floats(`${name}.smooth_attention`), floats(`${name}.smooth_feed_forward`)];
+      const taken = x.map((row) => round(even(row, before), 127));
+      const queries = taken.map((row) => multiply(`${name}.query`, row, H));
+      const keysAndValues = taken.map((row) => multiply(`${name}.key_value`, row, 2 * H));
+      const contexts = attention(queries, keysAndValues, geometry.num_attention_heads);
+      return x.map((row, i) => {
+        const attended = multiply(`${name}.attention`, round(contexts[i] as Float64Array, 127), H);
+        const middle = normalize(`${name}.attention`, add(row, attended));
+        const wide = activate(multiply(`${name}.feed_forward`, round(even(middle, between), 127), F));
+        return normalize(`${name}.output`, add(middle, multiply(`${name}.output`, round(wide, 127), H)));
+      });
+    },
+    predict(row) {
+      const dense = normalize('mlm', activate(multiply('mlm', round(row, 16_383), E)));
+      return multiply(geometry.decoder ? 'decoder' : 'words', round(dense, 16_383), V);
+    },
+    judge(row) {
+      const pooled = multiply('pooler', round(row, 16_383), H).map(Math.tanh);
+      const [weights, bias] = [floats('sentence.weight'), floats('sentence.bias')];
+      return Float64Array.from({ length: 2 }, (_, label) =>
+        pooled.reduce((sum, value, i) => sum + value * at(weights, label * H + i), at(bias, label)),
+      );
+    },
+  };
+}
+
+const at = (values: Float32Array | Float64Array | Int32Array, i: number): number => values[i] ?? NaN;
+/** As the engine has it before it rounds: a float32. */
+const even = (row: Float64Array, factors: Float32Array) => row.map((value, i) => Math.fround(value * at(factors, i)));
+const add = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + at(b, i));
+
+/** To the nearest of steps + 1 values between the least and the largest. */
+function round(row: Float64Array, steps: number): Float64Array {
+  const x = Float32Array.from(row);
+  const least = x.reduce((a, b) => Math.min(a, b));
+  const scale = Math.fround(Math.fround(x.reduce((a, b) => Math.max(a, b)) - least) / steps);
+  const inverse = scale > 0 ? Math.fround(1 / scale) : 0;
+  return Float64Array.from(x, (value) => {
+    const q = Math.fround(Math.fround(value - least) * inverse);
+    return least + scale * Math.min(steps, Math.round(q));
+  });
+}
+
+function attention(queries: Rows, keysAndValues: Rows, heads: number): Rows {
+  const H = queries[0]?.length ?? 0;
+  const D = H / heads;
+  return queries.map((query) => {
+    const context = new Float64Array(H);
+    for (let head = 0; head < heads; head++) {
+      const [from, to] = [head * D, (head + 1) * D];
+      const scores = keysAndValues.map((row) => {
+        let sum = 0;
+        for (let d = from; d < to; d++) sum += at(query, d) * at(row, d);
+        return sum;
+      });
+      const largest = Math.max(...scores);
+      const shares = scores.map((score) => Math.exp(score - largest));
+      const total = shares.reduce((a, b) => a + b, 0);
+      for (let d = from; d < to; d++) {
+        context[d] = keysAndValues.reduce((sum, row, key) => sum + ((shares[key] ?? NaN) / total) * at(row, H + d), 0);
+      }
+    }
+    return context;
+  });
+}
+
+function geluByTanh(x: number): number {
+  return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+}
+
+/** By the power series of erf, which converges everywhere; beyond 6, what is left is below any rounding. */
+function geluByErf(x: number): number {
+  const z = Math.abs(x) / Math.SQRT2;
+  let term = z;
+  let sum = z;
+  for (let n = 1; n < 200 && Math.abs(term) > 1e-17; n++) {
+    term *= -(z * z) / n;
+    sum += term / (2 * n + 1);
+  }
+  const erf = z > 5 ? 1 : (2 / Math.sqrt(Math.PI)) * sum;
+  return 0.5 * x * (1 + Math.sign(x) * erf);
+}

@@ -1,0 +1,368 @@
+/** Pulling a model, with Hugging Face's own library, from a server that answers as the Hub does. */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { pull, type PullOptions } from '../../../models/hub/pull.ts';
+import { gitHash, type HostedModel, type HubServer, sha256, startHub } from './hub-server.ts';
+
+const NAME = 'somebody/Tiny-BERT';
+const BYTES = 4_000_000;
+const [FIRST, SECOND] = ['1'.repeat(40), '2'.repeat(40)];
+const TOKEN = 'hf_test';
+
+let models: string;
+let folder: string;
+let hub: HubServer;
+let model: HostedModel;
+let weights: Uint8Array;
+
+beforeEach(async () => {
+  models = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  folder = join(models, '.pulled/tiny-bert');
+  hub = await startHub();
+  weights = randomBytes(BYTES);
+  model = {
+    name: NAME,
+    commit: FIRST,
+    card: { license: 'mit' },
+    files: {
+      'README.md': text('# Tiny'),
+      'config.json': text('{"model_type":"bert"}'),
+      'flax_model.msgpack': text('flax'),
+      'model.safetensors': weights,
+      'onnx/model.onnx': text('onnx'),
+      'pytorch_model.bin': text('pickle'),
+      'tokenizer.json': text('{"model":{}}'),
+      'tokenizer_config.json': text('{}'),
+      'vocab.txt': text('[PAD]'),
+    },
+  };
+  hub.models.push(model);
+});
+afterEach(async () => {
+  await hub[Symbol.asyncDispose]();
+  await rm(models, { recursive: true });
+});
+
+const text = (content: string): Uint8Array => new TextEncoder().encode(content);
+const pullIt = (options: PullOptions = {}) =>
+  pull(NAME, { models, endpoint: hub.endpoint, pausesMs: [1, 1, 1], ...options });
+const contentOf = async (name: string) => new Uint8Array(await readFile(join(folder, name)));
+const hashOf = async (name: string) => sha256(await contentOf(name));
+const namesIn = async (path: string) => (existsSync(path) ? (await readdir(path)).toSorted() : []);
+/** What was asked of the storage, which has the weights and nothing else. */
+const copies = () => hub.seen.filter(({ at }) => at === 'storage');
+
+describe('pull', () => {
+  it('brings the files that are needed, each proved, and says where they are from', async () => {
+    const shares: number[] = [];
+    const pulled = await pullIt({ progress: (share) => shares.push(share) });
+    expect(pulled).toMatchObject({ id: 'tiny-bert', folder, changed: true });
+    expect(await namesIn(folder)).toEqual([
+      'config.json',
+      'model.safetensors',
+      'source.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+    expect(JSON.parse(await readFile(join(folder, 'source.json'), 'utf8'))).toEqual({
+      hub: NAME,
+      commit: FIRST,
+      license: 'mit',
+      files: ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json'].map((name) => {
+        const bytes = model.files[name] ?? new Uint8Array();
+        return { name, bytes: bytes.length, oid: name === 'model.safetensors' ? sha256(bytes) : gitHash(bytes) };
+      }),
+    });
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+    expect(shares.at(-1)).toBe(1);
+  });
+
+  it('brings what lies in the storage that the Hub had before Xet', async () => {
+    model.storage = 'lfs';
+    await pullIt();
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+    expect(copies().map(({ range, sent }) => [range, sent])).toEqual([
+      ['bytes=0-0', 1],
+      [undefined, BYTES],
+    ]);
+  });
+
+  it('asks only for the commit when all is there', async () => {
+    await pullIt();
+    hub.seen.length = 0;
+    expect(await pullIt()).toMatchObject({ changed: false, source: { commit: FIRST } });
+    expect(hub.seen.map(({ path }) => path)).toEqual([`/api/models/${NAME}/revision/HEAD`]);
+  });
+
+  it.each(['model.safetensors', 'config.json'])(
+    'brings %s again when it is gone or cut, and nothing else',
+    async (name) => {
+      await pullIt();
+      for (const spoil of [() => rm(join(folder, name)), () => writeFile(join(folder, name), 'cut')]) {
+        await spoil();
+        hub.seen.length = 0;
+        expect(await pullIt()).toMatchObject({ changed: true });
+        expect(await hashOf(name)).toBe(sha256(model.files[name] ?? new Uint8Array()));
+        const asked = new Set(hub.seen.flatMap(({ path }) => /resolve\/\w+\/(.+)/.exec(path)?.[1] ?? []));
+        expect([...asked]).toEqual([name]);
+      }
+    },
+  );
+
+  it('stays with the commit that it began with', async () => {
+    await pullIt({ revision: 'main' });
+    const revisions = hub.seen.flatMap(({ path }) => /(?:tree|resolve)\/([^/]+)/.exec(path)?.[1] ?? []);
+    expect(new Set(revisions)).toEqual(new Set([FIRST]));
+  });
+
+  it('replaces one revision by another, keeps what is the same, and leaves nothing of the first', async () => {
+    await pullIt();
+    await writeFile(join(folder, 'quantization.json'), 'measured here');
+    const { 'model.safetensors': _, ...rest } = model.files;
+    const shards = {
+      'model-00001-of-00002.safetensors': weights.subarray(1),
+      'model-00002-of-00002.safetensors': text('{}'),
+    };
+    const map = {
+      a: 'model-00001-of-00002.safetensors',
+      b: 'model-00002-of-00002.safetensors',
+      c: 'model-00001-of-00002.safetensors',
+    };
+    model.commit = SECOND;
+    model.files = { ...rest, ...shards, 'model.safetensors.index.json': text(JSON.stringify({ weight_map: map })) };
+    hub.seen.length = 0;
+    await pullIt();
+    expect(await namesIn(folder)).toEqual([
+      'config.json',
+      'model-00001-of-00002.safetensors',
+      'model-00002-of-00002.safetensors',
+      'model.safetensors.index.json',
+      'quantization.json',
+      'source.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+    expect(hub.seen.filter(({ path }) => path.endsWith('/config.json'))).toEqual([]);
+  });
+
+  it('leaves the earlier revision as it was when the next one cannot be had', async () => {
+    await pullIt();
+    const before = await contentOf('source.json');
+    model.commit = SECOND;
+    model.files['config.json'] = text('{"model_type":"BERT"}');
+    model.files['model.safetensors'] = randomBytes(BYTES);
+    hub.troubles.set('model.safetensors', { statuses: Array.from({ length: 9 }, () => ({ status: 500 })) });
+    await expect(pullIt()).rejects.toThrow('model.safetensors');
+    expect(await contentOf('source.json')).toEqual(before);
+    expect(await contentOf('config.json')).toEqual(text('{"model_type":"bert"}'));
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+  });
+
+  it('proves what an interrupted change of revision left, whatever its size', async () => {
+    await pullIt();
+    await rm(join(folder, 'source.json'));
+    await writeFile(join(folder, 'config.json'), '{"model_type":"BERT"}');
+    await pullIt();
+    expect(await contentOf('config.json')).toEqual(text('{"model_type":"bert"}'));
+    expect(copies()).toHaveLength(1);
+  });
+
+  it.each([[['spiece.model']], [['vocab.txt']], [['vocab.json', 'merges.txt']]])(
+    'takes %s where there is no tokenizer.json',
+    async (names) => {
+      const { 'tokenizer.json': _, 'tokenizer_config.json': __, 'vocab.txt': ___, ...rest } = model.files;
+      model.files = { ...rest, ...Object.fromEntries(names.map((name) => [name, text(name)])) };
+      await pullIt();
+      expect(await namesIn(folder)).toEqual(['config.json', 'model.safetensors', 'source.json', ...names].toSorted());
+    },
+  );
+
+  it.each([
+    [{ license: 'other', license_name: 'the-licence' }, 'the-licence'],
+    [{ license: ['mit', 'apache-2.0'] }, 'mit, apache-2.0'],
+    [{}, 'unknown'],
+    [undefined, 'unknown'],
+  ])('reads the licence of the card %j as "%s"', async (card, license) => {
+    hub.models[0] = { ...model, ...(card ? { card } : { card: {} }) };
+    if (!card) delete hub.models[0].card;
+    expect((await pullIt()).source.license).toBe(license);
+  });
+});
+
+describe('a pull that goes wrong', () => {
+  it('goes on where the connection broke, and is not given again what it has', async () => {
+    hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2, BYTES / 4] });
+    await pullIt();
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+    const [first, second, third] = copies();
+    const begins = [second, third].map((copy) => Number(/^bytes=(\d+)-$/.exec(copy?.range ?? '')?.[1]));
+    expect(first?.range).toBeUndefined();
+    expect(begins[0]).toBeGreaterThan(0);
+    expect(begins[0]).toBeLessThanOrEqual(BYTES / 2);
+    expect(begins[1]).toBeGreaterThan(begins[0] ?? 0);
+    expect(third).toMatchObject({ status: 206, sent: BYTES - (begins[1] ?? 0) });
+    expect(copies()).toHaveLength(3);
+  });
+
+  it('begins again where the storage ignores that a range is asked for', async () => {
+    hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2], ignoresRange: true });
+    await pullIt();
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+    expect(copies().map(({ status }) => status)).toEqual([200, 200]);
+  });
+
+  it('begins again when the file changed between two attempts', async () => {
+    hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2], contents: [randomBytes(BYTES)] });
+    await pullIt();
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+    expect(copies().map(({ status }) => status)).toEqual([200, 200]);
+  });
+
+  it('begins again when what an earlier run left is of another content', async () => {
+    await mkdir(folder, { recursive: true });
+    const part = join(folder, `model.safetensors.${sha256(weights).slice(0, 16)}.part`);
+    for (const [left, statuses] of [
+      [randomBytes(1000), [206, 200]],
+      [randomBytes(BYTES), [200]],
+      [randomBytes(BYTES + 1), [200]],
+    ] as const) {
+      await rm(join(folder, 'model.safetensors'), { force: true });
+      await writeFile(part, left);
+      hub.seen.length = 0;
+      await pullIt();
+      expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+      expect(copies().map(({ status }) => status)).toEqual(statuses);
+    }
+  });
+
+  it.each([
+    ['of another content', () => randomBytes(BYTES)],
+    ['longer', () => Buffer.concat([weights, text('more')])],
+  ])('refuses a file that is %s than listed, and keeps nothing of it', async (_, content) => {
+    hub.troubles.set('model.safetensors', { contents: [content()] });
+    await expect(pullIt()).rejects.toThrow(`model.safetensors is not what the Hub lists`);
+    expect((await namesIn(folder)).filter((name) => !/^(config|tokenizer\w*)\.json\.\w+\.part$/.test(name))).toEqual(
+      [],
+    );
+  });
+
+  it('refuses a file that breaks off for ever, keeps what it has of it, and ends it another time', async () => {
+    hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2, 0, 0, 0, 0] });
+    await expect(pullIt()).rejects.toThrow(/model\.safetensors breaks off after \d+ of 4000000 bytes/);
+    expect(await namesIn(folder)).not.toContain('model.safetensors');
+    await pullIt();
+    expect(copies().at(-1)?.status).toBe(206);
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+  });
+
+  it('waits as long as it is told to by the Hub and by the storage', async () => {
+    hub.troubles.set('model.safetensors', { statuses: [{ status: 429, retryAfter: '1' }] });
+    hub.troubles.set(`/api/models/${NAME}/revision/HEAD`, { statuses: [{ status: 429, retryAfter: '1' }] });
+    const said: string[] = [];
+    await pullIt({ say: (line) => said.push(line) });
+    expect(said.map((line) => line.replace(/^\S+/, ''))).toEqual([
+      ' answers 429: asking again in 1 s',
+      ' answers 429: asking again in 1 s',
+    ]);
+    const asked = hub.seen.filter(({ path }) => path.includes('/revision/'));
+    for (const [before, after] of [asked, copies()]) {
+      expect((after?.time ?? 0) - (before?.time ?? Infinity)).toBeGreaterThanOrEqual(990);
+    }
+  });
+
+  it('does not wait for as long as anybody asks', async () => {
+    hub.troubles.set(`/api/models/${NAME}/revision/HEAD`, { statuses: [{ status: 429, retryAfter: '3600' }] });
+    await expect(pullIt()).rejects.toThrow('the Hub wants fewer requests: try again later, or set HF_TOKEN');
+    expect(hub.seen).toHaveLength(1);
+  });
+
+  it('asks again after 5xx, as often as there are pauses', async () => {
+    hub.troubles.set('model.safetensors', { statuses: [{ status: 503 }, { status: 500 }, { status: 502 }] });
+    await pullIt();
+    expect(copies().map(({ status }) => status)).toEqual([503, 500, 502, 200]);
+  });
+
+  it('gives the token to the Hub and not to the storage', async () => {
+    model.gatedFor = TOKEN;
+    await pullIt({ token: TOKEN });
+    const given = Map.groupBy(hub.seen, ({ at }) => at);
+    expect(given.get('hub')?.every(({ authorization }) => authorization === `Bearer ${TOKEN}`)).toBe(true);
+    expect(given.get('storage')?.map(({ authorization }) => authorization)).toEqual([undefined]);
+  });
+
+  it.each([[undefined], ['hf_another']])('says what to do when the token %s is not enough', async (token) => {
+    model.gatedFor = TOKEN;
+    await expect(pullIt({ token })).rejects.toThrow(
+      `Look at ${hub.endpoint}/${NAME}: accept the licence if it asks for that, and set HF_TOKEN`,
+    );
+    expect(await namesIn(folder)).not.toContain('config.json');
+  });
+
+  it('says that there is no such model or revision', async () => {
+    await expect(pullIt({ revision: 'v9' })).rejects.toThrow(`there is no model ${NAME}, or no revision v9 of it (404`);
+    hub.models.length = 0;
+    await expect(pullIt()).rejects.toThrow(`${NAME} is not given to everybody, or not there at all`);
+    await expect(pullIt({ token: TOKEN })).rejects.toThrow(`there is no model ${NAME} (404: Repository not found)`);
+    expect(await namesIn(models)).toEqual([]);
+  });
+
+  it('says that the Hub cannot be reached, and how it was named', async () => {
+    await expect(pullIt({ endpoint: 'http://127.0.0.1:9' })).rejects.toThrow('127.0.0.1:9 cannot be reached (');
+    await expect(pullIt({ endpoint: 'huggingface.co' })).rejects.toThrow('HF_ENDPOINT is "huggingface.co"');
+  });
+
+  it.each([
+    ['weights', /^model\.safetensors$/, 'has neither model.safetensors nor model.safetensors.index.json, only pickled'],
+    ['weights of any kind', /model|pytorch/, 'has neither model.safetensors nor model.safetensors.index.json'],
+    ['config.json', /^config\.json$/, 'has no config.json'],
+    ['tokenizer', /tokenizer|vocab/, 'has no tokenizer: none of tokenizer.json, spiece.model, vocab.txt, vocab.json'],
+  ])('refuses a repository without %s', async (_, without, problem) => {
+    model.files = Object.fromEntries(Object.entries(model.files).filter(([name]) => !without.test(name)));
+    await expect(pullIt()).rejects.toThrow(`${NAME} ${problem}`);
+    expect(copies()).toEqual([]);
+  });
+
+  it('says how pickled weights are converted', async () => {
+    delete model.files['model.safetensors'];
+    await expect(pullIt()).rejects.toThrow(
+      new RegExp(
+        `AutoModelForMaskedLM\\.from_pretrained\\('${NAME}', revision='${FIRST}'\\).*\n  npm run models -- add \\./tiny-bert`,
+      ),
+    );
+  });
+
+  it('refuses an index that names what is not there', async () => {
+    const { 'model.safetensors': _, ...rest } = model.files;
+    const index = JSON.stringify({ weight_map: { a: 'model-1.safetensors' } });
+    model.files = { ...rest, 'model.safetensors.index.json': text(index) };
+    await expect(pullIt()).rejects.toThrow('has no model-1.safetensors, and model.safetensors.index.json names it');
+  });
+
+  it('refuses a second model of the same name, unless it is given another', async () => {
+    await pullIt();
+    hub.models.push({ ...model, name: 'another/tiny-bert' });
+    const another = (options: PullOptions) => pull('another/tiny-bert', { models, endpoint: hub.endpoint, ...options });
+    await expect(another({})).rejects.toThrow(`${folder} has ${NAME}: give another/tiny-bert another id with --id`);
+    expect(await another({ id: 'tiny-2' })).toMatchObject({ id: 'tiny-2', source: { hub: 'another/tiny-bert' } });
+    await mkdir(join(models, 'tiny-3'));
+    await expect(another({ id: 'tiny-3' })).rejects.toThrow(`${join(models, 'tiny-3')} is there already`);
+    await expect(another({ id: 'Tiny/3' })).rejects.toThrow('"Tiny/3" cannot be the id of a model');
+  });
+
+  it('names the path where a folder lies in place of a file, or a file in place of a folder', async () => {
+    await mkdir(join(folder, 'model.safetensors/x'), { recursive: true });
+    await expect(pullIt()).rejects.toThrow(
+      `${join(folder, 'model.safetensors')} cannot be written: there is a folder where a file should be`,
+    );
+    await rm(folder, { recursive: true });
+    await writeFile(folder, '');
+    await expect(pullIt()).rejects.toThrow(`${folder} cannot be written: there is a file where a folder should be`);
+  });
+});

@@ -1,0 +1,95 @@
+/**
+ * Tokens in the form of test/fixtures/record/token_ids.py: "id@start-end", in code points, with a blank between them. Runs
+ * Python, reads files.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+import { seeded } from '../../../models/evaluation/random.ts';
+import { findMasks, spellMasks } from '../../../src/tokenizer/masks.ts';
+import type { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
+
+const SCRIPT = join(import.meta.dirname, '../../fixtures/record/token_ids.py');
+
+export const sha256OfLines = (lines: readonly string[]): string =>
+  createHash('sha256')
+    .update(lines.map((line) => `${line}\n`).join(''))
+    .digest('hex');
+
+/** What a tokenizer of ours makes of a text whose masks are spelled as it has them. */
+export function writeTokens(tokenizer: Tokenizer, mask: string, text: string): string {
+  const { text: spelled } = spellMasks(findMasks(text), mask);
+  const { input_ids, offsets } = tokenizer.encode(findMasks(spelled));
+  // (code units + 1,) how many code points end before each place.
+  const counts = [0];
+  for (const [i, character] of Array.from(spelled).entries()) {
+    for (let unit = 0; unit < character.length; unit++) counts.push(i + 1);
+  }
+  return Array.from(
+    input_ids,
+    (id, i) => `${id}@${counts[offsets[2 * i] ?? -1]}-${counts[offsets[2 * i + 1] ?? -1]}`,
+  ).join(' ');
+}
+
+/** What `tokenizers` makes of the same texts. */
+export async function tokensByPython(python: string, tokenizer: string, texts: readonly string[]): Promise<string[]> {
+  const running = promisify(execFile)(
+    python,
+    [SCRIPT, tokenizer],
+    { maxBuffer: 2 ** 30 }, // about 20 bytes for each token
+  );
+  running.child.stdin?.end(texts.map((text) => `${JSON.stringify(text)}\n`).join(''));
+  const { stdout } = await running;
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => {
+      const [ids, offsets] = JSON.parse(line) as [number[], [number, number][]];
+      return ids.map((id, i) => `${id}@${offsets[i]?.join('-')}`).join(' ');
+    });
+}
+
+/** The texts that ours makes other tokens of, with both. */
+export function differing(tokenizer: Tokenizer, mask: string, texts: readonly string[], expected: readonly string[]) {
+  return texts
+    .map((text, i) => ({ text, ours: writeTokens(tokenizer, mask, text), theirs: expected[i] }))
+    .filter(({ ours, theirs }) => ours !== theirs);
+}
+
+/** Texts put together at random from the characters of others, and from the short ones among them. */
+export function mixTexts(texts: readonly string[], count: number): string[] {
+  const random = seeded(1);
+  const short = texts.filter((text) => text.length < 12);
+  const characters = [...new Set(texts.flatMap((text) => Array.from(text)))];
+  return Array.from({ length: count }, () =>
+    Array.from({ length: 1 + random(12) }, () => {
+      const from = random(3) === 0 ? short : characters;
+      return from[random(from.length)];
+    }).join(''),
+  );
+}
+
+/** The first lines of all shards, as many of each as there are. */
+export async function corpusLines(folder: string, count: number): Promise<string[]> {
+  const corpus = [join(folder, 'corpus'), folder].find(existsSync) ?? folder;
+  const shards = (await readdir(corpus)).filter((name) => name.endsWith('.txt.xz')).toSorted();
+  const lines: string[] = [];
+  for (const [i, shard] of shards.entries()) {
+    const wanted = lines.length + Math.ceil((count - lines.length) / (shards.length - i));
+    const unpacking = spawn('xz', ['-dc', join(corpus, shard)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(unpacking, 'close');
+    for await (const line of createInterface({ input: unpacking.stdout })) {
+      if (line !== '') lines.push(line);
+      if (lines.length >= wanted) break;
+    }
+    unpacking.kill();
+    await ended;
+  }
+  return lines;
+}

@@ -1,0 +1,218 @@
+/** Keys, bounds, and what is under way: the parts of src/cache that need no worker. */
+import { describe, expect, it } from 'vitest';
+
+import { seeded } from '../../../models/evaluation/random.ts';
+import { LruMap } from '../../../src/cache/lru-map.ts';
+import { EdgeCache, type TextCache } from '../../../src/cache/edge-cache.ts';
+import { InFlight } from '../../../src/cache/in-flight.ts';
+import { digestOf, type Part } from '../../../src/cache/digest.ts';
+import { MAX_EDGE_CACHE_OPERATIONS } from '../../../src/limits.ts';
+
+describe('a key', () => {
+  it('is the same for the same parts, and shows none of them', async () => {
+    const key = await digestOf(['a text', 1, Int32Array.of(1, 2), ['x'], undefined]);
+    expect(key).toBe(await digestOf(['a text', 1, Int32Array.of(1, 2), ['x'], undefined]));
+    expect(key).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('is another for parts that only look alike', async () => {
+    const alike: Part[][] = [
+      [],
+      [''],
+      ['', ''],
+      [undefined],
+      [[]],
+      [[], []],
+      [['']],
+      ['ab', 'c'],
+      ['a', 'bc'],
+      ['abc'],
+      [['a', 'b'], 'c'],
+      ['a', ['b', 'c']],
+      [['a', 'b', 'c']],
+      ['1'],
+      [1],
+      [Int32Array.of(1)],
+      [Int32Array.of(1, 2)],
+      [Int32Array.of(1), Int32Array.of(2)],
+      [1, 2],
+      [12],
+      [NaN],
+      [0],
+      [-0],
+      ['\ud800'],
+      ['\udc00'],
+      ['\ufffd'],
+      ['e\u0301'],
+      ['\u00e9'],
+      ['a\0'],
+      ['a'],
+    ];
+    const keys = await Promise.all(alike.map(digestOf));
+    expect(new Set(keys).size).toBe(alike.length);
+  });
+
+  it('is another for any two different lists of parts', async () => {
+    const random = seeded(11);
+    const draw = (depth: number): Part => {
+      switch (random(depth > 0 ? 5 : 4)) {
+        case 0:
+          return String.fromCharCode(
+            ...Array.from({ length: random(3) }, () => [0, 1, 97, 0xd800, 0xdc00][random(5)] ?? 0),
+          );
+        case 1:
+          return random(3) - 1;
+        case 2:
+          return Int32Array.from({ length: random(3) }, () => random(2));
+        case 3:
+          return undefined;
+        default:
+          return Array.from({ length: random(3) }, () => draw(depth - 1));
+      }
+    };
+    const seen = new Map<string, string>();
+    for (let round = 0; round < 5_000; round++) {
+      const parts = Array.from({ length: random(4) }, () => draw(2));
+      // Written out so that different ones are different here too.
+      const written = JSON.stringify(parts, (_, value: unknown) => {
+        if (value instanceof Int32Array) return { integers: [...value] };
+        if (typeof value === 'string')
+          return Array.from(value, (_c, i) => value.charCodeAt(i)).join() + `"${value.length}`;
+        return value === undefined ? 'nothing' : value;
+      });
+      const key = await digestOf(parts);
+      expect(seen.get(key) ?? written).toBe(written);
+      seen.set(key, written);
+    }
+    expect(new Set(seen.values()).size).toBe(seen.size);
+  });
+});
+
+describe('a bounded map', () => {
+  it('lets go of what was not used for longest', () => {
+    const map = new LruMap<number>({ entries: 2, bytes: 10_000 });
+    map.set('a', 1, 10);
+    map.set('b', 2, 10);
+    expect(map.get('a')).toBe(1);
+    map.set('c', 3, 10);
+    expect([map.get('a'), map.get('b'), map.get('c')]).toEqual([1, undefined, 3]);
+  });
+
+  it('stays within its entries and bytes, whatever happens', () => {
+    const random = seeded(5);
+    const max = { entries: 50, bytes: 20_000 };
+    const map = new LruMap<number>(max);
+    let largest = 0;
+    for (let i = 0; i < 20_000; i++) {
+      const key = `key ${random(200)}`;
+      if (random(4) === 0) map.delete(key);
+      else if (random(2) === 0) map.get(key);
+      else map.set(key, i, random(1_000));
+      expect(map.size).toBeLessThanOrEqual(max.entries);
+      expect(map.bytes).toBeLessThanOrEqual(max.bytes);
+      largest = Math.max(largest, map.bytes);
+    }
+    expect(largest).toBeGreaterThan(max.bytes / 2);
+    for (let i = 0; i < 200; i++) map.delete(`key ${i}`);
+    expect([map.size, map.bytes]).toEqual([0, 0]);
+  });
+
+  it('does not give everything up for one thing that is too large', () => {
+    const map = new LruMap<number>({ entries: 10, bytes: 1_000 });
+    map.set('small', 1, 10);
+    map.set('large', 2, 5_000);
+    expect([map.get('small'), map.get('large')]).toEqual([1, undefined]);
+  });
+});
+
+describe('what is under way', () => {
+  it('is computed once for all, each key of it', async () => {
+    const inFlight = new InFlight<string>(10_000);
+    const first = Promise.withResolvers<string[]>();
+    const asked: string[][] = [];
+    const leader = inFlight.share(['a', 'b'], (keys) => {
+      asked.push([...keys]);
+      return first.promise;
+    });
+    const follower = inFlight.share(['b', 'c', 'b'], (keys) => {
+      asked.push([...keys]);
+      return Promise.resolve(keys.map((key) => key.toUpperCase()));
+    });
+    first.resolve(['A', 'B']);
+    expect(await leader).toEqual(['A', 'B']);
+    expect(await follower).toEqual(['B', 'C', 'B']);
+    expect(asked).toEqual([['a', 'b'], ['c']]);
+    expect(inFlight.size).toBe(0);
+  });
+
+  it('is computed anew, once, when the leader fails; only the leader is told why', async () => {
+    const inFlight = new InFlight<string>(10_000);
+    const first = Promise.withResolvers<string[]>();
+    const leader = inFlight.share(['a'], () => first.promise);
+    let runs = 0;
+    const followers = Array.from({ length: 5 }, () =>
+      inFlight.share(['a'], () => {
+        runs++;
+        return Promise.resolve(['A']);
+      }),
+    );
+    first.reject(new Error('the leader went away'));
+    await expect(leader).rejects.toThrow('the leader went away');
+    expect(await Promise.all(followers)).toEqual(followers.map(() => ['A']));
+    expect(runs).toBe(1);
+    expect(inFlight.size).toBe(0);
+  });
+
+  it('is computed anew, once, when the leader never comes to an end', async () => {
+    const inFlight = new InFlight<string>(40);
+    void inFlight.share(['a'], () => new Promise<string[]>(() => undefined));
+    let runs = 0;
+    const followers = Array.from({ length: 5 }, () =>
+      inFlight.share(['a'], () => {
+        runs++;
+        // Longer than from the first of them to lose patience to the last.
+        return new Promise((resolve) => setTimeout(() => resolve(['A']), 20));
+      }),
+    );
+    expect(await Promise.all(followers)).toEqual(followers.map(() => ['A']));
+    expect(runs).toBe(1);
+  });
+
+  it('fails for who computes it, and is not remembered', async () => {
+    const inFlight = new InFlight<string>(10_000);
+    await expect(inFlight.share(['a'], () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(await inFlight.share(['a'], () => Promise.resolve(['A']))).toEqual(['A']);
+  });
+});
+
+// The real cache cannot be made to fail in these ways.
+describe('a cache of the data centre', () => {
+  const never = new Promise<never>(() => undefined);
+  const faulty: [string, TextCache][] = [
+    [
+      'throws',
+      { match: () => Promise.reject(new Error('out of order')), put: () => Promise.reject(new Error('full')) },
+    ],
+    ['hangs', { match: () => never, put: () => Promise.resolve() }],
+    ['hangs half-way', { match: () => Promise.resolve({ text: () => never }), put: () => Promise.resolve() }],
+  ];
+  it.each(faulty)('that %s is a miss', async (_, cache) => {
+    const edge = new EdgeCache(cache, 'https://example.com');
+    expect(await edge.get('key')).toBeUndefined();
+    await expect(edge.put('key', 'text')).resolves.toBeUndefined();
+  });
+
+  it('is asked so often by one request, and no more', async () => {
+    let asked = 0;
+    const count = () => {
+      asked++;
+      return Promise.resolve(undefined);
+    };
+    const edge = new EdgeCache({ match: count, put: count }, 'https://example.com');
+    for (let i = 0; i < MAX_EDGE_CACHE_OPERATIONS; i++) {
+      await edge.get(`key ${i}`);
+      await edge.put(`key ${i}`, 'text');
+    }
+    expect(asked).toBe(MAX_EDGE_CACHE_OPERATIONS);
+  });
+});

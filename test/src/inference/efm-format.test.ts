@@ -1,0 +1,138 @@
+/** The header of the engine's file: what it says comes back, and what it gets wrong is named before anything is copied. */
+import { describe, expect, it } from 'vitest';
+
+import {
+  BlobError,
+  createBlob,
+  type ModelConfig,
+  headerBytesOf,
+  readHeader,
+} from '../../../src/inference/efm-format.ts';
+import { seeded } from '../../../models/evaluation/random.ts';
+
+const geometry: ModelConfig = {
+  vocab_size: 30,
+  embedding_size: 16,
+  hidden_size: 32,
+  intermediate_size: 64,
+  num_hidden_layers: 3,
+  layers_stored: 3,
+  num_attention_heads: 2,
+  max_position_embeddings: 20,
+  type_vocab_size: 2,
+  inner_group_num: 1,
+  layer_norm_eps: Math.fround(1e-12),
+  projection: true,
+  sentence: true,
+  gelu: 'tanh',
+  decoder: false,
+  layer_bits: 8,
+};
+const { blob, sections } = createBlob(geometry);
+const header = blob.subarray(0, headerBytesOf(blob));
+
+/** The header with one 32-bit number changed. */
+function changed(at: number, value: number): Uint8Array {
+  const copy = header.slice();
+  new DataView(copy.buffer).setUint32(at, value, true);
+  return copy;
+}
+
+describe('the header', () => {
+  it.each([
+    geometry,
+    { ...geometry, layers_stored: 1, gelu: 'erf' as const },
+    { ...geometry, projection: false, embedding_size: 32, sentence: false },
+    { ...geometry, num_hidden_layers: 4, layers_stored: 2, inner_group_num: 2, decoder: true },
+    { ...geometry, layer_bits: 4 as const },
+  ])('comes back as it was written', (given) => {
+    const { blob: file } = createBlob(given);
+    expect(readHeader(file, file.length)).toEqual(given);
+  });
+
+  it('places every section at a multiple of 64, behind the one before', () => {
+    let end = header.length;
+    for (const { offset, bytes } of sections) {
+      expect(offset % 64).toBe(0);
+      expect(offset).toBe(end);
+      end = Math.ceil((offset + bytes) / 64) * 64;
+    }
+    expect(blob.length).toBe(end);
+  });
+
+  it('is little-endian', () => {
+    expect([...blob.subarray(0, 12)]).toEqual([0x65, 0x66, 0x6d, 0, 4, 3, 2, 1, 2, 0, 0, 0]);
+  });
+
+  it.each([
+    ['magic', changed(0, 0), /^magic/],
+    ['byte order', changed(4, 0x04030201), /^byte order: 0x4030201 where little-endian has 0x1020304/],
+    ['version', changed(8, 1), /^version: 1 where this engine reads 2: build the model again/],
+    ['length of the header, too small', changed(12, 95), /^header bytes: 95/],
+    ['length of the header, too large', changed(12, 2 ** 31), /^header bytes: 2147483648 is not between/],
+    ['length of the header, another', changed(12, 128), /^header bytes: 128/],
+    ['length of the file', changed(16, blob.length + 64), /^total bytes/],
+    ['number of sections', changed(20, sections.length - 1), /^sections/],
+    ['vocabulary', changed(24, 0), /^vocab_size: 0 is no count/],
+    ['vocabulary, larger than the sections are', changed(24, 1000), /^(total bytes|length of words)/],
+    ['embedding size', changed(28, 12), /^embedding_size: 12 is no multiple of 8/],
+    ['hidden size', changed(32, 2 ** 31), /^hidden_size: 2147483648 is too large/],
+    ['feed-forward size', changed(36, 2 ** 24), /^total bytes: \d+ is more than/],
+    ['layers', changed(40, 2), /^layers_stored: 3 is no multiple of 1 up to num_hidden_layers, 2/],
+    ['layers stored', changed(44, 4), /^layers_stored: 4/],
+    ['layers of a group', changed(60, 2), /^inner_group_num: 2 does not divide num_hidden_layers/],
+    ['heads', changed(48, 3), /^num_attention_heads: 32 \/ 3 is no multiple of 8/],
+    ['positions', changed(52, 2 ** 30), /^max_position_embeddings: \d+ is too large/],
+    ['flags', changed(64, 32), /^flags: 32/],
+    ['no projection where sizes differ', changed(64, 6), /^embedding_size: 16 is not hidden_size, 32/],
+    ['epsilon', changed(68, 0), /^layer_norm_eps: 0/],
+    [
+      'name of a section',
+      changed(96, 0x41414141),
+      /^name of section 0: "AAAAs\.weight" where this geometry has "words.weight"/,
+    ],
+    ['offset of a section', changed(96 + 40 + 32, 64), /^offset of words\.scale: 64/],
+    ['length of a section', changed(96 + 40 + 36, 4), /^length of words\.scale: 4/],
+  ])('that is wrong in its %s is refused by that name', (_, wrong, message) => {
+    expect(() => readHeader(wrong, blob.length)).toThrow(BlobError);
+    expect(() => readHeader(wrong, blob.length)).toThrow(message);
+  });
+
+  it('of a file of another length is refused', () => {
+    expect(() => readHeader(header, blob.length - 1)).toThrow(/^total bytes: \d+ where the file has \d+$/);
+  });
+
+  it('that ends too soon is refused', () => {
+    for (const length of [0, 23, 24, 95, header.length - 1]) {
+      expect(() => readHeader(header.subarray(0, length), blob.length)).toThrow(/ends within its header/);
+    }
+  });
+
+  it('with any bits changed is refused, or says the same of every size', () => {
+    const random = seeded(7);
+    let refused = 0;
+    for (let round = 0; round < 4_000; round++) {
+      const fuzzed = header.slice();
+      for (let flips = 1 + random(4); flips > 0; flips--) {
+        const at = random(fuzzed.length);
+        fuzzed[at] = (fuzzed[at] ?? 0) ^ (1 << random(8));
+      }
+      try {
+        const read = readHeader(fuzzed, blob.length);
+        // Nothing else is without consequence for the length of a section.
+        expect({ ...read, layer_norm_eps: 0, gelu: '' }).toMatchObject({
+          ...geometry,
+          layer_norm_eps: 0,
+          gelu: '',
+          num_attention_heads: read.num_attention_heads,
+          num_hidden_layers: read.num_hidden_layers,
+          inner_group_num: read.inner_group_num,
+        });
+      } catch (error) {
+        if (!(error instanceof BlobError)) throw error;
+        refused++;
+      }
+    }
+    expect(refused).toBeGreaterThan(3_000);
+  });
+});

@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+
+import { parseCandidates, parseCombinations, parseError, parseTokens } from '../../../src/page/parse-response.ts';
+import { parseRetryAfter } from '../../../src/page/api.ts';
+import { compose, percent, replacementIn } from '../../../src/page/filling.ts';
+import { describeCacheStatus, describeSeconds, describeWork, parseTimings } from '../../../src/page/cache-status.ts';
+import { bodyOf, fragmentOf, parseFragment, parseTargets } from '../../../src/page/question.ts';
+import { json, python, quoteForShell } from '../../../src/page/quote.ts';
+import { findMasks } from '../../../src/tokenizer/masks.ts';
+
+describe('which memory answered', () => {
+  it.each([
+    ['isolate; hit; ttl=2592000', "cached in the worker's memory"],
+    ['isolate; fwd=miss; stored, edge; hit; ttl=60', 'cached at the edge'],
+    ['isolate; fwd=miss; stored, edge; fwd=miss; stored', 'computed by the model'],
+    ['isolate; fwd=miss; stored', 'computed by the model'],
+    ['isolate; fwd=bypass', 'computed by the model: this deployment has no cache'],
+    ['isolate; fwd=request, edge; fwd=request', 'computed by the model: the browser asked for no cached answer'],
+    ['"Edge, of; someone"; hit', 'cached on the way (Edge, of; someone)'],
+    ['isolate; hit, CDN; hit; detail="a, b; c"', 'cached on the way (CDN)'],
+    ['', 'computed by the model'],
+    [',;,"', 'computed by the model'],
+  ])('is read from Cache-Status: %s', (header, words) => {
+    expect(describeCacheStatus(header)).toBe(words);
+  });
+
+  it('is not known without the header', () => {
+    expect(describeCacheStatus(null)).toBe('the server does not say');
+  });
+});
+
+describe('where the time went', () => {
+  it('is read from Server-Timing, whether there are durations or not', () => {
+    const timings = parseTimings(
+      'load;dur=0.1, tokenize;desc="texts=1, or so", infer;desc="tokens=11 masks=2";dur="5.3"',
+    );
+    expect(Object.fromEntries(timings)).toEqual({
+      load: { dur: 0.1 },
+      tokenize: { desc: 'texts=1, or so' },
+      infer: { desc: 'tokens=11 masks=2', dur: 5.3 },
+    });
+    expect(parseTimings('')).toEqual(new Map());
+    expect(Object.fromEntries(parseTimings('a;dur=soon;;,,b'))).toEqual({ a: {}, b: {} });
+  });
+
+  it('is told in words', () => {
+    const headers = new Headers({
+      'cache-status': 'isolate; fwd=miss, edge; fwd=miss',
+      'server-timing': 'load;dur=43, infer;desc="tokens=11 masks=2";dur=5.3',
+    });
+    expect(describeWork(headers, 61.2)).toEqual([
+      ['Answer', 'computed by the model'],
+      ['Round trip', '61 ms'],
+      ['Reading the model', '43 ms'],
+      ['Computing', '5.3 ms'],
+      ['Computed', '11 tokens'],
+    ]);
+    const remembered = { 'cache-status': 'isolate; hit', 'server-timing': 'infer;desc="tokens=0 masks=0"' };
+    expect(describeWork(new Headers(remembered), 1234)).toEqual([
+      ['Answer', "cached in the worker's memory"],
+      ['Round trip', '1.2 s'],
+    ]);
+  });
+
+  it.each([
+    [0, '0 seconds'],
+    [1, '1 second'],
+    [89, '89 seconds'],
+    [90, '2 minutes'],
+    [7200, '2 hours'],
+    [86_400 * 30, '30 days'],
+  ])('has units: %d', (seconds, words) => {
+    expect(describeSeconds(seconds)).toBe(words);
+  });
+
+  it.each([
+    ['5', 5],
+    ['Tue, 01 Dec 2026 00:00:10 GMT', 10],
+    ['Mon, 30 Nov 2026 00:00:00 GMT', 0],
+    ['soon', undefined],
+    ['', undefined],
+    [null, undefined],
+  ])('has an end: Retry-After %s', (header, seconds) => {
+    expect(parseRetryAfter(header, Date.parse('2026-12-01T00:00:00Z'))).toBe(seconds);
+  });
+});
+
+describe('a question', () => {
+  const question = { text: 'A & b\n#[MASK] 🦊+%', top_k: 20, targets: ['you', 'me'], joint: true };
+
+  it('is the same after it was a link', () => {
+    expect(parseFragment(fragmentOf(question))).toEqual(question);
+    const plain = { text: '[MASK]', top_k: 5, targets: [], joint: false };
+    expect(fragmentOf(plain)).toBe('#text=%5BMASK%5D');
+    expect(parseFragment(fragmentOf(plain))).toEqual(plain);
+  });
+
+  it.each(['', '#', '#text', '#text=', '#top_k=5', '#%%%'])('is not in a link like %s', (fragment) => {
+    expect(parseFragment(fragment)).toBeUndefined();
+  });
+
+  it.each(['0', '101', '1.5', 'many', '-3', '1e9'])('has the usual number of candidates for top_k=%s', (top_k) => {
+    expect(parseFragment(`#text=a&top_k=${top_k}`)?.top_k).toBe(5);
+  });
+
+  it('sends only what differs from what is usual', () => {
+    const usual = { text: 'a', top_k: 5, targets: [], joint: false };
+    expect(bodyOf(usual)).toEqual({ inputs: 'a' });
+    expect(bodyOf({ ...usual, top_k: 3 })).toEqual({ inputs: 'a', parameters: { top_k: 3 } });
+    expect(bodyOf({ ...usual, top_k: 3, targets: ['b'] })).toEqual({ inputs: 'a', parameters: { targets: ['b'] } });
+    expect(bodyOf({ ...usual, joint: true })).toEqual({ inputs: 'a', parameters: { strategy: 'joint' } });
+  });
+
+  it('names each word once', () => {
+    expect(parseTargets(' new york,you,, you ,')).toEqual(['new york', 'you']);
+    expect(parseTargets(' ,')).toEqual([]);
+  });
+});
+
+describe('words in a text', () => {
+  const masked = findMasks('[MASK] and <mask>.');
+
+  it('stand where the masks stood, in their own spelling where none was chosen', () => {
+    expect(compose(masked, ['you', undefined])).toBe('you and <mask>.');
+    expect(compose(masked, [undefined, 'me'])).toBe('[MASK] and me.');
+    expect(compose(masked, [undefined, undefined])).toBe(masked.text);
+  });
+
+  it('are found in the sequence of the API', () => {
+    expect(replacementIn('you and <mask>.', masked, 0)).toBe('you');
+    expect(replacementIn('[MASK] and [MASK].', masked, 1)).toBe('[MASK]');
+    expect(replacementIn('another text.', masked, 1)).toBeUndefined();
+    expect(replacementIn('[MASK] and', masked, 1)).toBeUndefined();
+    expect(replacementIn('you', masked, 2)).toBeUndefined();
+  });
+
+  it.each([
+    [1, '100.0%'],
+    [0.2419, '24.2%'],
+    [0.99999, '>99.9%'],
+    [0.001, '0.10%'],
+    [0.00504, '0.50%'],
+    [0.000_456, '0.046%'],
+    [0.000_001_234, '0.00012%'],
+    [1.2e-9, '1.2e-7%'],
+    [0, '0.0%'],
+  ])('have a probability: %d', (probability, words) => {
+    expect(percent(probability)).toBe(words);
+  });
+});
+
+describe('an answer', () => {
+  const candidate = { score: 0.5, token: 1, token_str: 'a', sequence: 'a.' };
+
+  it('is taken in the shape of the question only', () => {
+    expect(parseCandidates([candidate], 1)).toEqual([[{ ...candidate, pieces: 1 }]]);
+    expect(parseCandidates([[candidate], []], 2)?.map(({ length }) => length)).toEqual([1, 0]);
+    expect(parseCandidates([candidate], 2)).toBeUndefined();
+    expect(parseCandidates([[candidate]], 1)).toBeUndefined();
+    expect(parseCandidates([], 0)).toEqual([]);
+  });
+
+  it('tells the pieces of a word', () => {
+    expect(parseCandidates([{ ...candidate, token_ids: [1, 2, 3] }], 1)?.[0]?.[0]?.pieces).toBe(3);
+    expect(parseCandidates([{ ...candidate, token_ids: [1, 2] }], 1)?.[0]?.[0]?.pieces).toBe(2);
+  });
+
+  it.each([
+    { score: Number.NaN },
+    { score: -0.1 },
+    { score: null },
+    { token: 1.5 },
+    { token_str: 5 },
+    { sequence: undefined },
+  ])('is refused with %o', (wrong) => {
+    expect(parseCandidates([{ ...candidate, ...wrong }], 1)).toBeUndefined();
+  });
+
+  it('fills all masks together, with a word for each', () => {
+    const both = { ...candidate, tokens: [1, 2], token_strs: ['a', 'b'], sequence: 'a b' };
+    expect(parseCombinations([both], 2)).toEqual([{ score: 0.5, words: ['a', 'b'], sequence: 'a b' }]);
+    expect(parseCombinations([both], 3)).toBeUndefined();
+    expect(parseCombinations([candidate], 1)).toEqual([{ score: 0.5, words: ['a'], sequence: 'a.' }]);
+    expect(parseCombinations({}, 1)).toBeUndefined();
+  });
+
+  it('has tokens', () => {
+    const token = { token: 2, piece: '[CLS]', token_str: '[CLS]', special: true };
+    expect(parseTokens({ tokens: [{ ...token, offsets: {} }] })).toEqual([token]);
+    expect(parseTokens({ tokens: [{ ...token, piece: 2 }] })).toBeUndefined();
+    expect(parseTokens([token])).toBeUndefined();
+  });
+
+  it('has an error that is a sentence, or none', () => {
+    expect(parseError({ error: 'No.' })).toBe('No.');
+    for (const other of [{ error: '' }, { error: {} }, {}, null, 'No.', undefined])
+      expect(parseError(other)).toBeUndefined();
+  });
+});
+
+describe('a text as a literal', () => {
+  it('is between single quotes in a shell', () => {
+    expect(quoteForShell(`it's $HOME`)).toBe(String.raw`'it'\''s $HOME'`);
+  });
+
+  it('shows what cannot be seen', () => {
+    expect(json('\u202E\u2028🦊\u{E0067}\uD800\n')).toBe(String.raw`"\u202e\u2028🦊\udb40\udc67\ud800\n"`);
+    expect(python('\u202E🦊\u{E0067}\uD800\n')).toBe(String.raw`"\u202e🦊\U000e0067\ud800\n"`);
+    expect(JSON.parse(json('\u202E\u{E0067}\u0085'))).toBe('\u202E\u{E0067}\u0085');
+  });
+
+  it('has line breaks only between the lines of an object', () => {
+    expect(json({ a: '\n' }, 2)).toBe('{\n  "a": "\\n"\n}');
+  });
+});

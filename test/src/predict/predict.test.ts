@@ -1,0 +1,206 @@
+/** What needs many runs of the model, against a slow and obvious reference that runs it once for each probability. */
+import { join } from 'node:path';
+
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import { type Checkpoint, readCheckpoint } from '../../../models/build/build.ts';
+import { packEngineFile } from '../../../models/engine/pack.ts';
+import { engineBackend } from '../../../models/evaluation/backends.ts';
+import { specialTokensOf } from '../../../models/tokenizer/special-tokens.ts';
+import type { Backend, Encoding } from '../../../src/inference/backend.ts';
+import { searchJointly, searchTokens } from '../../../src/predict/joint.ts';
+import { logProbabilities, spansOf } from '../../../src/predict/pseudo-log-likelihood.ts';
+import { planTargetQueries, runQueries, type TargetWords } from '../../../src/predict/targets.ts';
+import { continuationsIn } from '../../../src/tokenizer/words.ts';
+import { noWork } from '../../../src/predict/work.ts';
+import { findMasks } from '../../../src/tokenizer/masks.ts';
+import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
+import type { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
+
+/** The engine adds up e^logit in float32. */
+const DIGITS = 6;
+
+describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
+  let checkpoint: Checkpoint;
+  let backend: Backend;
+  let tokenizer: Tokenizer;
+  let mask_id: number;
+  let vocab_size: number;
+
+  beforeAll(async () => {
+    checkpoint = await readCheckpoint(join(import.meta.dirname, '../../fixtures/families', family));
+    backend = await engineBackend(packEngineFile(checkpoint.weights));
+    const special_tokens = specialTokensOf(checkpoint.tokenizer);
+    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, special_tokens);
+    mask_id = special_tokens.mask.id;
+    vocab_size = checkpoint.weights.config.vocab_size;
+  });
+
+  const encode = (text: string): Encoding => tokenizer.encode(findMasks(text));
+
+  /** (vocab_size,) natural logarithms of the probabilities at one mask of the ids: a run for it alone, and the definition of softmax. */
+  async function logsAt(ids: readonly number[], position: number): Promise<number[]> {
+    const [answer] = await backend.run([
+      {
+        input_ids: Int32Array.from(ids),
+        token_type_ids: new Int32Array(ids.length),
+        masked_positions: Int32Array.of(position),
+      },
+    ]);
+    const logits = Array.from(answer?.mlm ?? []);
+    const sum = logits.reduce((total, logit) => total + Math.exp(logit), 0);
+    return logits.map((logit) => logit - Math.log(sum));
+  }
+
+  /** All combinations of ids for two masks, in both orders of filling. */
+  async function allPairs({ input_ids, masked_positions }: Encoding) {
+    const ids = [...input_ids];
+    const [a = 0, b = 0] = masked_positions;
+    const found = new Map<string, number>();
+    for (const [first, second] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const before = await logsAt(ids, first);
+      for (let one = 0; one < vocab_size; one++) {
+        const after = await logsAt(ids.with(first, one), second);
+        for (let other = 0; other < vocab_size; other++) {
+          const key = first === a ? `${one} ${other}` : `${other} ${one}`;
+          const log = (before[one] as number) + (after[other] as number);
+          if (log > (found.get(key) ?? -Infinity)) found.set(key, log);
+        }
+      }
+    }
+    return [...found]
+      .toSorted(([, x], [, y]) => y - x)
+      .map(([key, log]) => ({ tokens: key.split(' ').map(Number), log }));
+  }
+
+  /** The same search, written down as it is said: every open mask, every id, a run each. */
+  async function search({ input_ids, masked_positions }: Encoding, beams: number) {
+    const places = [...masked_positions];
+    let kept: { filled: Record<number, number>; log: number }[] = [{ filled: {}, log: 0 }];
+    for (const _ of places) {
+      const next = new Map<string, { filled: Record<number, number>; log: number }>();
+      for (const { filled, log } of kept) {
+        const ids = Array.from(input_ids, (id, i) => filled[i] ?? id);
+        for (const place of places.filter((one) => !(one in filled))) {
+          for (const [id, more] of (await logsAt(ids, place)).entries()) {
+            const then = { ...filled, [place]: id };
+            const key = JSON.stringify(then);
+            if ((next.get(key)?.log ?? -Infinity) < log + more) next.set(key, { filled: then, log: log + more });
+          }
+        }
+      }
+      kept = [...next.values()].toSorted((a, b) => b.log - a.log).slice(0, beams);
+    }
+    return kept.map(({ filled, log }) => ({ tokens: places.map((place) => filled[place]), log }));
+  }
+
+  describe('a joint search', () => {
+    it('finds the best of all combinations for two masks, with the score of the likelier order', async () => {
+      const encoding = encode('I love [MASK] because you are [MASK].');
+      const found = await searchJointly(encoding, 100, backend, noWork());
+      const all = await allPairs(encoding);
+      expect(found).toHaveLength(100);
+      for (const [i, { tokens, log_probability }] of found.slice(0, 20).entries()) {
+        expect(tokens).toEqual(all[i]?.tokens);
+        expect(log_probability).toBeCloseTo(all[i]?.log ?? NaN, DIGITS);
+      }
+    });
+
+    it.each([1, 2, 5])('with %i beams and several masks is that of the reference', async (beams) => {
+      const encoding = encode('[MASK] of the [MASK] saw [MASK] in a [MASK].');
+      const found = await searchJointly(encoding, beams, backend, noWork());
+      const expected = await search(encoding, beams);
+      expect(found.map(({ tokens }) => tokens)).toEqual(expected.map(({ tokens }) => tokens));
+      for (const [i, { log_probability }] of found.entries()) {
+        expect(log_probability).toBeCloseTo(expected[i]?.log ?? NaN, DIGITS);
+      }
+    });
+
+    it('puts no more tokens through the model than was said before', async () => {
+      for (const [text, beams] of [
+        ['The [MASK].', 8],
+        ['[MASK] [MASK] [MASK]', 3],
+        ['I love [MASK] because you are [MASK].', 100],
+      ] as const) {
+        const work = noWork();
+        await searchJointly(encode(text), beams, backend, work);
+        expect(work.tokens).toBe(searchTokens(encode(text), beams));
+      }
+    });
+  });
+
+  describe('words of several pieces', () => {
+    it('have the product of the probabilities of their pieces, filled left to right', async () => {
+      const encoding = encode('The [MASK] of the [MASK] was red.');
+      const ids = [...encoding.input_ids];
+      const n = vocab_size - 1;
+      const ofMask = [[n], [n, n - 1], [n, n - 2], [n, n - 1, n - 2], [n - 3, n - 1, n], [n - 4], [n - 5, n - 5]];
+      const words: TargetWords = [ofMask, ofMask.toReversed()];
+      const plan = planTargetQueries(encoding, words, mask_id);
+      await runQueries([...plan.queries], backend, noWork());
+
+      for (const [m, ofThis] of words.entries()) {
+        const at = encoding.masked_positions[m] as number;
+        for (const [w, word] of ofThis.entries()) {
+          let expected = 0;
+          for (const [i, piece] of word.entries()) {
+            const inPlace = word.map((id, k) => (k < i ? id : mask_id));
+            const widened = [...ids.slice(0, at), ...inPlace, ...ids.slice(at + 1)];
+            expected += (await logsAt(widened, at + i))[piece] as number;
+          }
+          expect(plan.log_probabilities[m]?.[w], `${word.join(' ')} at ${m}`).toBeCloseTo(expected, DIGITS);
+        }
+      }
+    });
+
+    it('that begin alike share runs', () => {
+      const encoding = encode('The [MASK].');
+      const runs = (...words: number[][]) => [...planTargetQueries(encoding, [words], mask_id).queries].length;
+      expect(runs([7], [8])).toBe(1);
+      expect(runs([7, 8])).toBe(2);
+      expect(runs([7, 8], [7, 9])).toBe(2);
+      expect(runs([7, 8], [6, 9])).toBe(3);
+      expect(runs([7, 8], [7, 8, 9], [7])).toBe(1 + 2 + 3);
+    });
+  });
+
+  describe('the pseudo-log-likelihood', () => {
+    it('takes a mark of punctuation, and what stands behind it, for words of their own', () => {
+      const { input_ids } = encode(`Don't say "unbelievable" (never), 3.14 or café!`);
+      const continues = continuationsIn(input_ids, tokenizer);
+      const words: number[][] = [];
+      for (let i = 1; i < input_ids.length - 1; i++) {
+        if (i > 1 && continues(i)) words.at(-1)?.push(input_ids[i] as number);
+        else words.push([input_ids[i] as number]);
+      }
+      const texts = words.map((word) => tokenizer.fill(word).trim().toLowerCase()).filter((word) => word !== '');
+      const expected = `don ' t say " unbelievable " ( never ) , 3 . 14 or caf[eé] !`.split(' ');
+      expect(texts).toEqual(expected.map((word) => expect.stringMatching(`^${word.replaceAll(/[().]/g, '\\$&')}$`)));
+    });
+
+    it.each(['original', 'within_word_l2r'] as const)(
+      'of each token, %s, is that of a run of its own',
+      async (metric) => {
+        const encoding = encode('Unbelievably, the incomprehensibilities reappeared!');
+        const ids = [...encoding.input_ids];
+        const continues = ids.map((_, i) => continuationsIn(encoding.input_ids, tokenizer)(i));
+        const spans = spansOf(metric, ids.length, (i) => continues[i] as boolean);
+        const found = await logProbabilities(encoding, spans, mask_id, backend, noWork());
+        expect(found).toHaveLength(ids.length - 2);
+        let wider = 0;
+        for (let i = 1; i < ids.length - 1; i++) {
+          const masked = ids.slice();
+          masked[i] = mask_id;
+          if (metric === 'within_word_l2r') {
+            for (let k = i + 1; k < ids.length - 1 && continues[k]; k++, wider++) masked[k] = mask_id;
+          }
+          expect(found[i - 1]).toBeCloseTo((await logsAt(masked, i))[ids[i] as number] ?? NaN, DIGITS);
+        }
+        expect(wider > 0).toBe(metric === 'within_word_l2r');
+      },
+    );
+  });
+});
