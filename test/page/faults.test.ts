@@ -22,7 +22,7 @@ const candidate = (token_str: string, sequence: string, score: unknown = 0.5) =>
 inChromium('the page, when something is wrong,', ({ open }) => {
   it('shows the sentence of the API as it is', async () => {
     const page = await open({ path: linkTo('Nothing <b>to</b> fill.'), admit: LOGGED });
-    await page.getByRole('alert').getByText('inputs has no mask: put [MASK] where a word is to be found.').waitFor();
+    await page.getByRole('alert').getByText('inputs has no mask. Put [MASK] where a word is missing.').waitFor();
     expect(await page.locator('#answer').textContent()).toBe('No answer to this question.');
   });
 

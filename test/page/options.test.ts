@@ -21,7 +21,7 @@ inChromium('the options of the page', ({ open }) => {
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     await page.getByText('No answer to this question.').waitFor();
     expect(await page.getByRole('alert').textContent()).toBe(
-      'The target "☃" has characters that the vocabulary does not know.',
+      'The target "☃" has characters that the vocabulary lacks.',
     );
   });
 
