@@ -12,8 +12,8 @@ export interface Linear {
 
 export interface LayerNorm {
   /** (width,) */
-  readonly gain: Float32Array;
-  readonly bias: Float32Array;
+  readonly gamma: Float32Array;
+  readonly beta: Float32Array;
   readonly epsilon: number;
 }
 
@@ -38,7 +38,7 @@ export interface EncoderConfig {
   readonly position_offset: number;
   /** Whether the words are the decoder as well. */
   readonly tie_word_embeddings: boolean;
-  /** How many have weights of their own; `layerOrder` (src/inference/blob.ts) says when each is applied. */
+  /** How many have weights of their own; `layerOrder` (src/inference/efm-format.ts) says when each is applied. */
   readonly layers_stored: number;
   /** Stored layers that are applied as one (ALBERT); 1 elsewhere. */
   readonly inner_group_num: number;

@@ -38,7 +38,7 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
       const former = `${name}.${FORMER_NAMES[which]}`;
       return array(tensors.has(former) ? former : `${name}.${which}`, width);
     };
-    return { gain: part('weight'), bias: part('bias'), epsilon: config.layer_norm_eps };
+    return { gamma: part('weight'), beta: part('bias'), epsilon: config.layer_norm_eps };
   };
   const layer = (index: number): Layer => {
     const prefix = names.layer(index, config.inner_group_num);

@@ -1,4 +1,4 @@
-/** A checkpoint as the file that the engine reads (src/inference/blob.ts). No I/O, and the same bytes on every machine. */
+/** A checkpoint as the file that the engine reads (src/inference/efm-format.ts). No I/O, and the same bytes on every machine. */
 import { createBlob, type ModelConfig } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { concatenate, divisorsOf, multiplyColumns } from '../quantization/int8.ts';
@@ -27,9 +27,9 @@ export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): 
     for (const [part, data] of Object.entries({ ...pack(linear), bias: linear.bias })) write(`${name}.${part}`, data);
   };
   const ofLayer = layer_bits === 4 ? packFourBits : packMatrix;
-  const norm = (name: string, { gain, bias }: LayerNorm) => {
-    write(`${name}.gain`, gain);
-    write(`${name}.shift`, bias);
+  const norm = (name: string, { gamma, beta }: LayerNorm) => {
+    write(`${name}.gain`, gamma);
+    write(`${name}.shift`, beta);
   };
 
   matrix('words', { weight: embeddings.words, bias: mlm.bias, inputs: E, outputs: V });

@@ -147,8 +147,8 @@ export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
     bias: array(outputs),
   });
   const norm = (width: number): LayerNorm => ({
-    gain: new Float32Array(width).fill(1),
-    bias: array(width),
+    gamma: new Float32Array(width).fill(1),
+    beta: array(width),
     epsilon: config.layer_norm_eps,
   });
   const head = ({ albert: 'sop', bert: 'nsp', roberta: undefined, distilbert: undefined } as const)[config.family];

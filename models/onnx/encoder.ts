@@ -72,13 +72,13 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
     ]);
     return multiply(even, name, multiplyColumns(linear, divisors));
   };
-  const gains = (name: Name, { gain, bias: shift }: LayerNorm) => [
-    graph.vector(`${name}.gain`, gain),
-    graph.vector(`${name}.bias`, shift),
+  const gammaBeta = (name: Name, { gamma, beta }: LayerNorm) => [
+    graph.vector(`${name}.gain`, gamma),
+    graph.vector(`${name}.bias`, beta),
   ];
   /** Layer-norm of x + residual + bias, in one operator. */
   const addAndNormalize = (x: Name, residual: Name, name: Name, norm: LayerNorm, added?: Name) =>
-    graph.addFused('SkipLayerNormalization', [x, residual, ...gains(name, norm), ...(added ? [added] : [])], {
+    graph.addFused('SkipLayerNormalization', [x, residual, ...gammaBeta(name, norm), ...(added ? [added] : [])], {
       epsilon: { float: norm.epsilon },
     });
 
@@ -157,7 +157,7 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
 
   const masked = graph.add('Gather', [hidden, 'masked_positions']);
   const dense = gelu(ends.multiply(ends.prepare(masked), 'mlm.dense', mlm.dense), bias('mlm.dense', mlm.dense));
-  const normalized = graph.add('LayerNormalization', [dense, ...gains('mlm.norm', mlm.norm)], {
+  const normalized = graph.add('LayerNormalization', [dense, ...gammaBeta('mlm.norm', mlm.norm)], {
     axis: -1,
     epsilon: { float: mlm.norm.epsilon },
   });
@@ -174,15 +174,12 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
     const pooled = graph.add('Tanh', [
       graph.add('Add', [multiplyBy(matrices, first, 'pooler', pooler), bias('pooler', pooler)]),
     ]);
-    const judged = graph.add('Add', [
-      multiplyBy(matrices, pooled, 'sentence', classifier),
-      bias('sentence', classifier),
-    ]);
+    const pair = graph.add('Add', [multiplyBy(matrices, pooled, 'sentence', classifier), bias('sentence', classifier)]);
     outputs.push({
       name: 'sentence_logits',
       type: FLOAT,
       shape: [2],
-      from: graph.add('Squeeze', [judged, graph.vector('zero', BigInt64Array.of(0n))]),
+      from: graph.add('Squeeze', [pair, graph.vector('zero', BigInt64Array.of(0n))]),
     });
   }
 

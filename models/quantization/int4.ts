@@ -1,5 +1,5 @@
 /**
- * Weights of 4 bits for the engine (src/inference/kernels/four-bits.ts) and for the graph: q × step × scale, q in −7 … 7, a step in
+ * Weights of 4 bits for the engine (src/inference/kernels/int4.ts) and for the graph: q × step × scale, q in −7 … 7, a step in
  * 1 … 18 for each output and 32 inputs, a scale for each output. q × step is a weight of 8 bits, so all that is proved of those
  * (lanes.ts) is proved of these. No I/O, and the same result on every machine.
  */

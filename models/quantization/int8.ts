@@ -29,17 +29,17 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
 /**
  * What to divide each channel of a layer-norm's output by, so that its large channels do not take the steps from the small
  * ones: the square root of how large the channel is over how large its weights are (SmoothQuant, Xiao et al. 2023, α = ½).
- * How large a channel is follows from its gain and bias; no text is needed for it.
+ * How large a channel is follows from its gamma and beta; no text is needed for it.
  * @returns (inputs,)
  */
 export function smoothing(
-  { gain, bias }: LayerNorm,
+  { gamma, beta }: LayerNorm,
   { weight, inputs }: Pick<Linear, 'weight' | 'inputs'>,
 ): Float32Array {
   const weights = new Float32Array(inputs);
   for (const [i, w] of weight.entries()) weights[i % inputs] = Math.max(weights[i % inputs] as number, Math.abs(w));
-  const divisors = gain.map((g, channel) => {
-    const values = 3 * Math.abs(g) + Math.abs(bias[channel] as number); // Three standard deviations.
+  const divisors = gamma.map((g, channel) => {
+    const values = 3 * Math.abs(g) + Math.abs(beta[channel] as number); // Three standard deviations.
     return Math.sqrt(values / (weights[channel] as number));
   });
   // A channel that is always zero, or that nothing weighs, may be divided by anything.

@@ -117,7 +117,7 @@ export function layerOrder(
 /**
  * Every section of a file of this geometry, in order. A matrix (inputs K, outputs N rounded up to 8) is four:
  * `weight` (N / 8, K / 4, 8, 4) int8; `scale`, `sum` (scale × Σ weight) and `bias`, (N,) float32. With 4 bits, `weight` is
- * (N / 8) × [(K / 8, 8, 4) bytes, (K / 32, 8) uint8]: see models/engine/four-bits.ts.
+ * (N / 8) × [(K / 8, 8, 4) bytes, (K / 32, 8) uint8]: see models/quantization/int4.ts.
  */
 export function layoutSections(geometry: ModelConfig): {
   sections: Section[];

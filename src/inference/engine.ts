@@ -15,7 +15,7 @@ interface Kernels {
   encode(layer: number, texts: number): void;
   encodeSelected(layer: number, texts: number): void;
   predict(first: number, count: number): void;
-  judge(row: number): void;
+  classifyPair(row: number): void;
   readonly inputIds: WebAssembly.Global;
   readonly tokenTypeIds: WebAssembly.Global;
   readonly starts: WebAssembly.Global;
@@ -24,7 +24,7 @@ interface Kernels {
   readonly masked: WebAssembly.Global;
   readonly hidden: WebAssembly.Global;
   readonly logits: WebAssembly.Global;
-  readonly normalizers: WebAssembly.Global;
+  readonly logSumExpParts: WebAssembly.Global;
   readonly sentenceLogits: WebAssembly.Global;
 }
 
@@ -182,7 +182,7 @@ export class EngineBackend implements Backend {
     const answers = selected.map(({ first, masks }) => {
       const sentence = new Float32Array(geometry.sentence ? 2 : 0);
       if (geometry.sentence) {
-        kernels.judge(first);
+        kernels.classifyPair(first);
         sentence.set(new Float32Array(kernels.memory.buffer, kernels.sentenceLogits.value, 2));
       }
       return { mlm: new Float32Array(masks * vocab_size), log_sum_exp: new Float64Array(masks), sentence };
@@ -193,10 +193,10 @@ export class EngineBackend implements Backend {
     for (let first = 0; first < places.length; first += MASKS_AT_ONCE) {
       const block = places.slice(first, first + MASKS_AT_ONCE);
       kernels.predict(first, block.length);
-      const normalizers = new Float64Array(kernels.memory.buffer, kernels.normalizers.value, 2 * block.length);
+      const logSumExpParts = new Float64Array(kernels.memory.buffer, kernels.logSumExpParts.value, 2 * block.length);
       for (const [i, { mlm, log_sum_exp, m }] of block.entries()) {
         mlm.set(new Float32Array(kernels.memory.buffer, kernels.logits.value + 4 * i * width, vocab_size));
-        log_sum_exp[m] = (normalizers[2 * i] as number) + Math.log(normalizers[2 * i + 1] as number);
+        log_sum_exp[m] = (logSumExpParts[2 * i] as number) + Math.log(logSumExpParts[2 * i + 1] as number);
       }
     }
     return answers;

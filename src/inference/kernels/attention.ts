@@ -6,7 +6,7 @@
  * below 2³¹ for D up to 128. Values have 16 bits, likewise; what one step of a value is worth goes into the share of
  * its key, and the shares of a query are scaled to a sum of 32767, so that this product stays below 2³¹ too.
  */
-import { exp, largestOf, round, stepsInOne, sumOf } from './math';
+import { exp, hmax, round, inverseScale, hsum } from './math';
 import {
   A,
   CAPACITY,
@@ -14,7 +14,7 @@ import {
   H,
   fourQueries,
   fourScores,
-  fourShares,
+  fourWeights,
   keyScales,
   keys,
   slots,
@@ -22,34 +22,34 @@ import {
   valueScales,
   values,
 } from './model';
-import { tile16 } from './tiles';
+import { gemmTileI16 } from './tiles';
 
 const QUERY_STEPS: f32 = 4095;
 const VALUE_STEPS: f32 = 32767;
-const SHARE_STEPS: f32 = 32767;
+const WEIGHT_STEPS: f32 = 32767;
 /** For what stands behind the last key: its share is nothing. */
-const NOTHING: f32 = -1e30;
+const MASKED_SCORE: f32 = -1e30;
 
 /**
  * Puts keys and values where `attend` reads them.
  * @param rows (count, 2 H) f32: keys, then values
  * @param first which row of the run the first one is
  */
-export function keepKeysAndValues(rows: usize, first: i32, count: i32): void {
+export function storeKeysValues(rows: usize, first: i32, count: i32): void {
   for (let i = 0; i < count; i++) {
     const slot = load<i32>(slots + (first + i) * 4);
     for (let head = 0; head < A; head++) {
-      keepKey(rows + (i * 2 * H + head * D) * 4, head, slot);
-      keepValue(rows + (i * 2 * H + H + head * D) * 4, head, slot);
+      storeKey(rows + (i * 2 * H + head * D) * 4, head, slot);
+      storeValue(rows + (i * 2 * H + H + head * D) * 4, head, slot);
     }
   }
 }
 
 /** How large the largest of (D,) f32 is. */
-function largestSize(x: usize): f32 {
+function maxAbs(x: usize): f32 {
   let largest = f32x4.splat(0);
   for (let i = 0; i < D; i += 4) largest = f32x4.max(largest, f32x4.abs(v128.load(x + i * 4)));
-  return largestOf(largest);
+  return hmax(largest);
 }
 
 /** Four numbers in steps, as i16 in the lower half. */
@@ -60,10 +60,10 @@ function toSteps(x: usize, inverse: v128): v128 {
   return i16x8.narrow_i32x4_s(four, four);
 }
 
-function keepKey(key: usize, head: i32, slot: i32): void {
-  const largest = largestSize(key);
+function storeKey(key: usize, head: i32, slot: i32): void {
+  const largest = maxAbs(key);
   store<f32>(keyScales + (head * CAPACITY + slot) * 4, largest / QUERY_STEPS);
-  const inverse = stepsInOne(largest, QUERY_STEPS);
+  const inverse = inverseScale(largest, QUERY_STEPS);
   let out = keys + head * CAPACITY * D * 2 + (slot >> 3) * D * 16 + (slot & 7) * 4;
   for (let d = 0; d < D; d += 4) {
     const four = toSteps(key + d * 4, inverse);
@@ -73,10 +73,10 @@ function keepKey(key: usize, head: i32, slot: i32): void {
   }
 }
 
-function keepValue(value: usize, head: i32, slot: i32): void {
-  const largest = largestSize(value);
+function storeValue(value: usize, head: i32, slot: i32): void {
+  const largest = maxAbs(value);
   store<f32>(valueScales + (head * CAPACITY + slot) * 4, largest / VALUE_STEPS);
-  const inverse = stepsInOne(largest, VALUE_STEPS);
+  const inverse = inverseScale(largest, VALUE_STEPS);
   let out = values + head * CAPACITY * D * 2 + (slot >> 1) * 32 + (slot & 1) * 2;
   for (let d = 0; d < D; d += 8) {
     const low = toSteps(value + d * 4, inverse);
@@ -113,29 +113,29 @@ function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32):
   const scalesOfKeys = keyScales + (head * CAPACITY + slot) * 4;
   for (let i = 0; i < 4; i++) {
     // In a group that is not full the last row stands in for the missing ones.
-    store<f32>(units + i * 4, packQuery(rows + min(i, count - 1) * H * 4, i));
+    store<f32>(scales + i * 4, packQuery(rows + min(i, count - 1) * H * 4, i));
   }
   for (let panel = 0; panel < panels; panel++) {
-    tile16(fourQueries, firstKey + panel * D * 16, D >> 1);
+    gemmTileI16(fourQueries, firstKey + panel * D * 16, D >> 1);
     for (let half = 0; half < 2; half++) {
       const at = (panel * 8 + half * 4) * 4;
       const scale = v128.load(scalesOfKeys + at);
       for (let i = 0; i < 4; i++) {
         const sums = f32x4.convert_i32x4_s(v128.load(tile + i * 32 + half * 16));
-        const scores = f32x4.mul(f32x4.mul(sums, v128.load32_splat(units + i * 4)), scale);
+        const scores = f32x4.mul(f32x4.mul(sums, v128.load32_splat(scales + i * 4)), scale);
         v128.store(fourScores + i * CAPACITY * 4 + at, scores);
       }
     }
   }
   const scalesOfValues = valueScales + (head * CAPACITY + slot) * 4;
   for (let i = 0; i < 4; i++) {
-    store<f32>(units + i * 4, shares(fourScores + i * CAPACITY * 4, length, scalesOfValues, fourShares + i * 4));
+    store<f32>(scales + i * 4, softmaxWeights(fourScores + i * CAPACITY * 4, length, scalesOfValues, fourWeights + i * 4));
   }
   let firstValue = values + head * CAPACITY * D * 2 + slot * 16;
   for (let d = 0; d < D; d += 8) {
-    tile16(fourShares, firstValue, panels * 4);
+    gemmTileI16(fourWeights, firstValue, panels * 4);
     for (let i = 0; i < count; i++) {
-      const unit = v128.load32_splat(units + i * 4);
+      const unit = v128.load32_splat(scales + i * 4);
       const out = rows + (i * H + d) * 4;
       v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(v128.load(tile + i * 32)), unit));
       v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(v128.load(tile + i * 32, 16)), unit), 16);
@@ -145,12 +145,12 @@ function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32):
 }
 
 /** (4,) f32: what one step is worth, of the queries and then of the contexts. */
-const units: usize = memory.data(16, 16);
+const scales: usize = memory.data(16, 16);
 
 /** @returns what one step of the query is worth */
 function packQuery(query: usize, i: i32): f32 {
-  const largest = largestSize(query);
-  const inverse = stepsInOne(largest, QUERY_STEPS);
+  const largest = maxAbs(query);
+  const inverse = inverseScale(largest, QUERY_STEPS);
   let out = fourQueries + i * 4;
   for (let d = 0; d < D; d += 4) {
     const four = toSteps(query + d * 4, inverse);
@@ -168,12 +168,12 @@ function packQuery(query: usize, i: i32): f32 {
  * @param out (length rounded up to 8 / 2, 4, 2) i16, of which every fourth pair is written
  * @returns what one step of Σ share × value is worth
  */
-function shares(scores: usize, length: i32, scales: usize, out: usize): f32 {
+function softmaxWeights(scores: usize, length: i32, scales: usize, out: usize): f32 {
   const padded = (length + 7) & ~7;
-  for (let key = length; key < padded; key++) store<f32>(scores + key * 4, NOTHING);
-  let most = f32x4.splat(NOTHING);
+  for (let key = length; key < padded; key++) store<f32>(scores + key * 4, MASKED_SCORE);
+  let most = f32x4.splat(MASKED_SCORE);
   for (let key = 0; key < padded; key += 4) most = f32x4.max(most, v128.load(scores + key * 4));
-  const largest = f32x4.splat(largestOf(most));
+  const largest = f32x4.splat(hmax(most));
   let sum = f32x4.splat(0);
   let weightedSum = f32x4.splat(0);
   for (let key = 0; key < padded; key += 4) {
@@ -185,8 +185,8 @@ function shares(scores: usize, length: i32, scales: usize, out: usize): f32 {
     weightedSum = f32x4.add(weightedSum, weighted);
     v128.store(scores + key * 4, weighted);
   }
-  const weighted = sumOf(weightedSum);
-  const inverse = stepsInOne(weighted, SHARE_STEPS);
+  const weighted = hsum(weightedSum);
+  const inverse = inverseScale(weighted, WEIGHT_STEPS);
   for (let key = 0; key < padded; key += 4) {
     const four = round(f32x4.mul(v128.load(scores + key * 4), inverse));
     const steps = i16x8.narrow_i32x4_s(four, four);
@@ -194,7 +194,7 @@ function shares(scores: usize, length: i32, scales: usize, out: usize): f32 {
     v128.store32_lane(out, steps, 1, 16);
     out += 32;
   }
-  return weighted / (SHARE_STEPS * sumOf(sum));
+  return weighted / (WEIGHT_STEPS * hsum(sum));
 }
 
 /** Ones in the first `count` lanes, which may be none or less. */

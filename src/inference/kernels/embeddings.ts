@@ -29,9 +29,9 @@ import {
   starts,
   tokenTypeIds,
 } from './model';
-import { multiplyFinely } from './multiply';
+import { matmul14 } from './matmul';
 import { addAndNormalize } from './normalize';
-import { quantizeFinely } from './quantize';
+import { quantize14 } from './quantize';
 
 /**
  * From `inputIds`, `tokenTypeIds` and `starts` to `hidden`, (R, H), and `slots`.
@@ -60,9 +60,9 @@ export function embed(texts: i32): void {
     }
     addAndNormalize(block, 0, count, E, EMBEDDING_NORM);
     if (!hasProjection) continue;
-    quantizeFinely(block, count, E, quantizedBlock, quantizedBlockScales);
+    quantize14(block, count, E, quantizedBlock, quantizedBlockScales);
     const out = hidden + first * H * 4;
-    multiplyFinely(quantizedBlock, quantizedBlockScales, count, E, PROJECTION, H, out);
+    matmul14(quantizedBlock, quantizedBlockScales, count, E, PROJECTION, H, out);
   }
 }
 

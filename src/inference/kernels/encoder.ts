@@ -6,7 +6,7 @@
  * Keys and values of all rows first, then everything else for BLOCK rows at a time, so that what lies between two
  * products stays small. After the last layer only some rows are asked for: it computes no others.
  */
-import { attend, keepKeysAndValues } from './attention';
+import { attend, storeKeysValues } from './attention';
 import {
   ACTIVATION_BYTES,
   ATTENTION,
@@ -35,20 +35,20 @@ import {
   starts,
   wide,
 } from './model';
-import { multiply } from './multiply';
+import { matmul } from './matmul';
 import { addAndNormalize } from './normalize';
 import { applyGelu, quantize } from './quantize';
 
 /** `hidden`, (R, H), through the layer, in place. */
 export function encode(layer: i32, texts: i32): void {
   const rows = load<i32>(starts + texts * 4);
-  takeIn(layer, rows);
-  for (let first = 0; first < rows; first += BLOCK) giveOut(layer, texts, starts, first, min(BLOCK, rows - first));
+  computeKeysValues(layer, rows);
+  for (let first = 0; first < rows; first += BLOCK) attendAndFeedForward(layer, texts, starts, first, min(BLOCK, rows - first));
 }
 
 /** The same, but of the rows in `selection` alone, which then are the first of `hidden`, in that order. */
 export function encodeSelected(layer: i32, texts: i32): void {
-  takeIn(layer, load<i32>(starts + texts * 4));
+  computeKeysValues(layer, load<i32>(starts + texts * 4));
   const rows = load<i32>(selectionStarts + texts * 4);
   const bytes = H * 4;
   let before = -1;
@@ -61,18 +61,18 @@ export function encodeSelected(layer: i32, texts: i32): void {
   for (let first = 0; first < rows; first += BLOCK) {
     const count = min(BLOCK, rows - first);
     quantizeRows(layer, first, count);
-    giveOut(layer, texts, selectionStarts, first, count);
+    attendAndFeedForward(layer, texts, selectionStarts, first, count);
   }
 }
 
 /** Quantizes all rows, and keeps the keys and values of each. */
-function takeIn(layer: i32, rows: i32): void {
+function computeKeysValues(layer: i32, rows: i32): void {
   for (let first = 0; first < rows; first += BLOCK) {
     const count = min(BLOCK, rows - first);
     quantizeRows(layer, first, count);
     const matrix = layerSection(layer) + KEY_VALUE;
-    multiply(quantizedFrom(first), quantizedScales + first * 8, count, H, matrix, 2 * H, wide);
-    keepKeysAndValues(wide, first, count);
+    matmul(quantizedFrom(first), quantizedScales + first * 8, count, H, matrix, 2 * H, wide);
+    storeKeysValues(wide, first, count);
   }
 }
 
@@ -91,10 +91,10 @@ function quantizedFrom(row: i32): usize {
  * The rest of the layer for `count` rows of `hidden` from `first`.
  * @param textStarts (texts + 1,) i32: where each text begins among the rows
  */
-function giveOut(layer: i32, texts: i32, textStarts: usize, first: i32, count: i32): void {
+function attendAndFeedForward(layer: i32, texts: i32, textStarts: usize, first: i32, count: i32): void {
   const sections = layerSection(layer);
   const x = hidden + first * H * 4;
-  multiply(quantizedFrom(first), quantizedScales + first * 8, count, H, sections + QUERY, H, narrow);
+  matmul(quantizedFrom(first), quantizedScales + first * 8, count, H, sections + QUERY, H, narrow);
   for (let text = 0; text < texts; text++) {
     const from = max(first, load<i32>(textStarts + text * 4));
     const to = min(first + count, load<i32>(textStarts + text * 4 + 4));
@@ -104,13 +104,13 @@ function giveOut(layer: i32, texts: i32, textStarts: usize, first: i32, count: i
     attend(narrow + (from - first) * H * 4, to - from, load<i32>(slots + firstKey * 4), length);
   }
   quantize(narrow, count, H, 0, quantizedBlock, quantizedBlockScales);
-  multiply(quantizedBlock, quantizedBlockScales, count, H, sections + ATTENTION, H, wide);
+  matmul(quantizedBlock, quantizedBlockScales, count, H, sections + ATTENTION, H, wide);
   addAndNormalize(x, wide, count, H, sections + ATTENTION_NORM);
 
   quantize(x, count, H, section(sections + SMOOTH_FEED_FORWARD), quantizedBlock, quantizedBlockScales);
-  multiply(quantizedBlock, quantizedBlockScales, count, H, sections + FEED_FORWARD, F, wide);
+  matmul(quantizedBlock, quantizedBlockScales, count, H, sections + FEED_FORWARD, F, wide);
   applyGelu(wide, count, F);
   quantize(wide, count, F, 0, quantizedBlock, quantizedBlockScales);
-  multiply(quantizedBlock, quantizedBlockScales, count, F, sections + OUTPUT, H, narrow);
+  matmul(quantizedBlock, quantizedBlockScales, count, F, sections + OUTPUT, H, narrow);
   addAndNormalize(x, narrow, count, H, sections + OUTPUT_NORM);
 }

@@ -1,5 +1,5 @@
 /** What is asked of the encoded rows: the masked words, and whether two segments belong in this order. */
-import { exp, largestOf, sumOf, tanh } from './math';
+import { exp, hmax, hsum, tanh } from './math';
 import {
   E,
   H,
@@ -15,7 +15,7 @@ import {
   logits,
   masked,
   narrow,
-  normalizers,
+  logSumExpParts,
   poolerSection,
   quantizedBlock,
   quantizedBlockScales,
@@ -23,15 +23,15 @@ import {
   sentenceLogits,
   wide,
 } from './model';
-import { multiplyFinely } from './multiply';
+import { matmul14 } from './matmul';
 import { addAndNormalize } from './normalize';
-import { applyGelu, quantizeFinely } from './quantize';
+import { applyGelu, quantize14 } from './quantize';
 
 /**
  * Masked-LM logits: x → dense, GELU, norm (E,) → the decoder (V,) and a bias (Devlin et al. 2019, 3.1, task 1).
  * @param first which of `masked` to begin with
  * @param count at most LOGIT_ROWS
- * @returns in `logits`, (count, LOGITS_WIDTH), and in `normalizers`
+ * @returns in `logits`, (count, LOGITS_WIDTH), and in `logSumExpParts`
  */
 export function predict(first: i32, count: i32): void {
   if (count > LOGIT_ROWS) unreachable();
@@ -40,23 +40,23 @@ export function predict(first: i32, count: i32): void {
     const row = load<i32>(masked + (first + i) * 4);
     memory.copy(wide + i * H * 4, hidden + row * H * 4, H * 4);
   }
-  quantizeFinely(wide, count, H, quantizedBlock, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockScales, count, H, head + MLM, E, narrow);
+  quantize14(wide, count, H, quantizedBlock, quantizedBlockScales);
+  matmul14(quantizedBlock, quantizedBlockScales, count, H, head + MLM, E, narrow);
   applyGelu(narrow, count, E);
   addAndNormalize(narrow, 0, count, E, head + MLM_NORM);
-  quantizeFinely(narrow, count, E, quantizedBlock, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockScales, count, E, decoderSection(), LOGITS_WIDTH, logits);
-  for (let i = 0; i < count; i++) addUp(logits + i * LOGITS_WIDTH * 4, normalizers + i * 16);
+  quantize14(narrow, count, E, quantizedBlock, quantizedBlockScales);
+  matmul14(quantizedBlock, quantizedBlockScales, count, E, decoderSection(), LOGITS_WIDTH, logits);
+  for (let i = 0; i < count; i++) storeLogSumExpParts(logits + i * LOGITS_WIDTH * 4, logSumExpParts + i * 16);
 }
 
 /** What a softmax divides by: the largest logit is taken off first, so that nothing overflows. @param row (V,) f32 */
-function addUp(row: usize, out: usize): void {
+function storeLogSumExpParts(row: usize, out: usize): void {
   const end = row + LOGITS_WIDTH * 4;
   // What fills the last eight up is nobody's.
-  for (let at = row + V * 4; at < end; at += 4) store<f32>(at, NOBODYS);
-  let most = f32x4.splat(NOBODYS);
+  for (let at = row + V * 4; at < end; at += 4) store<f32>(at, PADDING_LOGIT);
+  let most = f32x4.splat(PADDING_LOGIT);
   for (let at = row; at < end; at += 16) most = f32x4.max(most, v128.load(at));
-  const largest = largestOf(most);
+  const largest = hmax(most);
   most = f32x4.splat(largest);
   let sum = f64x2.splat(0);
   for (let at = row; at < end; at += 32) {
@@ -68,7 +68,7 @@ function addUp(row: usize, out: usize): void {
   store<f64>(out, f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1), 8);
 }
 
-const NOBODYS: f32 = -1e30;
+const PADDING_LOGIT: f32 = -1e30;
 
 /**
  * Sentence order (Lan et al. 2020, 3.1) or next sentence (Devlin et al. 2019): the first token through a pooler with tanh,
@@ -76,18 +76,18 @@ const NOBODYS: f32 = -1e30;
  * @param row of `hidden`
  * @returns in `sentenceLogits`, (2,)
  */
-export function judge(row: i32): void {
+export function classifyPair(row: i32): void {
   if (!hasSentence) unreachable();
   const pooler = poolerSection();
   const classifier = pooler + 4;
   const x = hidden + row * H * 4;
-  quantizeFinely(x, 1, H, quantizedBlock, quantizedBlockScales);
-  multiplyFinely(quantizedBlock, quantizedBlockScales, 1, H, pooler, H, narrow);
+  quantize14(x, 1, H, quantizedBlock, quantizedBlockScales);
+  matmul14(quantizedBlock, quantizedBlockScales, 1, H, pooler, H, narrow);
   for (let i = 0; i < H; i += 4) v128.store(narrow + i * 4, tanh(v128.load(narrow + i * 4)));
   for (let label = 0; label < 2; label++) {
     const weights = section(classifier) + label * H * 4;
     let sum = f32x4.splat(0);
     for (let i = 0; i < H * 4; i += 16) sum = f32x4.add(sum, f32x4.mul(v128.load(narrow + i), v128.load(weights + i)));
-    store<f32>(sentenceLogits + label * 4, sumOf(sum) + load<f32>(section(classifier + 1) + label * 4));
+    store<f32>(sentenceLogits + label * 4, hsum(sum) + load<f32>(section(classifier + 1) + label * 4));
   }
 }

@@ -6,20 +6,20 @@
  *   encode(layer, texts)      hidden → hidden, for each layer but the last
  *   encodeSelected(…)         the last one
  *   predict(first, count)     hidden → logits
- *   judge(row)                hidden → sentenceLogits
+ *   classifyPair(row)                hidden → sentenceLogits
  *
  * Everything is synchronous. A trap leaves the memory in any state: the instance is then thrown away.
  */
 export { embed } from './embeddings';
 export { encode, encodeSelected } from './encoder';
-export { judge, predict } from './heads';
+export { classifyPair, predict } from './heads';
 export {
   blobStart,
   hidden,
   inputIds,
   logits,
   masked,
-  normalizers,
+  logSumExpParts,
   prepare,
   relaxedSimd,
   selection,

@@ -85,13 +85,13 @@ const TINY: f32 = 1e-30;
 /** How many steps of that size there are in one; none of a size that is as good as zero. */
 // @ts-ignore: decorator
 @inline
-export function stepsInOne(size: f32, steps: f32): v128 {
+export function inverseScale(size: f32, steps: f32): v128 {
   return f32x4.splat(size > TINY ? steps / size : 0);
 }
 
 // @ts-ignore: decorator
 @inline
-export function sumOf(x: v128): f32 {
+export function hsum(x: v128): f32 {
   return (
     f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3))
   );
@@ -99,7 +99,7 @@ export function sumOf(x: v128): f32 {
 
 // @ts-ignore: decorator
 @inline
-export function largestOf(x: v128): f32 {
+export function hmax(x: v128): f32 {
   return max(
     max(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
     max(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
@@ -108,7 +108,7 @@ export function largestOf(x: v128): f32 {
 
 // @ts-ignore: decorator
 @inline
-export function leastOf(x: v128): f32 {
+export function hmin(x: v128): f32 {
   return min(
     min(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
     min(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),

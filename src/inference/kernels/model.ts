@@ -2,7 +2,7 @@
  * Where everything lies in the one flat memory. Nothing is allocated after `prepare`, and nothing is ever freed.
  *
  *   0 … __heap_base      a tile of products, and what the compiler keeps
- *   blob                 the model file as it was read: header, section table, sections (src/inference/blob.ts)
+ *   blob                 the model file as it was read: header, section table, sections (src/inference/efm-format.ts)
  *   rows                 what the layers hand on, laid out by `prepare`
  *
  * Letters for sizes, here and in the other files:
@@ -24,7 +24,7 @@ export const BLOCK: i32 = 64;
 /** Masks whose logits are computed together. */
 export const LOGIT_ROWS: i32 = 8;
 
-// Offsets in the header, which src/inference/blob.ts writes and checks.
+// Offsets in the header, which src/inference/efm-format.ts writes and checks.
 const VOCAB_SIZE: usize = 24;
 const EMBEDDING_SIZE: usize = 28;
 const HIDDEN_SIZE: usize = 32;
@@ -101,7 +101,7 @@ export let masked: usize = 0;
 
 /** (R, H) f32: what the layers hand on. */
 export let hidden: usize = 0;
-/** Quantized (R, H), packed for `multiply`, and a scale and a minimum for each row. */
+/** Quantized (R, H), packed for `matmul`, and a scale and a minimum for each row. */
 export let quantized: usize = 0;
 export let quantizedScales: usize = 0;
 /** (R,) i32: the slot of each row's key. */
@@ -121,11 +121,11 @@ export let quantizedBlockScales: usize = 0;
 /** For four queries of one head: (D / 2, 4, 2) i16; (4, CAPACITY) f32; (CAPACITY / 2, 4, 2) i16 */
 export let fourQueries: usize = 0;
 export let fourScores: usize = 0;
-export let fourShares: usize = 0;
+export let fourWeights: usize = 0;
 /** (LOGIT_ROWS, LOGITS_WIDTH) f32 */
 export let logits: usize = 0;
 /** (LOGIT_ROWS, 2) f64: the largest logit of each row, and Σ e^(logit − largest) */
-export let normalizers: usize = 0;
+export let logSumExpParts: usize = 0;
 /** (2,) f32 */
 export let sentenceLogits: usize = 0;
 
@@ -226,9 +226,9 @@ export function prepare(): bool {
   quantizedBlockScales = place(BLOCK * 8);
   fourQueries = place(D * 8);
   fourScores = place(CAPACITY * 16);
-  fourShares = place(CAPACITY * 8);
+  fourWeights = place(CAPACITY * 8);
   logits = place(LOGIT_ROWS * LOGITS_WIDTH * 4);
-  normalizers = place(LOGIT_ROWS * 16);
+  logSumExpParts = place(LOGIT_ROWS * 16);
   sentenceLogits = place(8);
   unpacked = place(fourBits ? 8 * max(F, H) : 0);
 

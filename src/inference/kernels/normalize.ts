@@ -1,16 +1,16 @@
-/** Layer normalization (Ba et al. 2016): (x − mean) / √(variance + ε) × gain + shift, for each row. */
-import { sumOf } from './math';
+/** Layer normalization (Ba et al. 2016): (x − mean) / √(variance + ε) × gamma + beta, for each row. */
+import { hsum } from './math';
 import { epsilon, section } from './model';
 
 /**
  * x becomes the norm of x + y.
  * @param x (rows, width) f32
  * @param y (rows, width) f32, or 0 for nothing
- * @param norm the section of the gains; the shifts are the one after it. (width,) f32 each
+ * @param norm the section of gamma; beta is the one after it. (width,) f32 each
  */
 export function addAndNormalize(x: usize, y: usize, rows: i32, width: i32, norm: i32): void {
-  const gain = section(norm);
-  const shift = section(norm + 1);
+  const gamma = section(norm);
+  const beta = section(norm + 1);
   const bytes = width * 4;
   for (let row = 0; row < rows; row++) {
     let sum = f32x4.splat(0);
@@ -22,16 +22,16 @@ export function addAndNormalize(x: usize, y: usize, rows: i32, width: i32, norm:
       }
       sum = f32x4.add(sum, four);
     }
-    const mean = f32x4.splat(sumOf(sum) / <f32>width);
+    const mean = f32x4.splat(hsum(sum) / <f32>width);
     let squares = f32x4.splat(0);
     for (let i = 0; i < bytes; i += 16) {
       const off = f32x4.sub(v128.load(x + i), mean);
       squares = f32x4.add(squares, f32x4.mul(off, off));
     }
-    const inverse = f32x4.splat(1 / sqrt<f32>(sumOf(squares) / <f32>width + epsilon));
+    const inverse = f32x4.splat(1 / sqrt<f32>(hsum(squares) / <f32>width + epsilon));
     for (let i = 0; i < bytes; i += 16) {
       const four = f32x4.mul(f32x4.sub(v128.load(x + i), mean), inverse);
-      v128.store(x + i, f32x4.add(f32x4.mul(four, v128.load(gain + i)), v128.load(shift + i)));
+      v128.store(x + i, f32x4.add(f32x4.mul(four, v128.load(gamma + i)), v128.load(beta + i)));
     }
     x += bytes;
     if (y) y += bytes;

@@ -4,9 +4,9 @@
  * 7 bits, q in 0 … 127, is what relaxed SIMD multiplies alike everywhere. Where 14 bits are asked for, q = 128 coarse + fine:
  * two rows for one, which meet the same weights.
  *
- * Packed for `tile8` as (rows / 4, K / 4, 4 rows, 4). Rows up to the next multiple of four are written as zeros.
+ * Packed for `gemmTileI8` as (rows / 4, K / 4, 4 rows, 4). Rows up to the next multiple of four are written as zeros.
  */
-import { geluByErf, geluByTanh, largestOf, leastOf, stepsInOne } from './math';
+import { geluByErf, geluByTanh, hmax, hmin, inverseScale } from './math';
 import { ACTIVATION_BYTES, geluTanh } from './model';
 
 /** 2²³: added to a whole number below it, leaves that in the low bits. */
@@ -32,7 +32,7 @@ export function quantize(x: usize, rows: i32, K: i32, smoothing: usize, out: usi
  * 14 bits. @param out packed q, (2 rows, K): of each row the upper seven bits, then the lower seven
  * @param scales (rows, 2) f32
  */
-export function quantizeFinely(x: usize, rows: i32, K: i32, out: usize, scales: usize): void {
+export function quantize14(x: usize, rows: i32, K: i32, out: usize, scales: usize): void {
   for (let row = 0; row < rows; row++) {
     const from = x + row * K * 4;
     findScale(from, K, 0, 16383, scales + row * 8);
@@ -68,15 +68,15 @@ function findScale(x: usize, K: i32, smoothing: usize, steps: f32, scales: usize
     least = f32x4.min(least, four);
     largest = f32x4.max(largest, four);
   }
-  const minimum = leastOf(least);
-  store<f32>(scales, (largestOf(largest) - minimum) / steps);
+  const minimum = hmin(least);
+  store<f32>(scales, (hmax(largest) - minimum) / steps);
   store<f32>(scales, minimum, 4);
 }
 
 // @ts-ignore: decorator
 @inline
 function pack(x: usize, K: i32, smoothing: usize, steps: f32, out: usize, fine: usize, scales: usize): void {
-  const inverse = stepsInOne(load<f32>(scales), 1);
+  const inverse = inverseScale(load<f32>(scales), 1);
   const minimum = f32x4.splat(load<f32>(scales, 4));
   for (let k = 0; k < K; k += 4) {
     let four = v128.load(x + k * 4);

@@ -11,7 +11,7 @@ import { ACTIVATION_BYTES, tile } from './model';
  * @param K a multiple of 8
  * @returns in `tile`, (4, 8) i32: Σ a w
  */
-export function tile8(a: usize, w: usize, K: i32): void {
+export function gemmTileI8(a: usize, w: usize, K: i32): void {
   if (ASC_FEATURE_RELAXED_SIMD) relaxed(a, w, K);
   else {
     plain(a, w, K, tile);
@@ -125,7 +125,7 @@ function addPairs(x: v128, y: v128): v128 {
  * @param b (pairs, 8 columns, 2) i16
  * @returns in `tile`, (4, 8) i32
  */
-export function tile16(a: usize, b: usize, pairs: i32): void {
+export function gemmTileI16(a: usize, b: usize, pairs: i32): void {
   let s00 = i32x4.splat(0);
   let s01 = s00;
   let s10 = s00;

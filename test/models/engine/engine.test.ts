@@ -209,7 +209,7 @@ async function compareSteps(packed: Uint8Array<ArrayBuffer>, texts: Encoding[]) 
           Math.abs(logarithm - (log_sum_exp[m] ?? NaN)),
         );
       }),
-      Math.max(...model.judge(first).map((value, i) => Math.abs(value - (sentence[i] ?? NaN)))),
+      Math.max(...model.classifyPair(first).map((value, i) => Math.abs(value - (sentence[i] ?? NaN)))),
     ];
   });
   return { steps: found, heads };

@@ -16,7 +16,7 @@ export interface Simulation {
   /** (V,) */
   predict(row: Float64Array): Float64Array;
   /** (2,) */
-  judge(row: Float64Array): Float64Array;
+  classifyPair(row: Float64Array): Float64Array;
 }
 
 export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
@@ -51,11 +51,11 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
     });
   };
   const normalize = (name: string, x: Float64Array): Float64Array => {
-    const [gain, shift] = [floats(`${name}.gain`), floats(`${name}.shift`)];
+    const [gamma, beta] = [floats(`${name}.gain`), floats(`${name}.shift`)];
     const mean = x.reduce((a, b) => a + b, 0) / x.length;
     const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
     const deviation = Math.sqrt(variance + geometry.layer_norm_eps);
-    return x.map((value, i) => ((value - mean) / deviation) * at(gain, i) + at(shift, i));
+    return x.map((value, i) => ((value - mean) / deviation) * at(gamma, i) + at(beta, i));
   };
   const activate = (x: Float64Array) => x.map(geometry.gelu === 'erf' ? geluByErf : geluByTanh);
 
@@ -92,7 +92,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
       const dense = normalize('mlm', activate(multiply('mlm', round(row, 16_383), E)));
       return multiply(geometry.decoder ? 'decoder' : 'words', round(dense, 16_383), V);
     },
-    judge(row) {
+    classifyPair(row) {
       const pooled = multiply('pooler', round(row, 16_383), H).map(Math.tanh);
       const [weights, bias] = [floats('sentence.weight'), floats('sentence.bias')];
       return Float64Array.from({ length: 2 }, (_, label) =>

@@ -3,7 +3,7 @@
  * column's scale. q × step fits 8 bits exactly, so that everything after this is as with weights of 8 bits.
  *
  * Of eight columns: (K / 8, 8, 4) bytes, whose low halves are q + 8 of inputs 8 i … 8 i + 3 and whose high halves those of the
- * four that follow; then the steps, (K / 32, 8) uint8. Written by models/engine/four-bits.ts.
+ * four that follow; then the steps, (K / 32, 8) uint8. Written by models/quantization/int4.ts.
  */
 
 const STEP_INPUTS: i32 = 32;

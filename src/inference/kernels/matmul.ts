@@ -7,9 +7,9 @@
  * A matrix is four sections of the blob, N rounded up to 8: weights (N / 8, K / 4, 8, 4) int8; scales, scaled sums and
  * biases (N,) f32. Every row is computed alike wherever it stands, so texts do not feel each other's company.
  */
-import { packedBytes, unpackColumns } from './four-bits';
+import { packedBytes, unpackColumns } from './int4';
 import { ACTIVATION_BYTES, fourBits, section, tile, unpacked } from './model';
-import { tile8 } from './tiles';
+import { gemmTileI8 } from './tiles';
 
 /**
  * By a matrix of a layer, whose weights have 8 bits or 4: those become 8 eight columns at a time, for all rows.
@@ -18,7 +18,7 @@ import { tile8 } from './tiles';
  * @param matrix the first of its sections
  * @param out (rows rounded up to 4, N) f32
  */
-export function multiply(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
+export function matmul(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
   const weights = section(matrix);
   const step = groupBytes(K);
   for (let n = 0; n < N; n += 8) {
@@ -28,20 +28,20 @@ export function multiply(q: usize, scales: usize, rows: i32, K: i32, matrix: i32
       columns = unpacked;
     }
     for (let row = 0; row < rows; row += 4) {
-      tile8(q + (row >> 2) * step, columns, K);
+      gemmTileI8(q + (row >> 2) * step, columns, K);
       finish(matrix, n, scales + row * 8, out + (row * N + n) * 4, N);
     }
   }
 }
 
-/** The same for activations of 14 bits, packed by `quantizeFinely`. @param out (rows rounded up to 2, N) f32 */
-export function multiplyFinely(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
+/** The same for activations of 14 bits, packed by `quantize14`. @param out (rows rounded up to 2, N) f32 */
+export function matmul14(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
   const weights = section(matrix);
   const step = groupBytes(K);
   for (let n = 0; n < N; n += 8) {
     for (let row = 0; row < rows; row += 2) {
-      tile8(q + (row >> 1) * step, weights + n * K, K);
-      finishFinely(matrix, n, scales + row * 8, out + (row * N + n) * 4, N);
+      gemmTileI8(q + (row >> 1) * step, weights + n * K, K);
+      finish14(matrix, n, scales + row * 8, out + (row * N + n) * 4, N);
     }
   }
 }
@@ -65,7 +65,7 @@ function finish(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void {
   }
 }
 
-function finishFinely(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void {
+function finish14(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void {
   for (let half = 0; half < 2; half++) {
     const column = (n + half * 4) * 4;
     const scale = v128.load(section(matrix + 1) + column);
