@@ -1,7 +1,8 @@
 /** What /openapi.json says against what the deployed worker does: a linter, every example, and a fuzzer. */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 
 import { createConfig, lintFromString } from '@redocly/openapi-core';
@@ -11,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import examples from '../../src/http/examples.json' with { type: 'json' };
 import type { Example } from '../../src/http/openapi.ts';
 import { deploy, type Deployed } from '../deployed.ts';
+import { DOCUMENTS, refreshAnswers } from './document-answers.ts';
 import { askExample, type ExampleDocument } from './examples.ts';
 
 const PYTHON = process.env['CLIENTS_PYTHON'];
@@ -111,5 +113,15 @@ describe('/openapi.json', () => {
       console.log(said.slice(said.indexOf('Test cases')));
     },
     300_000,
+  );
+});
+
+describe('the documents', () => {
+  it.each(DOCUMENTS.map((path) => [relative(process.cwd(), path), path]))(
+    '%s shows what the worker answers',
+    async (_, path) => {
+      const shown = await readFile(path, 'utf8');
+      expect(await refreshAnswers(path, shown, worker.url)).toBe(shown);
+    },
   );
 });

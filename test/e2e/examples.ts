@@ -1,5 +1,5 @@
-/** The examples of the OpenAPI document, asked of a running worker. `node test/e2e/examples.ts` records their answers anew. */
-import { writeFile } from 'node:fs/promises';
+/** The examples of the OpenAPI document, asked of a running worker. `npm run record:examples` records all answers again. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { format, resolveConfig } from 'prettier';
@@ -7,6 +7,7 @@ import { format, resolveConfig } from 'prettier';
 import examples from '../../src/http/examples.json' with { type: 'json' };
 import type { Example } from '../../src/http/openapi.ts';
 import { buildSelected, deploy } from '../deployed.ts';
+import { DOCUMENTS, refreshAnswers } from './document-answers.ts';
 
 /** What of the document an example needs to be asked. */
 export interface ExampleDocument {
@@ -55,6 +56,9 @@ async function record(): Promise<void> {
     const file = join(import.meta.dirname, '../../src/http/examples.json');
     await writeFile(file, await format(JSON.stringify(recorded), { ...(await resolveConfig(file)), parser: 'json' }));
     for (const { operation, summary, status } of recorded) console.log(status, operation, summary);
+    for (const name of DOCUMENTS) {
+      await writeFile(name, await refreshAnswers(name, await readFile(name, 'utf8'), worker.url));
+    }
   } finally {
     await worker.close();
   }

@@ -1,37 +1,64 @@
-/** The documents: what they link to is there, and each row of the comparison is held by a test. */
+/** The documents: what they link to and name is there, and a test holds each row of the comparison. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { scripts, version } from '../../package.json';
+
 const ROOT = join(import.meta.dirname, '../..');
-const LINK = /\]\((?!https?:|#)([^)#\s]+)/g;
+const read = (name: string) => readFile(join(ROOT, name), 'utf8');
+const isThere = (path: string) => existsSync(join(ROOT, path));
+
+const folders = ['', 'docs', 'docs/decisions', 'models', 'models/albert-edge'];
+const listed = await Promise.all(
+  folders.map(async (folder) => (await readdir(join(ROOT, folder))).map((name) => join(folder, name))),
+);
+const documents = listed.flat().filter((name) => name.endsWith('.md'));
+/** The changelog also names what is gone. */
+const current = documents.filter((name) => name !== 'CHANGELOG.md');
+
+const all = (text: string, pattern: RegExp): string[] => Array.from(text.matchAll(pattern), ([, found = '']) => found);
 
 describe('the documents', () => {
-  it.each(['README.md', 'CONTRIBUTING.md', 'models/README.md', 'models/albert-edge/README.md'])(
-    '%s links to what is there',
-    async (name) => {
-      const text = await readFile(join(ROOT, name), 'utf8');
-      const gone = Array.from(text.matchAll(LINK), ([, link = '']) => link).filter(
-        (link) => !existsSync(join(ROOT, dirname(name), link)),
-      );
-      expect(gone).toEqual([]);
-    },
-  );
+  it('are all found', () => {
+    expect(documents.length).toBeGreaterThan(10);
+    expect(documents).toContain('docs/decisions/cache-keys.md');
+  });
 
-  it('link a test to whatever README says this does and others may not', async () => {
-    const text = await readFile(join(ROOT, 'README.md'), 'utf8');
-    const start = text.indexOf('## Beside others');
+  it.each(documents)('%s links to what is there', async (name) => {
+    const links = all(await read(name), /\]\((?!https?:|#)([^)#\s]+)/g);
+    expect(links.filter((link) => !isThere(join(dirname(name), link)))).toEqual([]);
+  });
+
+  it.each(current)('%s names scripts, commands and files that are there', async (name) => {
+    const text = await read(name);
+    const named = all(text, /npm run (?:--silent )?([\w:-]+)/g);
+    expect(named.filter((script) => !Object.hasOwn(scripts, script))).toEqual([]);
+    const commands = all(text, /npm run models -- ([\w-]+)/g);
+    expect(commands.filter((command) => !isThere(`models/commands/${command}.ts`))).toEqual([]);
+    const paths = [
+      ...all(text, /\b(?:node|python) ([\w./-]+\.(?:ts|py))/g),
+      ...all(text, /`((?:\.ci|docs|models|src|test)\/[\w./-]*)`/g),
+    ];
+    expect(paths.filter((path) => !path.startsWith('models/.') && !isThere(path))).toEqual([]);
+  });
+
+  it('begin the changelog with the version of the package', async () => {
+    expect(/^## (\S+)/m.exec(await read('CHANGELOG.md'))?.[1]).toBe(version);
+  });
+
+  it('link a test to each row of the comparison', async () => {
+    const text = await read('docs/comparison.md');
     const rows = text
-      .slice(start, text.indexOf('\n## ', start + 1))
       .split('\n')
       .filter((line) => line.startsWith('|'))
       .slice(2);
     expect(rows.length).toBeGreaterThan(10);
     for (const row of rows) {
       const [, , own = ''] = row.split('|');
-      expect(own.trim(), row).toMatch(/^(?:no$|\[[^\]]+\]\(test\/[\w/-]+\.test\.ts\))/);
+      expect(own.trim(), row).toMatch(/^(?:no$|\[[^\]]+\]\(\.\.\/test\/[\w/-]+\.test\.ts\))/);
     }
   });
 });
