@@ -5,38 +5,56 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { Response } from 'miniflare';
 import { defineConfig } from 'vitest/config';
 
-// Nothing is asked of a network while testing.
+// Tests use no network.
 process.env['WRANGLER_SEND_METRICS'] = 'false';
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
 
+/** Builds the kernels, the page and the model: unit tests do without. */
+const globalSetup = './test/build-model.ts';
+
 export default defineConfig({
   test: {
-    reporters: process.env['CI'] ? ['default', ['json', { outputFile: 'test/.report.json' }]] : ['default'],
-    globalSetup: './test/build-model.ts',
+    // One report for each run: CI adds them up.
+    reporters: process.env['CI']
+      ? ['default', ['json', { outputFile: `test/.reports/${process.pid}.json` }]]
+      : ['default'],
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/src/**/*.test.ts'] } },
-      { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'] } },
+      { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'], globalSetup } },
       {
         extends: true,
-        // One after the other, and after all others: some of them bundle the worker with other kernels than the rest.
-        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], maxWorkers: 1, sequence: { groupOrder: 1 } },
+        // One after the other, and after all others: some bundle the worker with other kernels.
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         extends: true,
-        // In a browser that asks the bundled worker, when nothing else is being asked of the machine.
-        test: { name: 'page', include: ['test/page/**/*.test.ts'], maxWorkers: 1, sequence: { groupOrder: 2 } },
+        // In a browser, when nothing else runs.
+        test: {
+          name: 'page',
+          include: ['test/page/**/*.test.ts'],
+          globalSetup,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
       },
-      ...['engine', 'onnxruntime'].map((backend) => ({
+      // Everything with the engine; with onnxruntime-web only what depends on the backend.
+      ...Object.entries({ engine: '**', onnxruntime: 'backends' }).map(([backend, folder]) => ({
         extends: true as const,
         resolve: { alias: { '#kind': join(import.meta.dirname, `test/worker/kind-${backend}.ts`) } },
         plugins: [
           cloudflareTest(({ inject }) => ({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
-              // The files of the build, for a test to put into the bucket.
+              // Lets a test put the files of the build into the bucket.
               serviceBindings: {
                 BUILT: async ({ url }) =>
                   new Response(await readFile(join(inject('built').folder, basename(new URL(url).pathname)))),
@@ -44,7 +62,7 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: `worker-${backend}`, include: ['test/worker/**/*.test.ts'] },
+        test: { name: `worker-${backend}`, include: [`test/worker/${folder}/*.test.ts`], globalSetup },
       })),
     ],
   },

@@ -5,7 +5,7 @@ declare namespace Cloudflare {
   }
 }
 
-/** The backend under test: every test here runs once with each. */
+/** The backend under test: the tests in `backends/` run with both, all others with the engine only. */
 declare module '#kind' {
   export const kind: import('../../src/inference/backend.ts').BackendKind;
 }

@@ -3,8 +3,8 @@ import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 
-import { type Manifest, objectKey, revisionOf, sealManifest, sha256Hex } from '../../src/model/manifest.ts';
-import { builtFile, freshApp } from './bucket.ts';
+import { type Manifest, objectKey, revisionOf, sealManifest, sha256Hex } from '../../../src/model/manifest.ts';
+import { builtFile, freshApp } from '../bucket.ts';
 
 /** The built model with one more token, in the bucket under its own revision. */
 async function putModelWithTooManyTokens(): Promise<{ MODEL: string; weights: string }> {

@@ -1,9 +1,9 @@
 /** The worker's int8 answers in workerd against what `transformers` said of the same checkpoint in float32. */
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Prediction } from '../../src/schemas/fill-mask.ts';
-import golden from '../fixtures/golden.json';
-import { fillBucket, freshApp } from './bucket.ts';
+import type { Prediction } from '../../../src/schemas/fill-mask.ts';
+import golden from '../../fixtures/golden.json';
+import { fillBucket, freshApp } from '../bucket.ts';
 
 const LEAST_AGREEMENT = 0.97;
 

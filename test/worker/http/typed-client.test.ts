@@ -2,9 +2,9 @@
 import { hc } from 'hono/client';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 
-import type { App } from '../../src/app.ts';
-import type { Prediction } from '../../src/schemas/fill-mask.ts';
-import { fillBucket, freshApp } from './bucket.ts';
+import type { App } from '../../../src/app.ts';
+import type { Prediction } from '../../../src/schemas/fill-mask.ts';
+import { fillBucket, freshApp } from '../bucket.ts';
 
 const app = freshApp();
 const client = hc<App>('http://edge', {

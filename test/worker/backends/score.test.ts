@@ -2,9 +2,9 @@
 import { kind } from '#kind';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Prediction } from '../../src/schemas/fill-mask.ts';
-import type { Score } from '../../src/schemas/score.ts';
-import { fillBucket, freshApp } from './bucket.ts';
+import type { Prediction } from '../../../src/schemas/fill-mask.ts';
+import type { Score } from '../../../src/schemas/score.ts';
+import { fillBucket, freshApp } from '../bucket.ts';
 
 const app = freshApp();
 beforeAll(fillBucket);

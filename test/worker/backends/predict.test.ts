@@ -3,9 +3,9 @@ import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Prediction } from '../../src/schemas/fill-mask.ts';
-import type { Tokenized } from '../../src/schemas/tokenize.ts';
-import { fillBucket, freshApp } from './bucket.ts';
+import type { Prediction } from '../../../src/schemas/fill-mask.ts';
+import type { Tokenized } from '../../../src/schemas/tokenize.ts';
+import { fillBucket, freshApp } from '../bucket.ts';
 
 const app = freshApp();
 beforeAll(fillBucket);

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import type { Prediction } from '../../src/schemas/fill-mask.ts';
-import { fillBucket, freshApp } from './bucket.ts';
+import type { Prediction } from '../../../src/schemas/fill-mask.ts';
+import { fillBucket, freshApp } from '../bucket.ts';
 
 const app = freshApp();
 

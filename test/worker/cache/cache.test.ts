@@ -3,14 +3,14 @@ import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 
-import { createCaches } from '../../src/cache/caches.ts';
-import { type Manifest, objectKey, sealManifest } from '../../src/model/manifest.ts';
-import { getOrCompute } from '../../src/pipelines/get-or-compute.ts';
-import { fail, ok } from '../../src/result.ts';
-import { findMasks } from '../../src/tokenizer/masks.ts';
-import { createUnigramTokenizer } from '../../src/tokenizer/packed-unigram/create-tokenizer.ts';
-import { builtFile, fillBucket, freshApp, OBJECTS } from './bucket.ts';
-import { encodingKey, predictionKey } from '../../src/cache/keys.ts';
+import { createCaches } from '../../../src/cache/caches.ts';
+import { type Manifest, objectKey, sealManifest } from '../../../src/model/manifest.ts';
+import { getOrCompute } from '../../../src/pipelines/get-or-compute.ts';
+import { fail, ok } from '../../../src/result.ts';
+import { findMasks } from '../../../src/tokenizer/masks.ts';
+import { createUnigramTokenizer } from '../../../src/tokenizer/packed-unigram/create-tokenizer.ts';
+import { builtFile, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
+import { encodingKey, predictionKey } from '../../../src/cache/keys.ts';
 
 const ENTRIES = 'http://edge/.edge-cache/';
 

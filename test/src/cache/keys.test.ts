@@ -1,8 +1,8 @@
 /** What is remembered apart: every part of a key is one that an answer hangs on. */
 import { describe, expect, it } from 'vitest';
 
-import { findMasks } from '../../src/tokenizer/masks.ts';
-import { encodingKey, pairKey, predictionKey, scoreKey } from '../../src/cache/keys.ts';
+import { findMasks } from '../../../src/tokenizer/masks.ts';
+import { encodingKey, pairKey, predictionKey, scoreKey } from '../../../src/cache/keys.ts';
 
 describe('the key of', () => {
   const served = { model: 'm@1', numerics: 'n' };

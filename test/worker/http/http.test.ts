@@ -1,8 +1,8 @@
 import { kind } from '#kind';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-import { MAX_BODY_BYTES, MAX_MASKS_PER_TEXT, MAX_TEXT_LENGTH, MAX_TEXTS } from '../../src/limits.ts';
-import { fillBucket, freshApp } from './bucket.ts';
+import { MAX_BODY_BYTES, MAX_MASKS_PER_TEXT, MAX_TEXT_LENGTH, MAX_TEXTS } from '../../../src/limits.ts';
+import { fillBucket, freshApp } from '../bucket.ts';
 
 const app = freshApp();
 

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import { builtFile, fillBucket, freshApp, keyOf, OBJECTS, type ObjectName } from './bucket.ts';
+import { builtFile, fillBucket, freshApp, keyOf, OBJECTS, type ObjectName } from '../bucket.ts';
 
 const question = { inputs: 'The [MASK] barked.' };
 

@@ -1,8 +1,8 @@
 import { kind } from '#kind';
 import { expect, it } from 'vitest';
 
-import { createApp } from '../../src/app.ts';
-import { openApiDocument } from '../../src/http/openapi.ts';
+import { createApp } from '../../../src/app.ts';
+import { openApiDocument } from '../../../src/http/openapi.ts';
 
 /** The documents themselves. */
 const UNDOCUMENTED = new Set(['GET /openapi.json', 'GET /docs']);
