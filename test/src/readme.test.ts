@@ -1,7 +1,7 @@
 /** The documents: what they link to and name is there, and a test holds each row of the comparison. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
@@ -18,6 +18,9 @@ const listed = await Promise.all(
 const documents = listed.flat().filter((name) => name.endsWith('.md'));
 /** The changelog also names what is gone. */
 const current = documents.filter((name) => name !== 'CHANGELOG.md');
+
+const trees = await Promise.all(['models', 'src', 'test'].map((top) => readdir(join(ROOT, top), { recursive: true })));
+const sources = new Set(trees.flat().map((path) => basename(path)));
 
 const all = (text: string, pattern: RegExp): string[] => Array.from(text.matchAll(pattern), ([, found = '']) => found);
 
@@ -43,6 +46,8 @@ describe('the documents', () => {
       ...all(text, /`((?:\.ci|docs|models|src|test)\/[\w./-]*)`/g),
     ];
     expect(paths.filter((path) => !path.startsWith('models/.') && !isThere(path))).toEqual([]);
+    const files = all(text, /`([\w.-]+\.(?:ts|py))`/g);
+    expect(files.filter((file) => !sources.has(file))).toEqual([]);
   });
 
   it('begin the changelog with the version of the package', async () => {
