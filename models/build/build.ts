@@ -43,7 +43,7 @@ export interface Artifacts {
 }
 
 /** The folder of a checkpoint: a path, or the id of one that is here or was pulled. */
-export function folderOf(model: string): string {
+function folderOf(model: string): string {
   if (model.includes('/')) return resolve(model);
   return [join(MODELS, model), pulledFolder(MODELS, model)].find(existsSync) ?? join(MODELS, model);
 }

@@ -35,7 +35,7 @@ const ACTIVATIONS: Record<string, EncoderConfig['hidden_act']> = {
 };
 
 /** The classes of `transformers` whose checkpoints can be served. */
-export const ARCHITECTURES: Record<string, Family> = {
+const ARCHITECTURES: Record<string, Family> = {
   AlbertForMaskedLM: 'albert',
   AlbertForPreTraining: 'albert',
   BertForMaskedLM: 'bert',

@@ -14,7 +14,7 @@ export const OPTIONS = {
   remote: { type: 'boolean' },
   revision: { type: 'string' },
 } as const;
-export type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 export interface Command {
   /** The options that it understands. */

@@ -21,7 +21,7 @@ const PLAIN: Int8Scheme = {
 const PER_TOKEN: Int8Scheme = { ...PLAIN, scales: 'fine' };
 
 /** Each with what came before it, up to what is served; then what was left out. */
-export const STEPS: readonly { readonly name: string; readonly scheme: Int8Scheme }[] = [
+const STEPS: readonly { readonly name: string; readonly scheme: Int8Scheme }[] = [
   { name: 'one scale a tensor (`DynamicQuantizeMatMul`)', scheme: PLAIN },
   { name: 'a scale for each token and each output', scheme: PER_TOKEN },
   { name: '+ smoothing', scheme: { ...PER_TOKEN, smooth: true } },

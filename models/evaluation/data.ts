@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** Two sentences that differ in whether they are English (BLiMP, Warstadt et al. 2020). */
-export interface MinimalPair {
+interface MinimalPair {
   readonly good: string;
   readonly bad: string;
 }

@@ -18,7 +18,7 @@ import { engineBackend } from './backends.ts';
 import { specialTokensOf } from '../tokenizer/special-tokens.ts';
 
 /** hidden size × layers; the last is the yardstick, ALBERT-base. */
-export const GEOMETRIES = ['256x4', '256x6', '384x6', '512x8', '640x10', '768x7', '768x12'] as const;
+const GEOMETRIES = ['256x4', '256x6', '384x6', '512x8', '640x10', '768x7', '768x12'] as const;
 
 const ROUNDS = 25;
 const WARM_UP = 3;

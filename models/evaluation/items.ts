@@ -45,7 +45,7 @@ export interface WindowItem {
 
 export type Item = PairItem | FactItem | WindowItem;
 
-export const MASKED_SHARE = 0.15;
+const MASKED_SHARE = 0.15;
 export const LENGTHS = [16, 64, 128, 256, 512] as const;
 const WINDOW_TOKENS = 128;
 const PAIRS_OF_EACH_SET = 50;

@@ -28,7 +28,7 @@ export interface WindowScore {
   readonly lead: Float32Array;
 }
 
-export interface Scores {
+interface Scores {
   pair: PairScore;
   fact: FactScore;
   window: WindowScore;

@@ -11,7 +11,7 @@ interface Figure {
   readonly error: number;
 }
 
-export interface Row {
+interface Row {
   readonly name: string;
   readonly sample: string;
   readonly unit: '%' | 'bits';

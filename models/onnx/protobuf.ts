@@ -7,7 +7,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 /** TensorProto.DataType */
 export const FLOAT = 1;
 export const UINT8 = 2;
-export const INT8 = 3;
+const INT8 = 3;
 export const INT32 = 6;
 export const INT64 = 7;
 

@@ -32,7 +32,7 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
  * How large a channel is follows from its gamma and beta; no text is needed for it.
  * @returns (inputs,)
  */
-export function smoothing(
+function smoothing(
   { gamma, beta }: LayerNorm,
   { weight, inputs }: Pick<Linear, 'weight' | 'inputs'>,
 ): Float32Array {

@@ -39,7 +39,7 @@ export function respondFault(error: Error, c: Context) {
   return c.json<ErrorResponse>({ error: message, error_type: 'internal' }, 500);
 }
 
-export function describeError(error: HttpError): { status: ErrorStatus; message: string } {
+function describeError(error: HttpError): { status: ErrorStatus; message: string } {
   switch (error.reason) {
     case 'invalid_json':
     case 'invalid_request':

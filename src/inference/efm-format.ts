@@ -48,7 +48,7 @@ export class BlobError extends Error {
   override readonly name = 'BlobError';
 }
 
-export const BLOB_VERSION = 2;
+const BLOB_VERSION = 2;
 /** 'efm' and a zero, in the order of the file. */
 const MAGIC = 0x006d6665;
 const BYTE_ORDER = 0x01020304;
@@ -57,7 +57,7 @@ const NAME_BYTES = 32;
 const ENTRY_BYTES = NAME_BYTES + 8;
 const ALIGNMENT = 64;
 /** Of the header and the table: 48 layers, twice what any of these models has. A lie may not make us wait for more. */
-export const MAX_HEADER_BYTES = 64 * 1024;
+const MAX_HEADER_BYTES = 64 * 1024;
 /** WASM addresses 4 GiB, an isolate has 128 MB. */
 const MAX_BLOB_BYTES = 2 ** 30;
 /** Attention adds up head-size products of 2 × 12 bits in 32. */

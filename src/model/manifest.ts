@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { architecture, heads, quantization } from '../schemas/model.ts';
 
 /** What a revision can hold. The graph and the engine's file are the same weights, for one backend each. */
-export const MODEL_FILES = ['model.onnx', 'model.efm', 'tokenizer.json', 'tokenizer.bin'] as const;
+const MODEL_FILES = ['model.onnx', 'model.efm', 'tokenizer.json', 'tokenizer.bin'] as const;
 export type ModelFile = (typeof MODEL_FILES)[number];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));

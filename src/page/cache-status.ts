@@ -68,7 +68,7 @@ function splitAtFirst(text: string, separator: string): [string, string] {
 
 const unquote = (text: string): string => text.replace(/^"(.*)"$/, '$1').replace(/\\(.)/g, '$1');
 
-export function milliseconds(value: number): string {
+function milliseconds(value: number): string {
   if (value >= 1000) return `${(value / 1000).toFixed(1)} s`;
   return value >= 10 ? `${Math.round(value)} ms` : `${value.toFixed(1)} ms`;
 }

@@ -8,7 +8,7 @@ export interface Question {
   readonly joint: boolean;
 }
 
-export const DEFAULT_TOP_K = 5;
+const DEFAULT_TOP_K = 5;
 
 /** What the API is sent. */
 export interface Body {

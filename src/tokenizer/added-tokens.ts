@@ -5,7 +5,7 @@ import type { Normalizer } from './normalizers/create-normalizer.ts';
 import { isWhitespace, isWordCharacter } from './unicode.ts';
 
 /** A part of a text, and which token it is, if it is one. */
-export interface Section {
+interface Section {
   readonly text: AlignedText;
   readonly token?: AddedToken;
 }

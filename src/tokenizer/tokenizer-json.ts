@@ -87,7 +87,7 @@ export const MODEL = v.variant('type', [
     vocab: v.custom<readonly (readonly [string, number])[]>(Array.isArray, 'model.vocab is not an array'),
   }),
 ]);
-export type ModelJson = v.InferOutput<typeof MODEL>;
+type ModelJson = v.InferOutput<typeof MODEL>;
 export type ModelOf<Type extends ModelJson['type']> = Extract<ModelJson, { type: Type }>;
 
 const piece = v.union([

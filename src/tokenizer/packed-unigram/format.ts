@@ -46,7 +46,7 @@ export const EMPTY = 0xfe;
 /** Code points. */
 export const BLOCK = 128;
 /** One entry for each block of the code points of Unicode. */
-export const INDEX_LENGTH = 0x110000 / BLOCK;
+const INDEX_LENGTH = 0x110000 / BLOCK;
 
 /** Which pieces there are: a double-array trie (Aoe 1989) with labels in place of parents (Yata's darts-clone). */
 export interface Vocabulary {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
 /** One request, as it came in and as it was answered. */
-export interface Seen {
+interface Seen {
   readonly at: 'hub' | 'storage';
   readonly path: string;
   readonly range: string | undefined;
@@ -32,7 +32,7 @@ export interface HostedModel {
 }
 
 /** What to do instead of answering well. Each is of one file of the storage. */
-export interface Trouble {
+interface Trouble {
   /** Ends the connection after as many bytes, as often as this is long. */
   breakAfter?: number[];
   /** Answers first with these. */

@@ -23,7 +23,7 @@ export const sha256OfLines = (lines: readonly string[]): string =>
     .digest('hex');
 
 /** What a tokenizer of ours makes of a text whose masks are spelled as it has them. */
-export function writeTokens(tokenizer: Tokenizer, mask: string, text: string): string {
+function writeTokens(tokenizer: Tokenizer, mask: string, text: string): string {
   const { text: spelled } = spellMasks(findMasks(text), mask);
   const { input_ids, offsets } = tokenizer.encode(findMasks(spelled));
   // (code units + 1,) how many code points end before each place.
