@@ -1,4 +1,4 @@
-/** Bundles the worker as a deployment would, with each backend, and holds it and the page to their budgets. Part of `npm run check`. */
+/** Bundles the worker with each backend as a deployment would, and checks its size and that of the page. Part of `npm run check`. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const BUDGETS = {
   onnxruntime: { '.js': 400_000, '.wasm': 15_000_000 },
 };
 
-/** Bytes, uncompressed, of all that a visitor loads: a phone has it at once. */
+/** Bytes, uncompressed, of all files that a visitor loads. */
 const PAGE_BUDGET = 60_000;
 
 const root = join(import.meta.dirname, '..');

@@ -1,4 +1,4 @@
-/** What `GET /info` tells of a model and what it admits. No I/O. */
+/** The answer of `GET /info`: the model and the limits. No I/O. */
 import type { BackendKind } from '../inference/backend.ts';
 import {
   DEFAULT_NUM_BEAMS,

@@ -1,13 +1,13 @@
-/** `GET /openapi.json` (OpenAPI 3.1), from the schemas that validate and the examples that were recorded. No I/O. */
+/** `GET /openapi.json` (OpenAPI 3.1), from the schemas that validate requests and from recorded examples. No I/O. */
 import { toJsonSchemaDefs } from '@valibot/to-json-schema';
 
 import { MAX_BODY_BYTES } from '../limits.ts';
 import examples from './examples.json' with { type: 'json' };
 import { type Operation, OPERATIONS, type SchemaName, SCHEMAS, TAGS } from './operations.ts';
 
-/** A question and what the default model answered, as `npm run record:examples` recorded it. */
+/** A request and the answer of the default model, recorded by `npm run record:examples`. */
 export interface Example {
-  /** Of the operation. */
+  /** Id of the operation. */
   readonly operation: string;
   readonly summary: string;
   readonly request?: unknown;
@@ -15,35 +15,35 @@ export interface Example {
   readonly response: unknown;
 }
 
-/** What is at an address where questions are posted to. */
+/** `GET /`, beside the operation `POST /`. */
 const PAGE = {
   operationId: 'page',
   tags: ['service'],
-  summary: 'A page to try it on',
+  summary: 'The page for people',
   responses: { 200: { description: 'The page.', content: { 'text/html': { schema: { type: 'string' } } } } },
 };
 
-/** Of the operations that are asked something, besides 200. */
-const REFUSALS: Readonly<Record<number, string>> = {
-  400: 'The request is malformed, or a field is of a wrong type or range.',
-  413: `The body has more than ${MAX_BODY_BYTES} bytes.`,
+/** Error responses of the operations with a request. */
+const REQUEST_ERRORS: Readonly<Record<number, string>> = {
+  400: 'The request is malformed, or a field has the wrong type or is out of range.',
+  413: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
   415: 'The body is not declared as JSON.',
-  422: 'The model, or a limit, refuses a well-formed request.',
+  422: 'The request is well-formed, but the model cannot answer it or it exceeds a limit.',
 };
-const FAULTS: Readonly<Record<number, string>> = {
-  500: 'A fault of the service.',
-  502: 'The model cannot be read from its bucket. The next request tries again.',
+const SERVER_ERRORS: Readonly<Record<number, string>> = {
+  500: 'The service failed.',
+  502: 'The model cannot be read from its bucket. The next request reads it again.',
 };
 
-let made: object | undefined;
+let document: object | undefined;
 
-/** Made at the first call: it is always the same. */
+/** Creates the document at the first call. */
 export function openApiDocument(): object {
-  made ??= makeDocument();
-  return made;
+  document ??= createDocument();
+  return document;
 }
 
-function makeDocument() {
+function createDocument() {
   const definitions = toJsonSchemaDefs(SCHEMAS, {
     target: 'draft-2020-12',
     typeMode: 'input',
@@ -61,10 +61,11 @@ function makeDocument() {
       version: '1',
       summary: 'Masked-token prediction at the edge',
       description:
-        'Fills masks, scores texts, and tells how a model reads them. Examples are what the default model answered.\n\n' +
-        'An error is a JSON object with a sentence that says what to do. `Cache-Status` says which memory answered, ' +
-        '`Server-Timing` where the work went; `/tokenize` has neither. A request with `Cache-Control: no-cache` asks the model afresh; `no-store` also leaves ' +
-        'nothing behind. Whatever stands before a deployment may answer 429, with `Retry-After`.',
+        'Fills masks, scores, classifies and tokenizes texts. The examples are answers of the default model.\n\n' +
+        'An error is a JSON object with a message that says what to do. `Cache-Status` says which cache answered, and ' +
+        '`Server-Timing` says where the time went; `/tokenize` has neither. A request with `Cache-Control: no-cache` is ' +
+        'computed again; with `no-store`, the answer is not stored either. A proxy before the deployment may answer 429 with ' +
+        '`Retry-After`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -79,8 +80,8 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
   const { id, tag, method, summary, description, request, response } = operation;
   const recorded = (examples as readonly Example[]).filter(({ operation: of }) => of === id);
   const statuses = {
-    ...(request && REFUSALS),
-    ...FAULTS,
+    ...(request && REQUEST_ERRORS),
+    ...SERVER_ERRORS,
   };
   if (method === 'get') {
     delete statuses[413];
@@ -110,7 +111,7 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
           named(recorded, 200, (example) => example.response),
         ),
       },
-      ...(request && method === 'get' && { 304: { description: 'It is what the client has.' } }),
+      ...(request && method === 'get' && { 304: { description: 'The answer has not changed.' } }),
       ...Object.fromEntries(
         Object.entries(statuses).map(([status, meaning]) => [
           status,
@@ -137,7 +138,7 @@ function json(schema: SchemaName, given: Record<string, object>) {
   };
 }
 
-/** Examples by names that are made of what they show. */
+/** Examples by name. The name is the summary in kebab case. */
 function named(recorded: readonly Example[], status: number, valueOf: (example: Example) => unknown) {
   return Object.fromEntries(
     recorded
@@ -156,12 +157,12 @@ interface JsonSchema {
   readonly type?: string;
 }
 
-/** The fields of the body as parameters of a query: of one or a list, the list, which is given by repeating it. */
+/** The fields of the body as query parameters. A field that takes one value or a list becomes a list, sent as a repeated parameter. */
 function queryParameters(definitions: Record<string, unknown>) {
   const fieldsOf = (name: SchemaName) => (definitions[name] as JsonSchema).properties ?? {};
   const { inputs = {} } = fieldsOf('FillMaskRequest');
   return Object.entries({ inputs, ...fieldsOf('FillMaskParameters') }).map(([name, { description, ...schema }]) => {
-    // A query has no null.
+    // A query cannot hold null.
     const forms = formsOf(schema).filter(({ type }) => type !== 'null');
     const form = forms.find(({ type }) => type === 'array') ?? forms[0];
     return { name, in: 'query', description, required: name === 'inputs', schema: form };

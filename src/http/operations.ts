@@ -1,4 +1,4 @@
-/** What can be asked, as the OpenAPI document tells it. No I/O. */
+/** The operations of the OpenAPI document. No I/O. */
 import type * as v from 'valibot';
 
 import { offsets } from '../schemas/fields.ts';
@@ -8,7 +8,7 @@ import { nextSentenceResponse, pair, sentenceOrderResponse, sentenceRequest } fr
 import { errorResponse, healthResponse, infoResponse } from '../schemas/service.ts';
 import { tokenized, tokenizeRequest, tokenizeResponse } from '../schemas/tokenize.ts';
 
-/** By the names that the document gives them. */
+/** By their names in the document. */
 export const SCHEMAS = {
   FillMaskRequest: fillMaskRequest,
   FillMaskParameters: fillMaskParameters,
@@ -32,9 +32,9 @@ export const SCHEMAS = {
 export type SchemaName = keyof typeof SCHEMAS;
 
 export const TAGS = [
-  { name: 'masks', description: 'What may stand in the place of a mask.' },
-  { name: 'texts', description: 'What the model makes of whole texts.' },
-  { name: 'service', description: 'What is served.' },
+  { name: 'masks', description: 'Predict the words in place of masks.' },
+  { name: 'texts', description: 'Score, classify and tokenize texts.' },
+  { name: 'service', description: 'Describe the deployment.' },
 ] as const;
 
 export interface Operation {
@@ -44,7 +44,7 @@ export interface Operation {
   readonly method: 'get' | 'post';
   readonly summary: string;
   readonly description: string;
-  /** Of its body; a GET with one has it as a query. */
+  /** Schema of the body. For a GET, its fields are query parameters. */
   readonly request?: SchemaName;
   readonly response: SchemaName;
 }
@@ -57,8 +57,8 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'post',
     summary: 'Fill the masks of a text',
     description:
-      'The Hugging Face fill-mask task. The same is answered at `/`, for clients that take the URL of an endpoint. Scores are ' +
-      'probabilities over the whole vocabulary.',
+      'The Hugging Face fill-mask task. `POST /` is the same operation, for clients that take the URL of an endpoint. Scores ' +
+      'are probabilities over the whole vocabulary.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
   },
@@ -68,7 +68,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/',
     method: 'post',
     summary: 'Fill the masks of a text',
-    description: 'As `/fill-mask`.',
+    description: 'The same as `POST /fill-mask`.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
   },
@@ -77,8 +77,8 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'masks',
     path: '/fill-mask',
     method: 'get',
-    summary: 'The same question in a form that any HTTP cache can keep',
-    description: 'Answers have an `ETag`; `If-None-Match` is answered by 304.',
+    summary: 'Fill the masks of a text, with an answer that HTTP caches can store',
+    description: 'Answers have an `ETag`. A request with a matching `If-None-Match` is answered with 304.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
   },
@@ -87,10 +87,10 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'texts',
     path: '/score',
     method: 'post',
-    summary: 'How likely a text is: its pseudo-log-likelihood',
+    summary: 'Score a text with its pseudo-log-likelihood',
     description:
-      'The sum over the tokens of a text of the logarithm of the probability that each has where it stands, given the others. Of ' +
-      'two texts of the same words the model finds the one with the higher score the likelier.',
+      'Sums the log-probability of each token in its place, given the other tokens. Of two texts of similar length, the one ' +
+      'with the higher score is more likely to the model.',
     request: 'ScoreRequest',
     response: 'ScoreResponse',
   },
@@ -99,8 +99,8 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'texts',
     path: '/sentence-order',
     method: 'post',
-    summary: 'Whether two texts stand in their order (ALBERT)',
-    description: 'The sentence-order head (SOP). A model without it answers 422.',
+    summary: 'Classify whether two texts are in order (ALBERT)',
+    description: 'Uses the sentence-order prediction head (SOP). A model without this head answers 422.',
     request: 'SentenceRequest',
     response: 'SentenceOrderResponse',
   },
@@ -109,8 +109,8 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'texts',
     path: '/next-sentence',
     method: 'post',
-    summary: 'Whether a text follows another (BERT)',
-    description: 'The next-sentence head (NSP). A model without it answers 422.',
+    summary: 'Classify whether a text follows another (BERT)',
+    description: 'Uses the next-sentence prediction head (NSP). A model without this head answers 422.',
     request: 'SentenceRequest',
     response: 'NextSentenceResponse',
   },
@@ -119,8 +119,8 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'texts',
     path: '/tokenize',
     method: 'post',
-    summary: 'A text as the model reads it',
-    description: 'Ids and pieces, and where each stands in the text as it was sent.',
+    summary: 'Tokenize a text',
+    description: 'Returns the id, the piece and the offsets of each token.',
     request: 'TokenizeRequest',
     response: 'TokenizeResponse',
   },
@@ -129,8 +129,9 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'service',
     path: '/info',
     method: 'get',
-    summary: 'What is served, and its limits',
-    description: 'The model, its revision, heads and measured quantization error, and what one request may ask for.',
+    summary: 'Describe the model and the limits',
+    description:
+      'Returns the model, its revision, heads and measured quantization error, and the limits of one request.',
     response: 'Info',
   },
   {
@@ -138,8 +139,8 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'service',
     path: '/health',
     method: 'get',
-    summary: 'Whether the service answers',
-    description: 'Never reads the model.',
+    summary: 'Check that the service answers',
+    description: 'Does not read the model.',
     response: 'Health',
   },
 ];

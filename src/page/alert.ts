@@ -1,4 +1,4 @@
-/** What went wrong, said at once, and how long to wait before asking again. */
+/** Shows errors, and how long to wait before the next request. */
 import { announce, byId, make } from './elements.ts';
 import { describeSeconds } from './cache-status.ts';
 
@@ -10,27 +10,27 @@ let until_ms = 0;
 let ticking: ReturnType<typeof setInterval> | undefined;
 const count = make('span', { class: 'count', 'aria-hidden': 'true' });
 
-export function showAlert(sentence: string, wait_s = 0): void {
-  const paragraph = make('p', { class: 'alert' }, make('span', {}, sentence));
+export function showAlert(message: string, wait_s = 0): void {
+  const paragraph = make('p', { class: 'alert' }, make('span', {}, message));
   if (wait_s > 0) {
     paragraph.append(make('span', {}, ` You can ask again in ${describeSeconds(wait_s)}.`));
-    holdBack(wait_s);
+    startCountdown(wait_s);
   }
   alert.replaceChildren(paragraph);
 }
 
-/** @param only this sentence, and no other */
+/** @param only clear the alert only if it shows this message */
 export function clearAlert(only?: string): void {
   if (only === undefined || alert.textContent === only) alert.replaceChildren();
 }
 
-/** @returns whole seconds, 0 when one may ask */
+/** @returns whole seconds until the next request is allowed, 0 for now */
 export function secondsToWait(): number {
   return Math.max(0, Math.ceil((until_ms - performance.now()) / 1000));
 }
 
-/** The button stays in the order of focus, says why nothing comes of it, and counts for those who see it. */
-function holdBack(wait_s: number): void {
+/** Disables the button until then and shows a countdown. The button can still be focused, and its click says why it does nothing. */
+function startCountdown(wait_s: number): void {
   until_ms = performance.now() + wait_s * 1000;
   button.setAttribute('aria-disabled', 'true');
   button.append(count);

@@ -1,22 +1,21 @@
-/** Asks the API. What comes back is a value, whatever happens: the server may be down, slow, or not ours. */
+/** Calls the API. Every failure is a value: the server may be down, slow, or another service. */
 import { parseError } from './parse-response.ts';
 
-/** After this long there is no hope, and whoever waits is told. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 export type Outcome =
   | { readonly kind: 'answered'; readonly document: unknown; readonly headers: Headers; readonly took_ms: number }
-  /** @property wait_s what Retry-After asks for */
-  | { readonly kind: 'refused'; readonly sentence: string; readonly wait_s?: number }
-  /** By whoever asked: there is nothing to say. */
+  /** @property wait_s the seconds of Retry-After */
+  | { readonly kind: 'failed'; readonly message: string; readonly wait_s?: number }
+  /** By the caller, so there is nothing to report. */
   | { readonly kind: 'cancelled' };
 
 export async function ask(path: string, body: unknown, cancel: AbortSignal): Promise<Outcome> {
-  const patience = AbortSignal.timeout(PATIENCE_MS);
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const began = performance.now();
   try {
     const response = await fetch(path, {
-      signal: AbortSignal.any([cancel, patience]),
+      signal: AbortSignal.any([cancel, timeout]),
       ...(body !== undefined && {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -29,12 +28,12 @@ export async function ask(path: string, body: unknown, cancel: AbortSignal): Pro
     return outcomeOf(response, text, took_ms);
   } catch {
     if (cancel.aborted) return { kind: 'cancelled' };
-    return { kind: 'refused', sentence: patience.aborted ? NO_ANSWER : NO_SERVER };
+    return { kind: 'failed', message: timeout.aborted ? NO_ANSWER : NO_SERVER };
   }
 }
 
-const NO_SERVER = 'The server cannot be reached. Look whether you are online, and ask again.';
-const NO_ANSWER = `There was no answer within ${PATIENCE_MS / 1000} seconds. Ask again.`;
+const NO_SERVER = 'The server cannot be reached. Check your connection and ask again.';
+const NO_ANSWER = `There was no answer within ${TIMEOUT_MS / 1000} seconds. Ask again.`;
 
 function outcomeOf(response: Response, text: string, took_ms: number): Outcome {
   const { status, headers } = response;
@@ -47,17 +46,17 @@ function outcomeOf(response: Response, text: string, took_ms: number): Outcome {
   }
   if (response.ok && isJson) return { kind: 'answered', document, headers, took_ms };
   const wait_s = parseRetryAfter(headers.get('retry-after'), Date.now());
-  const sentence = parseError(document) ?? describeStatus(status, isJson);
-  return { kind: 'refused', sentence, ...(wait_s !== undefined && { wait_s }) };
+  const message = parseError(document) ?? describeStatus(status, isJson);
+  return { kind: 'failed', message, ...(wait_s !== undefined && { wait_s }) };
 }
 
-/** For what does not come from the API itself, but from something before it. */
+/** For answers of a proxy or another service, which lack the error message of the API. */
 function describeStatus(status: number, isJson: boolean): string {
-  if (status === 429) return 'There are too many questions at the moment (status 429).';
-  if (status >= 500) return `The server failed (status ${status}) and did not say why. Ask again in a while.`;
+  if (status === 429) return 'The server has too many requests at the moment (status 429).';
+  if (status >= 500) return `The server failed (status ${status}) and did not say why. Ask again later.`;
   return isJson
     ? `The server answered with status ${status} and did not say why.`
-    : `The server answered with status ${status} and something that is not JSON. Is this address really the API?`;
+    : `The server answered with status ${status} and a body that is not JSON. Is this the address of the API?`;
 }
 
 /** Seconds, or a date (RFC 9110, 10.2.3). @returns whole seconds from now */

@@ -1,6 +1,6 @@
 /**
- * Bundles what a browser is served, the page and the documents of the API: `node src/page/bundle.ts`, which wrangler runs before it
- * bundles. Everything comes from here, nothing from another host.
+ * Bundles the page and the API documentation for the browser: `node src/page/bundle.ts`. Wrangler runs it before it bundles
+ * the worker. All files are served from here; none come from another host.
  */
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -12,13 +12,12 @@ const root = join(import.meta.dirname, '../..');
 const SOURCES = join(root, 'src/page');
 const SWAGGER = join(root, 'node_modules/swagger-ui-dist');
 
-/** What wrangler.toml names as the directory of the assets. */
+/** The assets directory that wrangler.toml names. */
 export const PAGE_FOLDER = join(SOURCES, '.build');
 
 /** What a visitor of `/` loads. */
 export const PAGE_FILES = ['index.html', 'page.css', 'page.js', 'icon.svg'] as const;
 
-/** As they are. */
 const COPIED = {
   'index.html': join(SOURCES, 'index.html'),
   'icon.svg': join(SOURCES, 'icon.svg'),
@@ -31,73 +30,83 @@ const COPIED = {
   'swagger-ui/NOTICE': join(SWAGGER, 'NOTICE'),
 };
 
-/** Through esbuild. */
 const BUNDLED = {
   'page.js': join(SOURCES, 'main.ts'),
   'page.css': join(SOURCES, 'style.css'),
   'docs.js': join(SOURCES, 'docs.ts'),
 };
 
-/** Written last: it says that all others are there, and how old they are. */
-const STAMP = join(PAGE_FOLDER, '.assetsignore');
-const NOT_SERVED = '.assetsignore\n';
+/** The files that the last build read. It is written last, so it also marks a complete build and its time. */
+const INPUTS = '.inputs.json';
+const UNSERVED = '.assetsignore';
 
 /**
- * Bundles the page, unless that was done since the sources changed.
- * @throws with what esbuild says
+ * Bundles the page, unless no input has changed since the last build.
+ * @throws with the message of esbuild
  */
 export async function buildPage(): Promise<void> {
-  const sources = (await readdir(SOURCES)).filter((name) => /\.(?:ts|css|html|svg)$|^_/.test(name));
-  const shared = ['src/tokenizer/masks.ts', 'src/tokenizer/unicode.ts', 'package-lock.json'];
-  const files = [...sources.map((name) => join(SOURCES, name)), ...shared.map((name) => join(root, name))];
-  const times = await Promise.all([...files, import.meta.filename].map(changed));
-  if ((await changed(STAMP)) > Math.max(...times)) return;
+  if (await isCurrent()) return;
 
-  // Elsewhere first, since wrangler serves the one folder and watches the other: a file is there as a whole or not at all.
-  const part = join(root, '.wrangler', `page-${randomUUID()}`);
+  // Build in another folder, since wrangler serves the one and watches the other: each file appears complete or not at all.
+  const staging = join(root, '.wrangler', `page-${randomUUID()}`);
   try {
-    await build({
+    const { metafile } = await build({
+      absWorkingDir: root,
       entryPoints: Object.entries(BUNDLED).map(([name, source]) => ({ in: source, out: name.replace(/\.\w+$/, '') })),
-      outdir: part,
+      outdir: staging,
       bundle: true,
       minify: true,
+      metafile: true,
       format: 'esm',
-      // AbortSignal.any is the newest thing in it.
+      // AbortSignal.any is the newest feature that the page uses.
       target: ['chrome116', 'firefox124', 'safari17.4'],
       logLevel: 'silent',
     });
     for (const [name, source] of Object.entries(COPIED)) {
-      await mkdir(dirname(join(part, name)), { recursive: true });
-      await copyFile(source, join(part, name));
+      await mkdir(dirname(join(staging, name)), { recursive: true });
+      await copyFile(source, join(staging, name));
     }
-    await writeFile(join(part, '.assetsignore'), NOT_SERVED);
-    const names = [...Object.keys(BUNDLED), ...Object.keys(COPIED), '.assetsignore'];
+    await writeFile(join(staging, UNSERVED), `${UNSERVED}\n${INPUTS}\n`);
+    const bundled = Object.keys(metafile.inputs).map((path) => join(root, path));
+    await writeFile(join(staging, INPUTS), JSON.stringify([...bundled, ...Object.values(COPIED)]));
+
+    const names = [...Object.keys(BUNDLED), ...Object.keys(COPIED), UNSERVED, INPUTS];
     for (const name of names) {
       await mkdir(dirname(join(PAGE_FOLDER, name)), { recursive: true });
-      // What did not change is left alone: a worker that is being served would start anew.
-      if (name === '.assetsignore' || !(await isSame(join(part, name), join(PAGE_FOLDER, name)))) {
-        await rename(join(part, name), join(PAGE_FOLDER, name));
+      // Leave unchanged files alone: replacing one restarts a worker that serves it.
+      if (name === INPUTS || !(await isSame(join(staging, name), join(PAGE_FOLDER, name)))) {
+        await rename(join(staging, name), join(PAGE_FOLDER, name));
       }
     }
-    // What a build of earlier sources left there would be served too.
+    // Remove what an older build left: it would be served too.
     for (const entry of await readdir(PAGE_FOLDER, { recursive: true, withFileTypes: true })) {
       const file = join(entry.parentPath, entry.name);
       if (entry.isFile() && !names.some((name) => join(PAGE_FOLDER, name) === file)) await rm(file);
     }
   } finally {
-    await rm(part, { recursive: true, force: true });
+    await rm(staging, { recursive: true, force: true });
   }
 }
 
-const changed = async (file: string): Promise<number> =>
+/** Whether the last build is complete and newer than its inputs, this script and the installed packages. */
+async function isCurrent(): Promise<boolean> {
+  const file = join(PAGE_FOLDER, INPUTS);
+  const inputs = await readFile(file, 'utf8').catch(() => undefined);
+  if (inputs === undefined) return false;
+  const times = [...(JSON.parse(inputs) as string[]), join(root, 'package-lock.json'), import.meta.filename].map(mtime);
+  return (await mtime(file)) > Math.max(...(await Promise.all(times)));
+}
+
+/** @returns milliseconds since the epoch, infinity for a missing file: an input that is gone makes a build stale */
+const mtime = async (file: string): Promise<number> =>
   stat(file).then(
     ({ mtimeMs }) => mtimeMs,
-    () => 0,
+    () => Infinity,
   );
 
 async function isSame(one: string, other: string): Promise<boolean> {
-  const there = await readFile(other).catch(() => undefined);
-  return there !== undefined && there.equals(await readFile(one));
+  const existing = await readFile(other).catch(() => undefined);
+  return existing !== undefined && existing.equals(await readFile(one));
 }
 
 if (import.meta.main) await buildPage();

@@ -1,6 +1,5 @@
-/** Which cache answered and where the time went, in words: from `Cache-Status` (RFC 9211) and `Server-Timing`. No I/O. */
+/** Describes `Cache-Status` (RFC 9211) and `Server-Timing` in words: which cache answered, and where the time went. No I/O. */
 
-/** A fact and its name. */
 export type Fact = readonly [name: string, value: string];
 
 export function describeWork(headers: Headers, took_ms: number): Fact[] {
@@ -8,7 +7,7 @@ export function describeWork(headers: Headers, took_ms: number): Fact[] {
   const facts: Fact[] = [['Answer', describeCacheStatus(headers.get('cache-status'))]];
   facts.push(['Round trip', milliseconds(took_ms)]);
   const load = timings.get('load')?.dur;
-  // An isolate that has the model says next to nothing here.
+  // An isolate that has the model loaded reports nearly 0 here.
   if (load !== undefined && load >= 1) facts.push(['Reading the model', milliseconds(load)]);
   const infer = timings.get('infer');
   if (infer?.dur !== undefined) facts.push(['Computing', milliseconds(infer.dur)]);
@@ -22,7 +21,7 @@ const PLACES: Readonly<Record<string, string>> = {
   edge: 'cached at the edge',
 };
 
-/** The last member that has hit is the one that answered; members are in the order in which they were asked. */
+/** Members are in the order in which the caches were asked, so the last hit answered. */
 export function describeCacheStatus(header: string | null): string {
   if (header === null) return 'the server does not say';
   const members = splitOutsideQuotes(header, ',').map((member) => {
@@ -30,7 +29,7 @@ export function describeCacheStatus(header: string | null): string {
     return { place: unquote(place), parameters };
   });
   const hit = members.findLast(({ parameters }) => parameters.includes('hit'));
-  if (hit) return PLACES[hit.place] ?? `cached on the way (${hit.place})`;
+  if (hit) return PLACES[hit.place] ?? `cached by a proxy (${hit.place})`;
   const forwarded = members.flatMap(({ parameters }) => parameters).find((name) => name.startsWith('fwd='));
   if (forwarded === 'fwd=bypass') return 'computed by the model: this deployment has no cache';
   if (forwarded === 'fwd=request') return 'computed by the model: the browser asked for no cached answer';
@@ -42,7 +41,7 @@ interface Timing {
   readonly desc?: string;
 }
 
-/** By name. What cannot be read is left out. */
+/** By name. Invalid parts are left out. */
 export function parseTimings(header: string): Map<string, Timing> {
   return new Map(
     splitOutsideQuotes(header, ',').map((metric) => {

@@ -1,4 +1,4 @@
-/** Shows /openapi.json by Swagger UI, which the script before this one brings. */
+/** Shows /openapi.json with Swagger UI, which the script before this one loads. */
 
 declare const SwaggerUIBundle: (options: Readonly<Record<string, unknown>>) => unknown;
 
@@ -6,6 +6,6 @@ SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#swagger-ui',
   deepLinking: true,
-  // The validator's badge would come from another host.
+  // The badge of the validator would come from another host.
   validatorUrl: null,
 });

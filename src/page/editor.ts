@@ -1,19 +1,19 @@
-/** The text area: changes that can be taken back, by Ctrl+Z as well as by a button. */
+/** The text area, whose changes can be undone with Ctrl+Z and with a button. */
 
 const MASK = '[MASK]';
 
 export class Editor {
   readonly #area: HTMLTextAreaElement;
   readonly #undo: HTMLButtonElement;
-  /** What this page did to the text, last at the end; what a person typed is the browser's to undo. */
-  readonly #done: { readonly before: string; readonly after: string }[] = [];
+  /** Changes by this page, oldest first. The browser itself can undo what a person typed. */
+  readonly #changes: { readonly before: string; readonly after: string }[] = [];
 
-  /** @param onChange after every change, whoever made it */
+  /** @param onChange called after every change, by a person or by this page */
   constructor(area: HTMLTextAreaElement, undo: HTMLButtonElement, onChange: () => void) {
     this.#area = area;
     this.#undo = undo;
     area.addEventListener('input', () => {
-      this.#followUndo();
+      this.#updateUndo();
       onChange();
     });
   }
@@ -22,7 +22,7 @@ export class Editor {
     return this.#area.value;
   }
 
-  /** At the cursor, or in place of what is selected. */
+  /** Inserts a mask at the cursor, or replaces the selection. */
   insertMask(): void {
     const { selectionStart, selectionEnd, value } = this.#area;
     this.#change(selectionStart, selectionEnd, MASK, value.slice(0, selectionStart) + MASK + value.slice(selectionEnd));
@@ -35,37 +35,37 @@ export class Editor {
     const shorter = Math.min(text.length, before.length);
     let from = 0;
     while (from < shorter && text[from] === before[from]) from++;
-    // Half a character can neither be selected nor inserted.
-    if (from > 0 && isHighHalf(text.charCodeAt(from - 1))) from--;
+    // A surrogate pair must not be split.
+    if (from > 0 && isHighSurrogate(text.charCodeAt(from - 1))) from--;
     let rest = 0;
     while (rest < shorter - from && text.at(-1 - rest) === before.at(-1 - rest)) rest++;
-    if (rest > 0 && isLowHalf(text.charCodeAt(text.length - rest))) rest--;
+    if (rest > 0 && isLowSurrogate(text.charCodeAt(text.length - rest))) rest--;
     this.#change(from, before.length - rest, text.slice(from, text.length - rest), text);
   }
 
-  /** Takes back the last change that this page made. @returns false when something was typed since */
+  /** Undoes the last change by this page. @returns false if the text was edited since */
   undo(): boolean {
-    const last = this.#done.at(-1);
+    const last = this.#changes.at(-1);
     if (!last || last.after !== this.text) return false;
-    this.#done.pop();
+    this.#changes.pop();
     this.replace(last.before);
-    this.#done.pop();
-    this.#followUndo();
+    this.#changes.pop();
+    this.#updateUndo();
     return true;
   }
 
-  /** A button that was the last of its kind takes the focus with it. */
-  focusIfLost(): void {
+  /** A disabled button loses the focus: move it to the text. */
+  restoreFocus(): void {
     if (this.#undo.disabled && !isTouch()) this.#area.focus();
   }
 
   #change(start: number, end: number, insertion: string, after: string): void {
-    this.#done.push({ before: this.text, after });
+    this.#changes.push({ before: this.text, after });
     const focused = document.activeElement;
     if (!isTouch()) {
       this.#area.focus({ preventScroll: true });
       this.#area.setSelectionRange(start, end);
-      // The one way to change a text so that the browser's own undo knows of it.
+      // Only execCommand adds the change to the browser's undo history.
       if (insertion === '') document.execCommand('delete');
       else document.execCommand('insertText', false, insertion);
       if (focused instanceof HTMLElement) focused.focus({ preventScroll: true });
@@ -77,16 +77,15 @@ export class Editor {
     }
   }
 
-  /** What Ctrl+Z took back cannot be taken back again. */
-  #followUndo(): void {
-    while (this.#done.at(-1)?.before === this.text) this.#done.pop();
-    this.#undo.disabled = this.#done.at(-1)?.after !== this.text;
+  /** Drops the changes that Ctrl+Z has undone. */
+  #updateUndo(): void {
+    while (this.#changes.at(-1)?.before === this.text) this.#changes.pop();
+    this.#undo.disabled = this.#changes.at(-1)?.after !== this.text;
   }
 }
 
-/** Of a character that is a pair in UTF-16. */
-const isHighHalf = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
-const isLowHalf = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
+const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
 
-/** There the focus would open the keyboard. */
+/** On a touch screen, focusing the text opens the keyboard. */
 const isTouch = (): boolean => matchMedia('(pointer: coarse)').matches;

@@ -1,6 +1,6 @@
-/** Elements of the page: found by id, or made of text and other elements, never of HTML. */
+/** Finds elements by id, and creates them from text and other elements, never from HTML. */
 
-/** @throws when the document has no such element of that kind: it and the script belong together */
+/** @throws if the document has no such element: the document and the script must match */
 export function byId<E extends HTMLElement>(id: string, kind: new () => E): E {
   const found = document.getElementById(id);
   if (!(found instanceof kind)) throw new Error(`the page has no ${kind.name} with the id ${id}`);
@@ -9,7 +9,7 @@ export function byId<E extends HTMLElement>(id: string, kind: new () => E): E {
 
 type Attributes = Readonly<Record<string, string>>;
 
-/** @example make('p', { class: 'note' }, 'A text is a text, ', make('strong', {}, '<b>even this</b>')) */
+/** @example make('p', { class: 'note' }, 'Text stays text: ', make('strong', {}, '<b>this is not bold</b>')) */
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Attributes = {},
@@ -21,16 +21,16 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-let unsaid: string[] = [];
+let pending: string[] = [];
 
-/** Says a sentence to a screen reader: after what was to be said at the same moment. The same twice is said twice. */
+/** Announces a message to screen readers, joined with others of the same moment. A repeated message is announced again. */
 export function announce(sentence: string): void {
-  unsaid.push(sentence);
-  if (unsaid.length > 1) return;
+  pending.push(sentence);
+  if (pending.length > 1) return;
   queueMicrotask(() => {
-    const said = unsaid.join(' ');
-    unsaid = [];
+    const message = pending.join(' ');
+    pending = [];
     const status = byId('status', HTMLParagraphElement);
-    status.textContent = status.textContent === said ? `${said}\u00A0` : said;
+    status.textContent = status.textContent === message ? `${message}\u00A0` : message;
   });
 }

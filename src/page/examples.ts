@@ -1,4 +1,4 @@
-/** Sentences to begin with. */
+/** Example sentences. */
 import { byId, make } from './elements.ts';
 
 const EXAMPLES = ['I love [MASK] because you are [MASK].', 'She opened the [MASK].', 'The sun rises in the [MASK].'];

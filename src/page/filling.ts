@@ -1,10 +1,10 @@
-/** Words in place of masks. No I/O. */
+/** Fills masks with words, and formats words and probabilities. No I/O. */
 import type { MaskedText } from '../tokenizer/masks.ts';
 
-/** For each mask the word that was chosen, or undefined where the mask still stands. */
+/** The chosen word for each mask, undefined where the mask is not filled. */
 export type Choices = readonly (string | undefined)[];
 
-export function compose({ text, masks }: MaskedText, choices: Choices): string {
+export function fillMasks({ text, masks }: MaskedText, choices: Choices): string {
   const parts = masks.map(({ start, end }, i) => {
     const before = text.slice(masks[i - 1]?.end ?? 0, start);
     return before + (choices[i] ?? text.slice(start, end));
@@ -12,7 +12,7 @@ export function compose({ text, masks }: MaskedText, choices: Choices): string {
   return parts.join('') + text.slice(masks.at(-1)?.end ?? 0);
 }
 
-/** What the API put in place of a mask, blanks and all. @returns undefined when the sequence is of another text */
+/** @returns the replacement of a mask in `sequence`, with its spaces, or undefined if `sequence` is not from this text */
 export function replacementIn(sequence: string, { text, masks }: MaskedText, index: number): string | undefined {
   const mask = masks[index];
   if (!mask) return undefined;
@@ -22,7 +22,7 @@ export function replacementIn(sequence: string, { text, masks }: MaskedText, ind
   return sequence.slice(before.length, sequence.length - after.length);
 }
 
-/** A probability for people: `24.2%`, and more digits the smaller it is. */
+/** A readable probability, such as `24.2%`. Smaller ones get more digits. */
 export function percent(probability: number): string {
   const value = probability * 100;
   if (value >= 99.95 && value < 100) return '>99.9%';
@@ -30,7 +30,7 @@ export function percent(probability: number): string {
   return value >= 0.0001 ? `${value.toPrecision(2)}%` : `${value.toExponential(1)}%`;
 }
 
-/** A word as one can see it. */
-export function visible(word: string): string {
+/** Trims a word. A word of spaces alone is quoted, so that it can be seen. */
+export function displayWord(word: string): string {
   return word.trim() === '' ? `“${word}”` : word.trim();
 }

@@ -1,4 +1,4 @@
-/** The form: a question is read from it and written to it. */
+/** Reads the options of a question from the form and writes them to it. */
 import { byId, make } from './elements.ts';
 import { parseTargets, type Question } from './question.ts';
 
@@ -19,21 +19,20 @@ export function writeOptions(question: Question): void {
 }
 
 const CONFLICT =
-  '“Only these words” and “Fill all masks together” exclude each other: empty the one or switch off the other.';
+  '“Only these words” and “Fill all masks together” exclude each other: clear the first or switch off the second.';
 
-/** @returns what keeps the options from being sent, as a sentence */
-export function conflict(): string | undefined {
+/** @returns an error message if the options cannot be combined */
+export function findConflict(): string | undefined {
   const both = joint.checked && parseTargets(targets.value).length > 0;
   for (const input of [targets, joint]) input.setAttribute('aria-invalid', String(both));
   return both ? CONFLICT : undefined;
 }
 
-/** A number is of no effect where all targets are listed. @returns what was complained of and is no longer wrong */
-export function followOptions(): string | undefined {
+/** With targets, all of them are listed, so the number has no effect. @returns the error message that no longer applies */
+export function updateOptions(): string | undefined {
   topK.disabled = parseTargets(targets.value).length > 0;
-  // What was complained of is looked at again once it changes.
   if (targets.getAttribute('aria-invalid') !== 'true') return undefined;
-  return conflict() === undefined ? CONFLICT : undefined;
+  return findConflict() === undefined ? CONFLICT : undefined;
 }
 
 export function onOptions(listener: () => void): void {

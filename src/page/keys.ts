@@ -1,6 +1,6 @@
-/** Keys that work everywhere on the page, and how they are called. */
+/** Keyboard shortcuts, and their names. */
 
-/** There, Option with a letter types a character. */
+/** On these, Option with a letter types a character. */
 const IS_APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 
 export const MASK_KEY = IS_APPLE
@@ -17,10 +17,10 @@ export function onKeys(actions: { insertMask: () => void; ask: () => void; cance
       event.preventDefault();
       actions.insertMask();
     } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.altKey) {
-      // On a link, the browser's: a new tab.
+      // On a link, the browser opens a new tab.
       if (event.target instanceof Element && event.target.closest('a[href]')) return;
       event.preventDefault();
-      // One who holds the keys down asks once.
+      // A held key asks only once.
       if (!event.repeat) actions.ask();
     } else if (event.key === 'Escape') {
       actions.cancel();
@@ -30,9 +30,9 @@ export function onKeys(actions: { insertMask: () => void; ask: () => void; cance
 
 function isMaskKey(event: KeyboardEvent): boolean {
   const { altKey, ctrlKey, metaKey, shiftKey, key, code } = event;
-  // AltGr types characters, and counts as Ctrl+Alt on some systems.
+  // AltGr types characters. Some systems report it as Ctrl+Alt.
   const held = IS_APPLE ? ctrlKey && !altKey : altKey && !ctrlKey;
   if (!held || metaKey || shiftKey || event.getModifierState('AltGraph')) return false;
-  // By the letter; by its place where the layout has no Latin letters.
+  // Match the letter, or the position of the key if the layout has no Latin letters.
   return key.toLowerCase() === 'm' || (code === 'KeyM' && !/^[a-z]$/i.test(key));
 }

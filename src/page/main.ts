@@ -1,78 +1,78 @@
-/** The page: a question goes from the form to the API, and the answer onto the page. */
+/** The page: sends the question in the form to the API and shows the answer. */
 import { clearAlert, secondsToWait, showAlert } from './alert.ts';
 import { parseInfo } from './parse-response.ts';
 import { ask } from './api.ts';
-import { followCode, showCode } from './code.ts';
+import { bindCode, showCode } from './code.ts';
 import { copyOnClick } from './copy.ts';
 import { Editor } from './editor.ts';
 import { announce, byId, make } from './elements.ts';
 import { showExamples } from './examples.ts';
-import { conflict, followOptions, onOptions, readOptions, writeOptions } from './form.ts';
+import { findConflict, updateOptions, onOptions, readOptions, writeOptions } from './form.ts';
 import { ASK_KEY, MASK_KEY, onKeys } from './keys.ts';
 import { describeSeconds } from './cache-status.ts';
 import { bodyOf, fragmentOf, parseFragment, type Question } from './question.ts';
 import { setBusy, showOutcome } from './results.ts';
-import { followTokens, tokensOf } from './show-tokens.ts';
-import type { Shown } from './result-view.ts';
+import { bindTokens, showTokens } from './show-tokens.ts';
+import type { ResultView } from './result-view.ts';
 
-/** What takes less than this needs no sign that it is under way. */
+/** A shorter wait shows no busy indicator. */
 const BUSY_AFTER_MS = 250;
 
 const area = byId('text', HTMLTextAreaElement);
 const form = byId('question', HTMLFormElement);
 const cancel = byId('cancel', HTMLButtonElement);
 
-const editor = new Editor(area, byId('undo', HTMLButtonElement), follow);
-let shown: Shown | undefined;
+const editor = new Editor(area, byId('undo', HTMLButtonElement), update);
+let view: ResultView | undefined;
 let current: AbortController | undefined;
 
 const read = (): Question => ({ text: editor.text, ...readOptions() });
-/** What code and link are of: a word that was chosen from an answer makes no other question. */
-const toShare = (): Question => ({ text: shown?.asked ?? editor.text, ...readOptions() });
+/** The question for the code and the link: filling in a candidate does not change it. */
+const toShare = (): Question => ({ text: view?.asked ?? editor.text, ...readOptions() });
 
-function follow(): void {
-  const resolved = followOptions();
+function update(): void {
+  const resolved = updateOptions();
   if (resolved !== undefined) clearAlert(resolved);
-  shown?.follow();
+  view?.update();
   showCode(toShare());
 }
 
-/** @param remember whether one can go back from it to the question before */
-async function askNow(remember = true): Promise<void> {
+/** @param pushes whether the question becomes a new entry in the history of the browser */
+async function askNow(pushes = true): Promise<void> {
   const wait_s = secondsToWait();
   if (wait_s > 0) {
     announce(`Wait ${describeSeconds(wait_s)} before you ask again.`);
     return;
   }
   clearAlert();
-  const wrong = conflict();
-  if (wrong !== undefined) {
-    showAlert(wrong);
+  const conflict = findConflict();
+  if (conflict !== undefined) {
+    showAlert(conflict);
     return;
   }
   const question = read();
   const fragment = fragmentOf(question);
   const isLink = parseFragment(fragment) !== undefined;
-  // What is in the link comes from there: a browser that comes back puts back what was typed only where there is none.
+  // The browser restores typed text when it comes back. With a link, the link's question must win.
   form.autocomplete = isLink ? 'off' : 'on';
   if (isLink && fragment !== location.hash) {
-    // A step back to no question would lead nowhere.
-    if (remember && parseFragment(location.hash)) history.pushState(null, '', fragment);
+    // Without a question before this one, there is nothing to go back to.
+    if (pushes && parseFragment(location.hash)) history.pushState(null, '', fragment);
     else history.replaceState(null, '', fragment);
   }
 
-  // A new question cancels the one before it, whose answer is then nobody's.
+  // A new question aborts the one before it.
   current?.abort();
   const mine = (current = new AbortController());
   const timer = setTimeout(() => setBusy(true), BUSY_AFTER_MS);
-  tokensOf(question.text);
+  showTokens(question.text);
   const outcome = await ask('/fill-mask', bodyOf(question), mine.signal);
   clearTimeout(timer);
   if (mine !== current) return;
   setBusy(false);
   current = undefined;
-  shown = showOutcome(question, outcome, editor);
-  follow();
+  view = showOutcome(question, outcome, editor);
+  update();
 }
 
 function cancelNow(): void {
@@ -87,7 +87,7 @@ function cancelNow(): void {
 
 function insertMask(): void {
   editor.insertMask();
-  announce('[MASK] put into the text.');
+  announce('[MASK] inserted.');
 }
 
 function openLink(): boolean {
@@ -95,8 +95,8 @@ function openLink(): boolean {
   if (!question) return false;
   area.value = question.text;
   writeOptions(question);
-  follow();
-  // Its fragment may be written otherwise than here, and is the same question.
+  update();
+  // The same question may be encoded differently in the link: add no entry to the history.
   void askNow(false);
   return true;
 }
@@ -111,7 +111,7 @@ function label(id: string, key: typeof MASK_KEY): HTMLButtonElement {
 label('insert', MASK_KEY).addEventListener('click', insertMask);
 label('ask', ASK_KEY);
 byId('text-keys', HTMLParagraphElement).textContent =
-  `${MASK_KEY.spoken} puts [MASK] at the cursor or in place of the selection. ${ASK_KEY.spoken} asks.`;
+  `${MASK_KEY.spoken} inserts [MASK] at the cursor or replaces the selection. ${ASK_KEY.spoken} asks.`;
 form.addEventListener('submit', (event) => {
   event.preventDefault();
   void askNow();
@@ -119,11 +119,11 @@ form.addEventListener('submit', (event) => {
 cancel.addEventListener('click', cancelNow);
 byId('undo', HTMLButtonElement).addEventListener('click', () => {
   if (!editor.undo()) return;
-  announce('Taken back.');
-  editor.focusIfLost();
+  announce('Undone.');
+  editor.restoreFocus();
 });
 document.querySelector('.skip')?.addEventListener('click', (event) => {
-  event.preventDefault(); // The fragment is the question's.
+  event.preventDefault(); // The fragment holds the question.
   area.focus();
 });
 copyOnClick(
@@ -132,28 +132,28 @@ copyOnClick(
   () => new URL(fragmentOf(toShare()), location.href).href,
 );
 onKeys({ insertMask, ask: () => void askNow(), cancel: cancelNow });
-onOptions(follow);
+onOptions(update);
 showExamples((text) => {
   editor.replace(text);
   void askNow();
 });
-followCode();
-followTokens(() => editor.text);
+bindCode();
+bindTokens(() => editor.text);
 addEventListener('hashchange', openLink);
-// A browser that goes back to this page puts back what was typed, after this script ran.
-addEventListener('pageshow', follow);
-// Where one would go on writing.
+// When the browser goes back to this page, it restores the typed text after this script has run.
+addEventListener('pageshow', update);
+// Place the cursor where a person would continue to type.
 area.setSelectionRange(area.value.length, area.value.length);
-if (!openLink()) follow();
+if (!openLink()) update();
 
 void ask('/info', undefined, new AbortController().signal).then((outcome) => {
   const info = outcome.kind === 'answered' ? parseInfo(outcome.document) : undefined;
   if (!info) return;
   const model = byId('model', HTMLSpanElement);
   model.replaceChildren(
-    'It is ',
+    'The model is ',
     make('strong', {}, info.model),
-    ', whose mask token is ',
+    '; its mask token is ',
     make('code', {}, info.mask_token),
     '.',
   );

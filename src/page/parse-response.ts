@@ -1,32 +1,24 @@
-/** What the API answered, from JSON to types that only checking makes. No I/O. */
+/** Validates the answers of the API. Another service may answer in its place, so no JSON is trusted. No I/O. */
+import type { Prediction } from '../schemas/fill-mask.ts';
+import type { Info } from '../schemas/service.ts';
+import type { Tokenized } from '../schemas/tokenize.ts';
 
-export interface Candidate {
-  readonly score: number;
-  readonly token: number;
-  readonly token_str: string;
-  readonly sequence: string;
+export interface Candidate extends Pick<Prediction, 'score' | 'token' | 'token_str' | 'sequence'> {
   /** Number of word pieces. */
   readonly pieces: number;
 }
 
-/** All masks filled at once. */
-export interface Combination {
-  readonly score: number;
-  /** One for each mask. */
+/** Words for all masks of a text. */
+export interface Combination extends Pick<Prediction, 'score' | 'sequence'> {
+  /** (masks,) */
   readonly words: readonly string[];
-  readonly sequence: string;
 }
 
-export interface Token {
-  readonly token: number;
-  readonly piece: string;
-  readonly token_str: string;
-  readonly special: boolean;
-}
+export type Token = Omit<Tokenized['tokens'][number], 'offsets'>;
 
-/** @returns a list for each mask, or undefined when the answer is of another shape */
+/** @returns (masks,) lists of candidates, or undefined for an answer of another shape */
 export function parseCandidates(document: unknown, masks: number): Candidate[][] | undefined {
-  // A text with one mask answers the list itself.
+  // For a single mask, the answer is the list itself.
   const lists = masks === 1 ? [document] : document;
   const parsed = listOf(lists, (list) => listOf(list, parseCandidate));
   return parsed?.length === masks ? parsed : undefined;
@@ -38,7 +30,7 @@ function parseCandidate(value: unknown): Candidate | undefined {
   return { score, token, token_str, sequence, pieces: Array.isArray(token_ids) ? token_ids.length : 1 };
 }
 
-/** @returns the combinations, best first, or undefined when the answer is of another shape */
+/** @returns the combinations, best first, or undefined for an answer of another shape */
 export function parseCombinations(document: unknown, masks: number): Combination[] | undefined {
   return listOf(document, (value) => {
     const { score, token_str, token_strs, sequence } = fields(value);
@@ -56,14 +48,14 @@ export function parseTokens(document: unknown): Token[] | undefined {
   });
 }
 
-/** @returns the sentence of an error, if it has one */
+/** @returns the message of an error, if it has one */
 export function parseError(document: unknown): string | undefined {
   const { error } = fields(document);
   return typeof error === 'string' && error !== '' ? error : undefined;
 }
 
-/** What /info tells, as far as the page shows it. */
-export function parseInfo(document: unknown): { model: string; mask_token: string } | undefined {
+/** The part of /info that the page shows. */
+export function parseInfo(document: unknown): Pick<Info, 'model' | 'mask_token'> | undefined {
   const { model, mask_token } = fields(document);
   return typeof model === 'string' && typeof mask_token === 'string' ? { model, mask_token } : undefined;
 }

@@ -1,27 +1,22 @@
-/** What is asked, as the form has it, as the link keeps it and as the API wants it. No I/O. */
+/** A question: in the form, in a link, and as a request body. No I/O. */
+import type { FillMaskRequest } from '../schemas/fill-mask.ts';
 
 export interface Question {
   readonly text: string;
   readonly top_k: number;
-  /** Empty when any word may be an answer. */
+  /** The only words to score. Empty for the whole vocabulary. */
   readonly targets: readonly string[];
   readonly joint: boolean;
 }
 
 const DEFAULT_TOP_K = 5;
 
-/** What the API is sent. */
-export interface Body {
-  readonly inputs: string;
-  readonly parameters?: Readonly<Record<string, number | string | readonly string[]>>;
-}
-
-/** With targets no number is sent, so that all of them are in the answer. */
-export function bodyOf({ text, top_k, targets, joint }: Question): Body {
+/** With targets, `top_k` is not sent, so that the answer lists all of them. */
+export function bodyOf({ text, top_k, targets, joint }: Question): FillMaskRequest {
   const parameters = {
     ...(targets.length === 0 && top_k !== DEFAULT_TOP_K && { top_k }),
-    ...(targets.length > 0 && { targets }),
-    ...(joint && { strategy: 'joint' }),
+    ...(targets.length > 0 && { targets: [...targets] }),
+    ...(joint && { strategy: 'joint' as const }),
   };
   return Object.keys(parameters).length > 0 ? { inputs: text, parameters } : { inputs: text };
 }
@@ -30,7 +25,7 @@ export function parseTargets(list: string): string[] {
   return Array.from(new Set(list.split(',').map((word) => word.trim()))).filter((word) => word !== '');
 }
 
-/** The fragment of a link: it is never sent to a server. */
+/** The fragment of a link. Browsers never send it to a server. */
 export function fragmentOf({ text, top_k, targets, joint }: Question): string {
   const fragment = new URLSearchParams({ text });
   if (top_k !== DEFAULT_TOP_K) fragment.set('top_k', String(top_k));
@@ -39,7 +34,7 @@ export function fragmentOf({ text, top_k, targets, joint }: Question): string {
   return `#${fragment.toString()}`;
 }
 
-/** @returns undefined for a link that has no question in it; what is missing or odd in one is as in a new form */
+/** @returns undefined for a link without a question; missing or invalid options get their defaults */
 export function parseFragment(fragment: string): Question | undefined {
   const fields = new URLSearchParams(fragment.replace(/^#/, ''));
   const text = fields.get('text') ?? '';

@@ -1,32 +1,32 @@
-/** Texts as literals of a shell, of JavaScript (and JSON), and of Python. No I/O. */
+/** Quotes texts as literals for a shell, for JavaScript (and JSON), and for Python. No I/O. */
 
-/** What one does not see, or what turns round the text after it: it is written as an escape. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/** Invisible characters, and those that reverse the text after them. They are escaped. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** In a POSIX shell nothing is special between single quotes, except a single quote. */
+/** In a POSIX shell, only a single quote is special between single quotes. */
 export function quoteForShell(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** A JSON text on one line or several; it is also a JavaScript literal. */
+/** JSON, which is also a JavaScript literal. */
 export function json(value: unknown, indent = 0): string {
-  return JSON.stringify(value, null, indent).replace(UNSEEN, escapeUnits);
+  return JSON.stringify(value, null, indent).replace(INVISIBLE, escapeUnits);
 }
 
-/** The same for Python, which does not put two halves of a character together. */
+/** A Python literal. Python does not combine the escapes of a surrogate pair into one character. */
 export function python(value: unknown): string {
-  return JSON.stringify(value, null, 4).replace(UNSEEN, escapePoint);
+  return JSON.stringify(value, null, 4).replace(INVISIBLE, escapePoint);
 }
 
-/** JSON has no line break but those between its lines. */
-function escapeUnits(unseen: string): string {
-  if (unseen === '\n') return unseen;
-  return Array.from({ length: unseen.length }, (_, i) => hexadecimal('u', unseen.charCodeAt(i), 4)).join('');
+/** A line break can only be one between the lines of the JSON: those in strings are escaped already. */
+function escapeUnits(character: string): string {
+  if (character === '\n') return character;
+  return Array.from({ length: character.length }, (_, i) => hexadecimal('u', character.charCodeAt(i), 4)).join('');
 }
 
-function escapePoint(unseen: string): string {
-  if (unseen === '\n') return unseen;
-  const point = unseen.codePointAt(0) ?? 0;
+function escapePoint(character: string): string {
+  if (character === '\n') return character;
+  const point = character.codePointAt(0) ?? 0;
   return point > 0xffff ? hexadecimal('U', point, 8) : hexadecimal('u', point, 4);
 }
 

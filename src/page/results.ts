@@ -1,4 +1,4 @@
-/** What came of a question, on the page: candidates or combinations, which memory answered, or what went wrong. */
+/** Shows the outcome of a question: candidates or combinations, and which cache answered; or an error. */
 import { findMasks } from '../tokenizer/masks.ts';
 import { showAlert } from './alert.ts';
 import { parseCandidates, parseCombinations } from './parse-response.ts';
@@ -9,12 +9,12 @@ import { describeWork } from './cache-status.ts';
 import type { Question } from './question.ts';
 import { showCandidates } from './show-candidates.ts';
 import { showCombinations } from './show-combinations.ts';
-import { Shown } from './result-view.ts';
+import { ResultView } from './result-view.ts';
 
 const results = byId('results', HTMLElement);
 const title = byId('results-title', HTMLHeadingElement);
 const answer = byId('answer', HTMLDivElement);
-const memory = byId('memory', HTMLDListElement);
+const facts = byId('facts', HTMLDListElement);
 const busy = byId('busy', HTMLParagraphElement);
 const cancel = byId('cancel', HTMLButtonElement);
 const stale = byId('stale', HTMLParagraphElement);
@@ -27,43 +27,43 @@ export function setBusy(isBusy: boolean): void {
   if (isBusy) announce('Waiting for the answer.');
 }
 
-/** @returns what can be chosen from, if anything */
-export function showOutcome(question: Question, outcome: Outcome, editor: Editor): Shown | undefined {
+/** @returns the view to choose candidates from, if there is an answer */
+export function showOutcome(question: Question, outcome: Outcome, editor: Editor): ResultView | undefined {
   if (outcome.kind === 'cancelled') return undefined;
-  if (outcome.kind === 'refused') {
+  if (outcome.kind === 'failed') {
     showNothing();
-    showAlert(outcome.sentence, outcome.wait_s);
+    showAlert(outcome.message, outcome.wait_s);
     return undefined;
   }
   const masked = findMasks(question.text);
-  const shown = new Shown(masked, editor);
+  const view = new ResultView(masked, editor);
   const masks = masked.masks.length;
   const combinations = question.joint ? parseCombinations(outcome.document, masks) : undefined;
   const lists = question.joint ? undefined : parseCandidates(outcome.document, masks);
-  const made =
-    (combinations && showCombinations(masked, combinations, shown.chooseAll)) ??
-    (lists && showCandidates(masked, lists, shown.choose));
-  if (!made) {
+  const rendered =
+    (combinations && showCombinations(masked, combinations, view.chooseAll)) ??
+    (lists && showCandidates(masked, lists, view.choose));
+  if (!rendered) {
     showNothing();
-    showAlert('The server answered in a form that is not known here. Is this address really the API?');
+    showAlert('The server answered in an unknown format. Is this the address of the API?');
     return undefined;
   }
-  replaceAnswer(made.element);
-  shown.answer = made;
-  const facts = describeWork(outcome.headers, outcome.took_ms);
-  memory.replaceChildren(...facts.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));
-  memory.hidden = false;
-  announce(`${made.summary} ${facts[0]?.join(': ') ?? ''}.`);
-  return shown;
+  replaceAnswer(rendered.element);
+  view.answer = rendered;
+  const work = describeWork(outcome.headers, outcome.took_ms);
+  facts.replaceChildren(...work.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));
+  facts.hidden = false;
+  announce(`${rendered.summary} ${work[0]?.join(': ') ?? ''}.`);
+  return view;
 }
 
 function showNothing(): void {
-  memory.hidden = true;
+  facts.hidden = true;
   stale.hidden = true;
   replaceAnswer(make('p', { class: 'empty' }, 'No answer to this question.'));
 }
 
-/** What goes away with the focus on it hands it to the title. */
+/** If the removed content has the focus, the title gets it. */
 function replaceAnswer(element: HTMLElement): void {
   if (answer.contains(document.activeElement)) title.focus();
   answer.replaceChildren(element);

@@ -1,8 +1,8 @@
-/** Combinations of words, one row each: a click fills all masks. */
+/** Shows combinations of words, one per row. A click fills all masks. */
 import type { MaskedText } from '../tokenizer/masks.ts';
 import type { Combination } from './parse-response.ts';
 import { make } from './elements.ts';
-import { compose, visible } from './filling.ts';
+import { fillMasks, displayWord } from './filling.ts';
 import { bar } from './show-candidates.ts';
 import type { Answer, ChooseAll } from './result-view.ts';
 
@@ -26,8 +26,8 @@ export function showCombinations(masked: MaskedText, combinations: readonly Comb
         ...rows.map(({ button }) => make('li', {}, button)),
       ),
     ),
-    summary: `Best: ${combinations[0]?.words.map(visible).join(', ') ?? 'nothing'}.`,
-    follow(_, isStale, text) {
+    summary: `Best: ${combinations[0]?.words.map(displayWord).join(', ') ?? 'nothing'}.`,
+    update(_, isStale, text) {
       for (const { sequence, button } of rows) {
         button.setAttribute('aria-pressed', String(sequence === text));
         button.disabled = isStale;
@@ -36,10 +36,10 @@ export function showCombinations(masked: MaskedText, combinations: readonly Comb
   };
 }
 
-/** The filled text with the words in it marked; where they cannot be told, the words before the text. */
+/** The filled text with its words in bold. If they cannot be located, the words come before the text. */
 function sentence(masked: MaskedText, words: readonly string[], sequence: string): Node {
   const node = document.createDocumentFragment();
-  if (compose(masked, words) === sequence) {
+  if (fillMasks(masked, words) === sequence) {
     let from = 0;
     for (const [i, { start, end }] of masked.masks.entries()) {
       node.append(masked.text.slice(from, start), make('strong', {}, words[i] ?? ''));
@@ -47,7 +47,7 @@ function sentence(masked: MaskedText, words: readonly string[], sequence: string
     }
     node.append(masked.text.slice(from));
   } else {
-    node.append(make('strong', {}, words.map(visible).join(', ')), `: ${sequence}`);
+    node.append(make('strong', {}, words.map(displayWord).join(', ')), `: ${sequence}`);
   }
   return node;
 }

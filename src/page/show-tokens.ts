@@ -1,4 +1,4 @@
-/** How a text was tokenized: asked for when someone looks, and again when there is a new question. */
+/** Shows the tokens of a text. They are requested when the details are open, and again for each new question. */
 import { parseTokens, type Token } from './parse-response.ts';
 import { ask } from './api.ts';
 import { byId, make } from './elements.ts';
@@ -7,21 +7,21 @@ import { describeSeconds } from './cache-status.ts';
 const details = byId('tokens', HTMLDetailsElement);
 const body = byId('tokens-body', HTMLDivElement);
 let wanted = '';
-/** The text whose tokens are on the page: none while others are waited for, and none below an error. */
+/** The text whose tokens are shown; undefined while waiting and after an error. */
 let shown: string | undefined;
 let current: AbortController | undefined;
 
-/** Enough of a text to recognize it. */
+/** Characters. */
 const EXCERPT_LENGTH = 80;
 
-export function followTokens(text: () => string): void {
+export function bindTokens(text: () => string): void {
   details.addEventListener('toggle', () => {
     if (details.open) void tokenize(wanted || text());
   });
 }
 
-/** Of a text that is asked: looked at now, or when the details are opened. */
-export function tokensOf(text: string): void {
+/** Sets the text: requests its tokens now if the details are open, otherwise when they are opened. */
+export function showTokens(text: string): void {
   wanted = text;
   if (details.open) void tokenize(text);
 }
@@ -36,16 +36,14 @@ async function tokenize(text: string): Promise<void> {
   const outcome = await ask('/tokenize', { inputs: text }, mine.signal);
   if (mine !== current || outcome.kind === 'cancelled') return;
   current = undefined;
-  if (outcome.kind === 'refused') {
+  if (outcome.kind === 'failed') {
     const wait = outcome.wait_s === undefined ? '' : ` Wait ${describeSeconds(outcome.wait_s)}.`;
-    body.replaceChildren(make('p', { class: 'alert', role: 'alert' }, outcome.sentence + wait));
+    body.replaceChildren(make('p', { class: 'alert', role: 'alert' }, outcome.message + wait));
     return;
   }
   const tokens = parseTokens(outcome.document);
   if (!tokens) {
-    body.replaceChildren(
-      make('p', { class: 'alert', role: 'alert' }, 'The tokens came in a form that is not known here.'),
-    );
+    body.replaceChildren(make('p', { class: 'alert', role: 'alert' }, 'The server answered in an unknown format.'));
     return;
   }
   shown = text;
@@ -56,7 +54,7 @@ async function tokenize(text: string): Promise<void> {
       { class: 'hint' },
       '“',
       make('bdi', {}, excerpt(text)),
-      `”: ${tokens.length} tokens, ${special} of them special (dashed). Below each piece its id.`,
+      `”: ${tokens.length} tokens, ${special} of them special (dashed). The id is below each piece.`,
     ),
     make('ol', { class: 'chips', 'aria-label': 'Tokens' }, ...tokens.map(chip)),
   );

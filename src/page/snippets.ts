@@ -1,12 +1,11 @@
-/** The request as programs: to be pasted into a terminal or a file, and right for any text and option. No I/O. */
-import type { Body } from './question.ts';
+/** The request as code to paste in a terminal or a file. Any text and option is quoted correctly. No I/O. */
+import type { FillMaskRequest } from '../schemas/fill-mask.ts';
 import { json, python, quoteForShell } from './quote.ts';
 
 export const LANGUAGES = ['curl', 'javascript', 'python'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-/** @param url of the endpoint */
-export function snippet(language: Language, url: string, body: Body): string {
+export function snippet(language: Language, url: string, body: FillMaskRequest): string {
   switch (language) {
     case 'curl':
       return `curl ${quoteForShell(url)} \\
@@ -21,7 +20,7 @@ export function snippet(language: Language, url: string, body: Body): string {
 if (!response.ok) throw new Error(await response.text());
 console.log(JSON.stringify(await response.json(), null, 2));`;
     case 'python':
-      // The name of urllib itself is turned away by some firewalls.
+      // Some firewalls reject the default user agent of urllib.
       return `import json
 from urllib.request import Request, urlopen
 
@@ -36,5 +35,5 @@ with urlopen(request) as response:
   }
 }
 
-/** All lines but the first. */
+/** Indents all lines except the first. */
 const indent = (text: string, spaces: number): string => text.replaceAll('\n', `\n${' '.repeat(spaces)}`);

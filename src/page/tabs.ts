@@ -1,7 +1,7 @@
-/** Tabs as the ARIA authoring practices have them: one in the order of focus, the arrows move and select. */
+/** Tabs after the ARIA Authoring Practices: Tab reaches the selected one, arrow keys select another. */
 
-/** @param onSelect with the id of the tab */
-export function followTabs(list: HTMLElement, onSelect: (id: string) => void): void {
+/** @param onSelect called with the id of the selected tab */
+export function bindTabs(list: HTMLElement, onSelect: (id: string) => void): void {
   const tabs = Array.from(list.querySelectorAll<HTMLButtonElement>('[role=tab]'));
   const select = (chosen: HTMLButtonElement) => {
     for (const tab of tabs) {

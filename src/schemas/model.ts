@@ -1,26 +1,26 @@
-/** What a manifest says of a model, and `GET /info` repeats. Schemas only. */
+/** Schemas for the parts of a manifest that `GET /info` repeats. */
 import * as v from 'valibot';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 
-/** How far the served weights are from the checkpoint's, over `masks` masks of the probe texts. */
+/** The difference between the served weights and those of the checkpoint, measured over `masks` masks of the probe texts. */
 const quantizationError = v.strictObject({
   texts: count,
   masks: count,
-  /** Share of masks where the first choice is that of fp32. */
+  /** Share of masks with the same first choice as fp32. */
   top1_agreement: share,
-  /** The same for the masks where the first choice of fp32 leads the second by 0.1 logits or more. Not in older manifests. */
+  /** The same, over the masks where the first choice of fp32 leads by at least 0.1 logits. Older manifests lack it. */
   clear_masks: v.optional(count),
   clear_top1_agreement: v.optional(share),
-  /** Mean Kullback-Leibler divergence of the served from the fp32 distribution, in nats. */
+  /** Mean Kullback-Leibler divergence of the served distribution from that of fp32, in nats. */
   mean_kl: v.pipe(v.number(), v.minValue(0)),
-  /** The largest difference of any probability. */
+  /** The largest difference of a probability. */
   max_score_error: share,
 });
 export type QuantizationError = v.InferOutput<typeof quantizationError>;
 
-/** The error is missing until it is measured. */
+/** `error` is missing until it is measured. */
 export const quantization = v.strictObject({
   weights: v.string(),
   activations: v.string(),

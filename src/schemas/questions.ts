@@ -1,4 +1,4 @@
-/** What a pipeline is asked: a validated request with its defaults filled in. Types only. */
+/** The inputs of the pipelines: validated requests with their defaults filled in. Types only. */
 import type { Metric } from './score.ts';
 import type { Pair, SentenceHead } from './sentence.ts';
 

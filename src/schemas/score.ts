@@ -1,4 +1,4 @@
-/** `POST /score`: how likely a text is to the model. Schemas only. */
+/** Schemas of `POST /score`, the pseudo-log-likelihood of a text. */
 import * as v from 'valibot';
 
 import { offsets, textOrTexts, tokenId } from './fields.ts';
@@ -11,8 +11,8 @@ export const scoreParameters = v.strictObject(
     metric: v.pipe(
       v.nullish(v.picklist(METRICS, 'must be "within_word_l2r" or "original"')),
       v.description(
-        'With "original" each token is masked in turn (Salazar et al. 2020). With "within_word_l2r", the default, the rest of ' +
-          'its word is masked too (Kauf & Ivanova 2023), so that long words gain nothing by being long.',
+        'With "original", each token is masked in turn (Salazar et al. 2020). With "within_word_l2r", the default, the rest ' +
+          'of its word is masked too (Kauf & Ivanova 2023), so that words of many pieces are not overrated.',
       ),
     ),
   },
@@ -27,13 +27,19 @@ export const scoreRequest = v.object({
 const logProbability = v.pipe(v.number(), v.maxValue(0));
 
 export const scored = v.object({
-  score: v.pipe(logProbability, v.description('The pseudo-log-likelihood: the sum over the tokens, in nats.')),
+  score: v.pipe(
+    logProbability,
+    v.description('The pseudo-log-likelihood: the sum of the scores of the tokens, in nats.'),
+  ),
   metric: v.picklist(METRICS),
   tokens: v.array(
     v.object({
       token: tokenId,
       token_str: v.string(),
-      score: v.pipe(logProbability, v.description('The natural logarithm of its probability where it stands.')),
+      score: v.pipe(
+        logProbability,
+        v.description('The natural logarithm of the probability of the token in its place.'),
+      ),
       offsets,
     }),
   ),

@@ -1,12 +1,12 @@
-/** What the service says of itself, and how it says no. Schemas only. */
+/** Schemas of errors, `GET /health` and `GET /info`. */
 import * as v from 'valibot';
 
 import { architecture, heads, quantization } from './model.ts';
 import { natural } from './fields.ts';
 
 export const errorResponse = v.object({
-  error: v.pipe(v.string(), v.description('A sentence that says what is wrong and what to do.')),
-  error_type: v.pipe(v.string(), v.description('The same as a word, for programs.')),
+  error: v.pipe(v.string(), v.description('A message that says what is wrong and what to do.')),
+  error_type: v.pipe(v.string(), v.description('The kind of error, for programs.')),
 });
 export type ErrorResponse = v.InferOutput<typeof errorResponse>;
 
@@ -24,7 +24,7 @@ export const infoResponse = v.object({
   heads,
   limits: v.object({
     tokens: natural,
-    model_tokens: v.pipe(natural, v.description('Over all runs of the model that a request needs.')),
+    model_tokens: v.pipe(natural, v.description('The sum of the tokens of all model runs of one request.')),
     masks_per_text: natural,
     texts: natural,
     text_length: natural,
@@ -33,8 +33,8 @@ export const infoResponse = v.object({
     targets: natural,
     target_pieces: natural,
     target_length: natural,
-    tokenized: v.pipe(natural, v.description('Tokens of one answer of /tokenize.')),
-    answer_length: v.pipe(natural, v.description('Characters of all sequences of an answer.')),
+    tokenized: v.pipe(natural, v.description('Tokens in one answer of /tokenize.')),
+    answer_length: v.pipe(natural, v.description('Characters of all sequences in one answer.')),
     top_k: v.object({ default: natural, max: natural }),
     num_beams: v.object({ default: natural, max: natural }),
   }),

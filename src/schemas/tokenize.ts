@@ -1,17 +1,20 @@
-/** `POST /tokenize`: a text as the model reads it. Schemas only. */
+/** Schemas of `POST /tokenize`. */
 import * as v from 'valibot';
 
 import { offsets, textOrTexts, tokenId } from './fields.ts';
 
-export const tokenizeRequest = v.object({ inputs: textOrTexts('', 'A text, with masks or without.') });
+export const tokenizeRequest = v.object({ inputs: textOrTexts('', 'A text, with or without masks.') });
 
 export const tokenized = v.object({
   tokens: v.array(
     v.object({
       token: tokenId,
-      piece: v.pipe(v.string(), v.description('As the vocabulary has it.')),
-      token_str: v.pipe(v.string(), v.description('As text.')),
-      special: v.pipe(v.boolean(), v.description('Whether the model puts it around a text; its offsets are 0 then.')),
+      piece: v.pipe(v.string(), v.description('The token as the vocabulary spells it.')),
+      token_str: v.pipe(v.string(), v.description('The token as text.')),
+      special: v.pipe(
+        v.boolean(),
+        v.description('Whether the token is added around the text. If so, its offsets are 0.'),
+      ),
       offsets,
     }),
   ),

@@ -1,4 +1,4 @@
-/** The examples of the OpenAPI document, asked of a running worker. `npm run record:examples` records all answers again. */
+/** Sends the examples of the OpenAPI document to a running worker. `npm run record:examples` records the answers again. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -9,12 +9,12 @@ import type { Example } from '../../src/http/openapi.ts';
 import { buildSelected, deploy } from '../deployed.ts';
 import { DOCUMENTS, refreshAnswers } from './document-answers.ts';
 
-/** What of the document an example needs to be asked. */
+/** The part of the document that is needed to send an example. */
 export interface ExampleDocument {
   readonly paths: Record<string, Record<string, { readonly operationId: string }>>;
 }
 
-/** @throws when the document has no such operation */
+/** @throws if the document has no such operation */
 export async function askExample(
   { operation, request }: Pick<Example, 'operation' | 'request'>,
   document: ExampleDocument,

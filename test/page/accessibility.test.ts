@@ -1,4 +1,4 @@
-/** For everyone: by keyboard alone, with a screen reader, on a phone, in the dark, without motion. */
+/** Accessibility: keyboard, screen reader, phone, dark mode, forced colours, reduced motion. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -12,7 +12,7 @@ import { EXAMPLE } from './example.ts';
 const axe = await readFile(join(import.meta.dirname, '../../node_modules/axe-core/axe.min.js'), 'utf8');
 
 async function violations(page: Page) {
-  // A colour on its way to another is neither.
+  // Without transitions: axe must not measure a colour between two others.
   await page.emulateMedia({ reducedMotion: 'reduce' });
   await page.evaluate(`${axe}; undefined`);
   const { violations: found, passes } = await page.evaluate<AxeResults>('axe.run(document)');
@@ -20,7 +20,7 @@ async function violations(page: Page) {
   return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
-async function refuse(page: Page): Promise<void> {
+async function rejectAll(page: Page): Promise<void> {
   await page.route('**/fill-mask', (route) =>
     route.fulfill({ status: 429, headers: { 'retry-after': '60' }, json: { error: 'Too many.' } }),
   );
@@ -32,7 +32,11 @@ const STATES: {
   reach: (page: Page) => Promise<unknown>;
   before?: (page: Page) => Promise<void>;
 }[] = [
-  { state: 'when nothing is asked', path: '/', reach: async (page) => page.getByText('It is albert-edge').waitFor() },
+  {
+    state: 'when nothing is asked',
+    path: '/',
+    reach: async (page) => page.getByText('The model is albert-edge').waitFor(),
+  },
   {
     state: 'with an answer that was chosen from, and with tokens',
     path: linkTo(EXAMPLE),
@@ -67,7 +71,7 @@ const STATES: {
   {
     state: 'with an error, and a while to wait',
     path: linkTo(EXAMPLE),
-    before: refuse,
+    before: rejectAll,
     reach: async (page) => page.getByRole('alert').getByText('in 60 seconds').waitFor(),
   },
 ];
@@ -78,7 +82,7 @@ inChromium('the page is for everyone:', ({ open }) => {
       const page = await open({
         path,
         colorScheme,
-        admit: /Failed to load/,
+        allow: /Failed to load/,
         ...(before && { before }),
       });
       await reach(page);
@@ -101,7 +105,7 @@ inChromium('the page is for everyone:', ({ open }) => {
       viewport: { width: 360, height: 740 },
       isMobile: true,
       hasTouch: true,
-      admit: /Failed to load/,
+      allow: /Failed to load/,
       ...(before && { before }),
     });
     await reach(page);
@@ -121,7 +125,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(second?.y).toBeGreaterThan((first?.y ?? 0) + (first?.height ?? 0));
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
 
-    // Without the focus, which would open the keyboard.
+    // The focus would open the keyboard.
     await page.locator('.candidate').first().tap();
     expect(await page.locator('textarea:focus').count()).toBe(0);
     await page.getByRole('button', { name: 'Undo' }).tap();
@@ -151,7 +155,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     await tabTo(best?.word ?? '');
     await page.keyboard.press('Enter');
     expect(await page.getByLabel('Text with a').inputValue()).toBe(`We were ${best?.word}.`);
-    // One goes on from where one was.
+    // The focus stays where it was.
     expect(await focused.getAttribute('aria-pressed')).toBe('true');
     await page.keyboard.press('Space');
     expect(await page.getByLabel('Text with a').inputValue()).toBe('We were [MASK].');
@@ -267,7 +271,7 @@ inChromium('the page is for everyone:', ({ open }) => {
       'Mask 2',
       'The same request as code',
     ]);
-    // The bar is for the eye only: the name has the percentage.
+    // The bar is decorative: the name has the percentage.
     const name = await page.locator('.candidate').first().ariaSnapshot();
     expect(name).toMatch(/^- button "\w+ \d+\.\d%"/);
   });

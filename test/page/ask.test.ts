@@ -1,4 +1,4 @@
-/** Asking, choosing and sharing, on the real worker. */
+/** Asking, choosing and sharing, with the real worker. */
 import { expect, it } from 'vitest';
 
 import { columns, inChromium, linkTo } from './chromium.ts';
@@ -14,8 +14,8 @@ inChromium('the page', ({ open, origin }) => {
     const page = await open();
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('edge-fill-mask');
     expect(await page.getByLabel('Text with a').inputValue()).toBe(EXAMPLE);
-    expect(await page.locator('#answer').textContent()).toContain('Nothing asked yet');
-    await page.getByText('It is albert-edge').waitFor();
+    expect(await page.locator('#answer').textContent()).toContain('The candidates appear here');
+    await page.getByText('The model is albert-edge').waitFor();
   });
 
   it('shows two masks side by side, as the API answers them', async () => {
@@ -65,7 +65,7 @@ inChromium('the page', ({ open, origin }) => {
     for (const key of ['Home', 'ArrowRight', 'ArrowRight']) await text.press(key);
     await page.getByRole('button', { name: 'Insert [MASK]' }).click();
     expect(await text.inputValue()).toBe('A [MASK]cat sat.');
-    expect(await page.getByRole('status').textContent()).toContain('[MASK] put into the text');
+    expect(await page.getByRole('status').textContent()).toContain('[MASK] inserted');
 
     await text.fill('A cat sat.');
     for (const key of ['Home', 'ArrowRight', 'ArrowRight']) await text.press(key);
@@ -85,8 +85,8 @@ inChromium('the page', ({ open, origin }) => {
     expect(await insert.getAttribute('aria-keyshortcuts')).toBe('Alt+M');
     expect(await insert.textContent()).toContain('Alt+M');
     const description = await page.locator('#text-keys').textContent();
-    expect(description).toBe('Alt+M puts [MASK] at the cursor or in place of the selection. Control+Enter asks.');
-    // Alone, or with Shift, the letter is a letter.
+    expect(description).toBe('Alt+M inserts [MASK] at the cursor or replaces the selection. Control+Enter asks.');
+    // Alone or with Shift, the key types its letter.
     const text = page.getByLabel('Text with a');
     await text.fill('');
     await text.press('m');
@@ -112,7 +112,7 @@ inChromium('the page', ({ open, origin }) => {
 
     await list(0).nth(0).click();
     expect(await text.inputValue()).toBe(`I love ${a} because you are [MASK].`);
-    expect(await page.getByRole('status').textContent()).toBe(`“${a}” put in place of mask 1.`);
+    expect(await page.getByRole('status').textContent()).toBe(`Mask 1 filled with “${a}”.`);
     await list(1).nth(1).click();
     expect(await text.inputValue()).toBe(`I love ${a} because you are ${b}.`);
     await list(0).nth(1).click();
@@ -132,7 +132,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await page.locator('[aria-pressed=true]').count()).toBe(0);
     expect(await page.getByRole('button', { name: 'Undo' }).isDisabled()).toBe(true);
 
-    // A second click puts the mask back.
+    // A second click restores the mask.
     await list(1).nth(0).click();
     await list(1).nth(0).click();
     expect(await text.inputValue()).toBe(EXAMPLE);
@@ -152,7 +152,7 @@ inChromium('the page', ({ open, origin }) => {
     });
     await columns(page);
     const text = page.getByLabel('Text with a');
-    // The first half is shared by the fox and the butterfly, the second by the fox and the pen.
+    // The fox and the butterfly share a high surrogate, the fox and the pen a low one.
     for (const i of [0, 1, 0, 2]) {
       await page.locator('.candidate').nth(i).click();
       expect(await text.inputValue()).toBe(`A ${words[i]}.`);
@@ -189,10 +189,10 @@ inChromium('the page', ({ open, origin }) => {
     await columns(page);
     const status = page.getByRole('status');
     await page.getByRole('button', { name: 'Insert [MASK]' }).click();
-    expect(await status.textContent()).toMatch(/^The text has changed since\. .+ \[MASK\] put into the text\.$/);
+    expect(await status.textContent()).toMatch(/^The text has changed\. .+ \[MASK\] inserted\.$/);
     await page.keyboard.type('!');
     await page.keyboard.press('Alt+m');
-    expect(await status.textContent()).toBe('[MASK] put into the text.');
+    expect(await status.textContent()).toBe('[MASK] inserted.');
   });
 
   it('keeps the text in its own direction, and out of that of others', async () => {
@@ -221,10 +221,10 @@ inChromium('the page', ({ open, origin }) => {
     expect(await page.getByLabel('Text with a').inputValue()).toBe('The sun rises in the [MASK].');
   });
 
-  it('tells which memory answered: the model at first, then the isolate', async () => {
+  it('tells which cache answered: the model at first, then the isolate', async () => {
     const page = await open({ path: linkTo('Nobody asked for [MASK] until now.') });
     await columns(page);
-    const facts = page.locator('#memory');
+    const facts = page.locator('#facts');
     expect(await facts.textContent()).toMatch(/computed by the model.*Round trip[\d.]+ m?s.*Computed\d+ tokens/);
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     await facts.getByText("cached in the worker's memory").waitFor();
@@ -269,7 +269,7 @@ inChromium('the page', ({ open, origin }) => {
   });
 
   it('makes no step to go back to from the first question, and none for an empty text', async () => {
-    const page = await open({ path: '/docs', admit: /Failed to load resource/ });
+    const page = await open({ path: '/docs', allow: /Failed to load resource/ });
     await page.goto(`${origin()}/`);
     await page.getByRole('button', { name: EXAMPLE }).click();
     await columns(page);

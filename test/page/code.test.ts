@@ -1,4 +1,4 @@
-/** The request as code: copied from the page, and run against the worker by what it is written for. */
+/** The request as code: copied from the page, and run against the worker. */
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
 
@@ -7,10 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { columns, inChromium, linkTo } from './chromium.ts';
 
 const run = promisify(execFile);
-/** A proxy of the machine is not to be asked for what is on it. */
+/** Local requests must not go through a proxy. */
 const environment = { ...process.env, NO_PROXY: '*', no_proxy: '*' };
 
-function isThere(command: string, argument: string): boolean {
+function isInstalled(command: string, argument: string): boolean {
   try {
     execFileSync(command, [argument], { stdio: 'ignore' });
     return true;
@@ -25,30 +25,30 @@ const LANGUAGES = [
   language('Python', ['python3', '-c'], 'python3'),
 ];
 
-/** @param command with its first arguments: the code is the last one */
-function language(tab: string, [command, ...options]: [string, ...string[]], needs: string) {
-  const isSkipped = !isThere(needs, '--version');
-  return { tab, command, options, isSkipped, name: isSkipped ? `${tab} (skipped: there is no ${needs})` : tab };
+/** @param command with its arguments; the code is added as the last one */
+function language(tab: string, [command, ...args]: [string, ...string[]], needs: string) {
+  const isSkipped = !isInstalled(needs, '--version');
+  return { tab, command, args, isSkipped, name: isSkipped ? `${tab} (skipped: there is no ${needs})` : tab };
 }
 
-const QUESTIONS: { name: string; text: string; wishes: Record<string, string> }[] = [
-  { name: 'the example', text: 'I love [MASK] because you are [MASK].', wishes: {} },
+const QUESTIONS: { name: string; text: string; options: Record<string, string> }[] = [
+  { name: 'the example', text: 'I love [MASK] because you are [MASK].', options: {} },
   {
     name: 'a nasty text',
     text:
       `It's a "$HOME" \\back\\slash\\n, \`tick\` $(date) \${x} %s !! #1 @file {a}\n` +
       `new line\t[MASK], ‘quotes’, é, 東京, 🦊 👩‍💻 🏴󠁧󠁢󠁥󠁮󠁧󠁿 \u202Ereversed\u2028 </script> '''`,
-    wishes: { top_k: '3' },
+    options: { top_k: '3' },
   },
-  { name: 'targets', text: "Don't say [MASK].", wishes: { targets: 'you, it, ", $' } },
+  { name: 'targets', text: "Don't say [MASK].", options: { targets: 'you, it, ", $' } },
 ];
 
 inChromium('the code of the page', ({ open, origin }) => {
-  describe.each(LANGUAGES)('in $name', ({ tab, command, options, isSkipped }) => {
-    it.skipIf(isSkipped).each(QUESTIONS)('asks $name as the page does', async ({ text, wishes }) => {
+  describe.each(LANGUAGES)('in $name', ({ tab, command, args, isSkipped }) => {
+    it.skipIf(isSkipped).each(QUESTIONS)('asks $name as the page does', async ({ text, options }) => {
       let answer: Promise<unknown> | undefined;
       const page = await open({
-        path: linkTo(text, wishes),
+        path: linkTo(text, options),
         before: async (opened) =>
           opened.on('response', (response) => {
             if (response.url().endsWith('/fill-mask')) answer = response.json();
@@ -62,9 +62,9 @@ inChromium('the code of the page', ({ open, origin }) => {
       const code = await page.evaluate<string>('navigator.clipboard.readText()');
       expect(await page.getByRole('tabpanel').textContent()).toBe(code);
 
-      // Nothing in it that one does not see.
+      // The code has no invisible characters.
       expect(code).not.toMatch(/[\u202E\u2028\u200D]|[\u{E0000}-\u{E007F}]/u);
-      const { stdout } = await run(command, [...options, code], { env: environment });
+      const { stdout } = await run(command, [...args, code], { env: environment });
       expect(JSON.parse(stdout)).toEqual(await answer);
     });
   });

@@ -1,10 +1,10 @@
-/** GET /docs: the documents of the API, shown by Swagger UI. */
+/** GET /docs: the API documentation, shown by Swagger UI. */
 import { expect, it } from 'vitest';
 
 import { inChromium } from './chromium.ts';
 
-inChromium('the documents', ({ open }) => {
-  it('are those of /openapi.json, shown by nothing from elsewhere', async () => {
+inChromium('the API documentation', ({ open }) => {
+  it('shows /openapi.json, with no request to another host', async () => {
     const page = await open({ path: '/docs' });
     await page.getByRole('heading', { name: 'edge-fill-mask' }).waitFor();
     const operation = page.locator('#swagger-ui .opblock-post', { hasText: '/fill-mask' }).first();
@@ -16,12 +16,12 @@ inChromium('the documents', ({ open }) => {
     await page.getByLabel('Text with a').waitFor();
   });
 
-  it('are named where there is no JavaScript', async () => {
+  it('links to the document without JavaScript', async () => {
     const page = await open({ path: '/docs', javaScriptEnabled: false });
     expect(await page.getByRole('link', { name: '/openapi.json' }).getAttribute('href')).toBe('/openapi.json');
   });
 
-  it('are linked from the page', async () => {
+  it('is linked from the page', async () => {
     const page = await open();
     expect(await page.getByRole('link', { name: 'API documentation' }).getAttribute('href')).toBe('/docs');
     expect(await page.getByRole('link', { name: 'openapi.json' }).getAttribute('href')).toBe('/openapi.json');

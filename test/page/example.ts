@@ -1,2 +1,2 @@
-/** The sentence that the page begins with. */
+/** The sentence that the page starts with. */
 export const EXAMPLE = 'I love [MASK] because you are [MASK].';

@@ -1,4 +1,4 @@
-/** What goes wrong, and what the page makes of it. A real server does not fail on demand: the answers are made here. */
+/** Faults, and how the page reports them. A real server does not fail on demand, so the tests answer in its place. */
 import type { Page, Route } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 
@@ -7,9 +7,9 @@ import { EXAMPLE } from './example.ts';
 
 const LOGGED = /Failed to load resource/;
 
-/** Answers questions in place of the server. */
+/** Answers in place of the server. */
 const instead = (answer: (route: Route) => Promise<void>) => ({
-  admit: LOGGED,
+  allow: LOGGED,
   before: (page: Page) => page.route('**/fill-mask', answer),
 });
 const candidate = (token_str: string, sequence: string, score: unknown = 0.5) => ({
@@ -21,7 +21,7 @@ const candidate = (token_str: string, sequence: string, score: unknown = 0.5) =>
 
 inChromium('the page, when something is wrong,', ({ open }) => {
   it('shows the sentence of the API as it is', async () => {
-    const page = await open({ path: linkTo('Nothing <b>to</b> fill.'), admit: LOGGED });
+    const page = await open({ path: linkTo('Nothing <b>to</b> fill.'), allow: LOGGED });
     await page.getByRole('alert').getByText('inputs has no mask. Put [MASK] where a word is missing.').waitFor();
     expect(await page.locator('#answer').textContent()).toBe('No answer to this question.');
   });
@@ -41,7 +41,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     const page = await open(
       instead(async (route) => {
         asked++;
-        // Never answered: it ends with the page.
+        // Never answered: the request ends with the page.
         await new Promise((resolve) => route.request().frame().page().once('close', resolve));
       }),
     );
@@ -67,7 +67,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     const page = await open(
       instead(async (route) => {
         const { inputs } = route.request().postDataJSON() as { inputs: string };
-        // The older is never answered: it ends by being aborted, or with the page.
+        // The older one is never answered: it ends when it is aborted, or with the page.
         if (inputs === 'The slow [MASK].') return;
         await newer.promise;
         await route.fulfill({ json: [candidate('newer', inputs.replace('[MASK]', 'newer'))] });
@@ -84,7 +84,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     const older = await aborted;
     expect(older.postDataJSON()).toEqual({ inputs: 'The slow [MASK].' });
     expect(older.failure()?.errorText).toBe('net::ERR_ABORTED');
-    // The page has taken note of it by now, and waits for the newer alone.
+    // The page has handled the abort by now and waits only for the newer one.
     await page.evaluate('new Promise((resolve) => setTimeout(resolve, 100))');
     expect(await waiting.isVisible()).toBe(true);
     expect(await page.locator('#results').getAttribute('aria-busy')).toBe('true');
@@ -124,29 +124,29 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     await page
       .getByRole('alert')
-      .getByText('too many questions at the moment (status 429). You can ask again in 3 hours.')
+      .getByText('too many requests at the moment (status 429). You can ask again in 3 hours.')
       .waitFor();
     wait = {};
     await page.reload();
-    await page.getByRole('alert').getByText('too many questions at the moment (status 429).').waitFor();
+    await page.getByRole('alert').getByText('too many requests at the moment (status 429).').waitFor();
     expect(await page.locator('#ask').getAttribute('aria-disabled')).toBeNull();
   });
 
   describe('and the answer is odd,', () => {
     const html = { contentType: 'text/html', body: '<!doctype html><script>alert(1)</script><h1>Sign in</h1>' };
     it.each([
-      ['HTML with status 200', { status: 200, ...html }, 'something that is not JSON'],
-      ['HTML with status 404', { status: 404, ...html }, 'status 404 and something that is not JSON'],
+      ['HTML with status 200', { status: 200, ...html }, 'a body that is not JSON'],
+      ['HTML with status 404', { status: 404, ...html }, 'status 404 and a body that is not JSON'],
       ['HTML with status 502', { status: 502, ...html }, 'The server failed (status 502)'],
-      ['broken JSON', { status: 200, body: '[[{"score": 0.2,' }, 'something that is not JSON'],
-      ['nothing', { status: 200, body: '' }, 'something that is not JSON'],
+      ['broken JSON', { status: 200, body: '[[{"score": 0.2,' }, 'a body that is not JSON'],
+      ['nothing', { status: 200, body: '' }, 'a body that is not JSON'],
       ['an error that is no sentence', { status: 400, json: { error: { code: 7 } } }, 'status 400 and did not say why'],
-      ['an object', { status: 200, json: { hello: 'world' } }, 'a form that is not known here'],
-      ['null', { status: 200, json: null }, 'a form that is not known here'],
-      ['one list for two masks', { status: 200, json: [candidate('a', 'b')] }, 'a form that is not known here'],
-      ['a score that is a text', { status: 200, json: [[candidate('a', 'b', '0.5')], []] }, 'not known here'],
-      ['a score above 1', { status: 200, json: [[candidate('a', 'b', 7)], []] }, 'not known here'],
-      ['a candidate without a word', { status: 200, json: [[{ score: 0.1, token: 1 }], []] }, 'not known here'],
+      ['an object', { status: 200, json: { hello: 'world' } }, 'an unknown format'],
+      ['null', { status: 200, json: null }, 'an unknown format'],
+      ['one list for two masks', { status: 200, json: [candidate('a', 'b')] }, 'an unknown format'],
+      ['a score that is a text', { status: 200, json: [[candidate('a', 'b', '0.5')], []] }, 'an unknown format'],
+      ['a score above 1', { status: 200, json: [[candidate('a', 'b', 7)], []] }, 'an unknown format'],
+      ['a candidate without a word', { status: 200, json: [[{ score: 0.1, token: 1 }], []] }, 'an unknown format'],
     ])('such as %s, says so', async (_, answer, sentence) => {
       const page = await open(instead((route) => route.fulfill(answer)));
       await page.getByRole('button', { name: 'Ask', exact: true }).click();
@@ -168,7 +168,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     const text = `${evil} [MASK]`;
     const page = await open({
       ...instead((route) => route.fulfill({ json: [candidate(evil, `${evil} ${evil}`)] })),
-      admit: /TrustedHTML/,
+      allow: /TrustedHTML/,
       path: linkTo(text),
     });
     expect(await columns(page)).toEqual([[{ word: evil, percent: '50.0%' }]]);
@@ -176,7 +176,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(await page.getByLabel('Text with a').inputValue()).toBe(`${evil} ${evil}`);
     expect(await page.locator('main img, main script').count()).toBe(0);
     expect(await page.title()).toBe('edge-fill-mask');
-    // The browser itself would refuse it.
+    // The browser itself would reject it.
     await expect(page.evaluate('void (document.body.innerHTML = "<b>a</b>")')).rejects.toThrow(/TrustedHTML/);
   });
 

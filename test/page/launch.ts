@@ -1,12 +1,12 @@
-/** Starts a browser. */
+/** Starts Chromium. */
 import { existsSync } from 'node:fs';
 
 import { type Browser, chromium } from 'playwright-core';
 
-/** Undefined where there is none. */
+/** Undefined if Chromium is not installed. */
 export const executablePath = [process.env['CHROMIUM'] || '/usr/bin/chromium'].find(existsSync);
 
-/** Without any service of its maker: what it asks for is what the page asks for. */
+/** Switches off the services of the browser itself: all requests are those of the page. */
 const ARGUMENTS = [
   '--headless',
   '--no-sandbox',

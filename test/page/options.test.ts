@@ -16,7 +16,7 @@ inChromium('the options of the page', ({ open }) => {
   });
 
   it('show the sentence of the API about a word that it cannot score', async () => {
-    const page = await open({ admit: /status of 422/ });
+    const page = await open({ allow: /status of 422/ });
     await page.getByLabel('Only these words').fill('☃');
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     await page.getByText('No answer to this question.').waitFor();
@@ -83,7 +83,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(await page.getByRole('alert').textContent()).toBe('');
   });
 
-  it('are complained of for as long as they exclude each other', async () => {
+  it('show an error for as long as they exclude each other', async () => {
     const page = await open({ path: linkTo(EXAMPLE, { joint: 'true', targets: 'you' }) });
     await page.getByRole('alert').getByText('exclude each other').waitFor();
     await page.getByRole('switch').uncheck();
@@ -114,7 +114,7 @@ inChromium('the options of the page', ({ open }) => {
         opened.route('**/tokenize', async (route) => {
           const { inputs } = route.request().postDataJSON() as { inputs: string };
           if (inputs === 'me [MASK]') return route.fallback();
-          // Never answered: it ends with the page.
+          // Never answered: the request ends with the page.
           await new Promise((resolve) => opened.once('close', resolve));
         }),
     });
@@ -133,7 +133,7 @@ inChromium('the options of the page', ({ open }) => {
   it('show tokens again after an error of another text', async () => {
     const page = await open({
       path: linkTo('me [MASK]'),
-      admit: /status of 429/,
+      allow: /status of 429/,
       before: (opened) =>
         opened.route('**/tokenize', (route) => {
           const { inputs } = route.request().postDataJSON() as { inputs: string };
@@ -153,7 +153,7 @@ inChromium('the options of the page', ({ open }) => {
 
   it('say why there are no tokens', async () => {
     const page = await open({
-      admit: /status of 500/,
+      allow: /status of 500/,
       before: (opened) =>
         opened.route('**/tokenize', (route) => route.fulfill({ status: 500, json: { error: 'No tokens today.' } })),
     });
@@ -163,7 +163,7 @@ inChromium('the options of the page', ({ open }) => {
     await page.route('**/tokenize', (route) => route.fulfill({ json: { tokens: [{ token: 'two' }] } }));
     await page.getByText('How it was tokenized').click();
     await page.getByText('How it was tokenized').click();
-    await page.getByRole('alert').getByText('a form that is not known here').waitFor();
+    await page.getByRole('alert').getByText('an unknown format').waitFor();
     expect(await page.locator('.chips').count()).toBe(0);
   });
 });

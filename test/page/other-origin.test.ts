@@ -1,4 +1,4 @@
-/** A page of someone else, on another origin, that asks the API with the client of Hugging Face. */
+/** A page on another origin that calls the API with the client of Hugging Face. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -58,7 +58,7 @@ inChromium('a page on another origin', ({ origin, browser }) => {
     expect(answer.failed).toContain('has no mask');
   });
 
-  it('reads which memory answered and where the time went', async () => {
+  it('reads which cache answered and where the time went', async () => {
     const page = await browser().newPage();
     await page.goto(`http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/`);
     const headers = await page.evaluate<string[]>(`

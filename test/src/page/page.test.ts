@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 
 import { parseCandidates, parseCombinations, parseError, parseTokens } from '../../../src/page/parse-response.ts';
 import { parseRetryAfter } from '../../../src/page/api.ts';
-import { compose, percent, replacementIn } from '../../../src/page/filling.ts';
+import { fillMasks, percent, replacementIn } from '../../../src/page/filling.ts';
 import { describeCacheStatus, describeSeconds, describeWork, parseTimings } from '../../../src/page/cache-status.ts';
 import { bodyOf, fragmentOf, parseFragment, parseTargets } from '../../../src/page/question.ts';
 import { json, python, quoteForShell } from '../../../src/page/quote.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 
-describe('which memory answered', () => {
+describe('which cache answered', () => {
   it.each([
     ['isolate; hit; ttl=2592000', "cached in the worker's memory"],
     ['isolate; fwd=miss; stored, edge; hit; ttl=60', 'cached at the edge'],
@@ -16,8 +16,8 @@ describe('which memory answered', () => {
     ['isolate; fwd=miss; stored', 'computed by the model'],
     ['isolate; fwd=bypass', 'computed by the model: this deployment has no cache'],
     ['isolate; fwd=request, edge; fwd=request', 'computed by the model: the browser asked for no cached answer'],
-    ['"Edge, of; someone"; hit', 'cached on the way (Edge, of; someone)'],
-    ['isolate; hit, CDN; hit; detail="a, b; c"', 'cached on the way (CDN)'],
+    ['"Edge, of; someone"; hit', 'cached by a proxy (Edge, of; someone)'],
+    ['isolate; hit, CDN; hit; detail="a, b; c"', 'cached by a proxy (CDN)'],
     ['', 'computed by the model'],
     [',;,"', 'computed by the model'],
   ])('is read from Cache-Status: %s', (header, words) => {
@@ -121,9 +121,9 @@ describe('words in a text', () => {
   const masked = findMasks('[MASK] and <mask>.');
 
   it('stand where the masks stood, in their own spelling where none was chosen', () => {
-    expect(compose(masked, ['you', undefined])).toBe('you and <mask>.');
-    expect(compose(masked, [undefined, 'me'])).toBe('[MASK] and me.');
-    expect(compose(masked, [undefined, undefined])).toBe(masked.text);
+    expect(fillMasks(masked, ['you', undefined])).toBe('you and <mask>.');
+    expect(fillMasks(masked, [undefined, 'me'])).toBe('[MASK] and me.');
+    expect(fillMasks(masked, [undefined, undefined])).toBe(masked.text);
   });
 
   it('are found in the sequence of the API', () => {
