@@ -28,11 +28,11 @@ const REQUEST_ERRORS: Readonly<Record<number, string>> = {
   400: 'The request is malformed, or a field has the wrong type or is out of range.',
   413: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
   415: 'The body is not declared as JSON.',
-  422: 'The request is well-formed, but the model cannot answer it or it exceeds a limit.',
+  422: 'The model cannot answer the request, or it exceeds a limit.',
 };
 const SERVER_ERRORS: Readonly<Record<number, string>> = {
   500: 'The service failed.',
-  502: 'The model cannot be read from its bucket. The next request reads it again.',
+  502: 'The model cannot be read from its bucket. The next request tries again.',
 };
 
 let document: object | undefined;

@@ -24,7 +24,7 @@ export const infoResponse = v.object({
   heads,
   limits: v.object({
     tokens: natural,
-    model_tokens: v.pipe(natural, v.description('The sum of the tokens of all model runs of one request.')),
+    model_tokens: v.pipe(natural, v.description('Tokens of all model runs of one request.')),
     masks_per_text: natural,
     texts: natural,
     text_length: natural,
