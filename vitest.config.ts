@@ -18,11 +18,13 @@ export default defineConfig({
     reporters: process.env['CI']
       ? ['default', ['json', { outputFile: `test/.reports/${process.pid}.json` }]]
       : ['default'],
+    // Of the files that the tests in Node load.
+    coverage: { provider: 'v8', reporter: ['text-summary'], exclude: ['test/**'] },
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/src/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/{src,bench}/**/*.test.ts'] } },
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'], globalSetup } },
       {
         extends: true,

@@ -1,7 +1,7 @@
-/** Builds what is not committed before any test runs: the kernels, the page, and the default model where it is not built yet. */
+/** Builds what is not committed: the kernels, the page and the default model. What is up to date stays as it is. */
 import type { TestProject } from 'vitest/node';
 
-import { BUILDS, compileKernels } from '../src/inference/compile-kernels.ts';
+import { BUILDS, compileKernels, selectKernels } from '../src/inference/compile-kernels.ts';
 import { buildPage } from '../src/page/bundle.ts';
 import { buildSelected, type Built } from './deployed.ts';
 
@@ -14,6 +14,7 @@ declare module 'vitest' {
 
 export default async function buildModel(project: TestProject): Promise<void> {
   for (const name of BUILDS) await compileKernels(name);
+  await selectKernels('relaxed');
   await buildPage();
   project.provide('built', await buildSelected());
 }

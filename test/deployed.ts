@@ -1,4 +1,4 @@
-/** The bundled worker as it is deployed, with a built model in its bucket, over HTTP. */
+/** Deploys the bundled worker locally, with a built model in its bucket. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -9,7 +9,7 @@ import { build } from '../models/build/build.ts';
 import { selectedModel } from '../models/bucket/deployed.ts';
 import { type ModelFile, objectKey } from '../src/model/manifest.ts';
 
-/** What a build of a model wrote. */
+/** The files of a built model. */
 export interface Built {
   readonly folder: string;
   readonly id: string;
@@ -22,14 +22,14 @@ export interface Deployed {
   readonly close: () => Promise<void>;
 }
 
-/** The model that wrangler.toml selects, built where it is not yet. */
+/** Builds the model that wrangler.toml selects, unless that is done. */
 export async function buildSelected(): Promise<Built> {
   const { id } = selectedModel();
   const { folder, revision, manifest } = await build(id);
   return { folder, id, revision, files: [...manifest.files.map(({ name }) => name), 'manifest.json'] };
 }
 
-/** @param how the environment of wrangler.toml, if it is not the one at the top, and the build of the kernels */
+/** @param options `env` of wrangler.toml, the top one by default, and the build of the kernels */
 export async function deploy(
   { folder, id, revision, files }: Built,
   { env, SIMD }: { env?: string | undefined; SIMD?: string } = {},

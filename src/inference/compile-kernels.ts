@@ -63,14 +63,18 @@ export async function kernelModule(build: Build): Promise<WebAssembly.Module> {
   return WebAssembly.compile(new Uint8Array(await readFile(await compileKernels(build))));
 }
 
+/** Compiles a build under the name that `src/index.ts` imports. */
+export async function selectKernels(build: Build): Promise<void> {
+  const part = join(FOLDER, randomUUID());
+  await copyFile(await compileKernels(build), part);
+  await rename(part, join(FOLDER, 'engine.wasm'));
+}
+
 if (import.meta.main) {
   const wanted = process.env['SIMD'] || 'relaxed';
   const build = BUILDS.find((name) => name === wanted);
   if (build) {
-    // The name that src/index.ts imports.
-    const part = join(FOLDER, randomUUID());
-    await copyFile(await compileKernels(build), part);
-    await rename(part, join(FOLDER, 'engine.wasm'));
+    await selectKernels(build);
   } else {
     console.error(`SIMD is "${wanted}": set it to ${BUILDS.join(' or ')}`);
     process.exitCode = 2;

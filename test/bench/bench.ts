@@ -1,6 +1,6 @@
 /**
- * npm run bench: the engine against what else could serve the same weights. Everything is a ratio of runs next to each other,
- * with the median and the middle half, since machines are noisy. Starts workerd, prints Markdown.
+ * npm run bench: the engine against other runtimes with the same weights. Machines are noisy, so that each figure is a ratio of
+ * neighbouring runs, with its median and middle half. Starts workerd, prints Markdown.
  */
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -8,15 +8,16 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 
 import { engineBackend } from '../../models/evaluation/backends.ts';
+import { postJson } from '../post-json.ts';
 import { benchModel, MODELS, type ModelName, TITLES } from './models.ts';
 import { importPeers, onnxruntimeNode, type Timed, transformersJs } from './peers.ts';
-import { BACKENDS, startDeployment, startMeasuring } from './servers.ts';
+import { ask, BACKENDS, measure, startDeployment, startMeasuring } from './servers.ts';
 import { ratioOf, shown, spreadOf, table } from './statistics.ts';
 import { encodingOf, type Parts } from './workers/measuring.ts';
 
 const TOKENS = [4, 16, 64, 128, 512];
 const PRICED_TOKENS = 16;
-/** Of Workers' Paid plan beyond what is included, as published in November 2026. */
+/** Workers' Paid plan, beyond what it includes, as published in November 2026. */
 const DOLLARS_PER_MILLION_REQUESTS = 0.3;
 const DOLLARS_PER_MILLION_CPU_MS = 0.02;
 const QUESTION = 'I love [MASK] because you are [MASK].';
@@ -55,7 +56,7 @@ if (values.only.includes('warm')) await warm();
 if (values.only.includes('first')) for (const model of MODELS) await first(model);
 if (values.only.includes('memory')) await memory();
 
-/** Predictions of a backend that has made some before: all in turn, each in a process of its own or, the peers, in this one. */
+/** Predictions of warm backends, in turn. Workers have a process each; the peers run in this one. */
 async function warm(): Promise<void> {
   const peers = await importPeers();
   if ('missing' in peers) console.log(`Without the peers (${peers.missing}): npm ci --prefix test/bench\n`);
@@ -66,7 +67,7 @@ async function warm(): Promise<void> {
     for (const model of MODELS) {
       const contestants: [name: string, Timed][] = servers.map(([backend, { url }]) => [
         { relaxed: 'engine', plain: 'engine, plain SIMD', onnxruntime: 'onnxruntime-web' }[backend],
-        (tokens, runs) => ask(new URL(`/?model=${model}&tokens=${tokens}&runs=${runs}`, url)),
+        (tokens, runs) => measure(url, model, tokens, runs),
       ]);
       if (!('missing' in peers)) {
         contestants.push(['onnxruntime-node', await onnxruntimeNode(peers.ort, models[model])]);
@@ -84,7 +85,7 @@ async function compare(model: ModelName, contestants: readonly [string, Timed][]
   let priced: number[][] = [];
   for (const tokens of TOKENS) {
     const times: number[][] = contestants.map(() => []);
-    // Short ones several times, so that the clock's steps are small; long ones in fewer rounds.
+    // Short runs are repeated to even out the steps of the clock; long ones have fewer rounds.
     const runs = Math.max(1, Math.round((model === 'base' ? 16 : 256) / tokens));
     const turns = tokens >= 512 ? Math.ceil(rounds / 3) : rounds;
     for (let round = -1; round < turns; round++) {
@@ -116,7 +117,7 @@ At $${DOLLARS_PER_MILLION_REQUESTS} for a million requests and $${DOLLARS_PER_MI
 `);
 }
 
-/** The first request of a fresh process, over HTTP, and then its parts, measured by a worker in another fresh process. */
+/** The first request of a fresh process over HTTP, then its parts, which a worker in another fresh process measures. */
 async function first(model: ModelName): Promise<void> {
   const backends = ['engine', 'onnxruntime'] as const;
   const requests = { engine: [] as number[], onnxruntime: [] as number[] };
@@ -174,11 +175,7 @@ function megabytes(bytes: number): string {
 
 async function question(url: URL): Promise<number> {
   const start = performance.now();
-  const response = await fetch(new URL('/fill-mask', url), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ inputs: QUESTION }),
-  });
+  const response = await postJson(new URL('/fill-mask', url), { inputs: QUESTION });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`the worker answered ${response.status}`);
   return performance.now() - start;
@@ -200,14 +197,8 @@ async function memory(): Promise<void> {
   console.log(
     `${table(['', 'weights', 'engine, loaded', 'after 512 tokens', 'onnxruntime-web, loaded', 'after 512 tokens'], rows)}\n`,
   );
-  const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'size'], {
+  const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'check:size'], {
     cwd: join(import.meta.dirname, '../..'),
   });
   console.log(`### Scripts, as they are deployed\n\n${stdout}`);
-}
-
-async function ask<T = number>(url: URL): Promise<T> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.href} answered ${response.status}: ${await response.text()}`);
-  return (await response.json()) as T;
 }

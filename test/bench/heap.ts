@@ -1,9 +1,9 @@
-/** A process that says how large the WASM memory of onnxruntime-web is, at load and after 512 tokens: `node heap.ts <model>`. */
+/** Prints the size of onnxruntime-web's WASM memory at load and after 512 tokens: `node heap.ts <model>`. */
 import { onnxBackend } from '../../models/evaluation/backends.ts';
 import { benchModel, type ModelName } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
 
-// The package does not show its memory: it is seen as it is made.
+// The package hides its memory, so that this watches its creation.
 const memories = new Set<WebAssembly.Memory>();
 const { instantiate } = WebAssembly;
 const watched = async (module: WebAssembly.Module, imports?: WebAssembly.Imports) => {

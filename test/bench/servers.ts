@@ -5,10 +5,11 @@ import type { R2Bucket } from '@cloudflare/workers-types';
 import { createTestHarness } from 'wrangler';
 
 import { makeManifest } from '../../models/build/build.ts';
+import { compileKernels } from '../../src/inference/compile-kernels.ts';
 import { objectKey } from '../../src/model/manifest.ts';
-import { type BenchModel, MODELS, type ModelName } from './models.ts';
+import type { BenchModel, ModelName } from './models.ts';
 
-// Nothing is asked of a network while measuring.
+// Benchmarks use no network.
 process.env['WRANGLER_SEND_METRICS'] = 'false';
 process.env['CLOUDFLARE_CF_FETCH_ENABLED'] = 'false';
 
@@ -30,18 +31,33 @@ async function start(configPath: string, env: string | undefined, files: Files, 
 export const BACKENDS = ['relaxed', 'plain', 'onnxruntime'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
-/** A worker that measures one backend, with both models in its bucket. */
-export function startMeasuring(backend: BackendName, models: Record<ModelName, BenchModel>): Promise<Server> {
+/** A worker that measures one backend, with the models in its bucket. */
+export async function startMeasuring(
+  backend: BackendName,
+  models: Partial<Record<ModelName, BenchModel>>,
+): Promise<Server> {
+  if (backend !== 'onnxruntime') await compileKernels(backend);
   const files = Object.fromEntries(
-    MODELS.flatMap((name) =>
-      Object.entries(models[name].artifacts.files).map(([file, bytes]) => [`${name}/${file}`, bytes]),
+    Object.entries(models).flatMap(([name, { artifacts }]) =>
+      Object.entries(artifacts.files).map(([file, bytes]) => [`${name}/${file}`, bytes]),
     ),
   );
   const env = backend === 'relaxed' ? undefined : backend;
   return start(join(import.meta.dirname, 'wrangler.toml'), env, files);
 }
 
-/** What would be deployed: an environment of wrangler.toml, that serves the model. */
+/** Milliseconds of one prediction, the mean of `runs`, as a measuring worker takes them. */
+export async function measure(url: URL, model: ModelName, tokens: number, runs: number): Promise<number> {
+  return ask(new URL(`/?model=${model}&tokens=${tokens}&runs=${runs}`, url));
+}
+
+export async function ask<T = number>(url: URL): Promise<T> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url.href} answered ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+}
+
+/** An environment of wrangler.toml as it would be deployed, with the model. */
 export async function startDeployment(
   backend: 'engine' | 'onnxruntime',
   { checkpoint, artifacts }: BenchModel,

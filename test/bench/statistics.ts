@@ -1,4 +1,4 @@
-/** Figures of a noisy machine: the median and where the middle half lies. No I/O. */
+/** Statistics for a noisy machine: the median and the middle half. No I/O. */
 
 export interface Spread {
   readonly median: number;
@@ -12,7 +12,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 
-/** Of pairs that were measured next to each other. */
+/** The ratios of values that were measured in pairs. */
 export const ratioOf = (above: readonly number[], below: readonly number[]): Spread =>
   spreadOf(above.map((value, i) => value / (below[i] ?? NaN)));
 

@@ -1,5 +1,5 @@
-/** That two texts are ranked as BLiMP ranks them: POST /score against the measurement in models/evaluation, on the same pairs. */
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+/** POST /score against the measurement in models/evaluation, on the same pairs of BLiMP. */
+import { describe, expect, inject, it } from 'vitest';
 
 import { readCheckpoint } from '../../models/build/build.ts';
 import { readEvaluationData } from '../../models/evaluation/data.ts';
@@ -8,17 +8,14 @@ import { pseudoLogLikelihoods } from '../../models/evaluation/score.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
 import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
-import { deploy, type Deployed } from '../deployed.ts';
+import { postJson } from '../post-json.ts';
+import { useWorker } from './use-worker.ts';
 
 const DATA = process.env['EVALUATION_DATA'];
 const PAIRS_OF_EACH_SET = 3;
 
 describe.skipIf(!DATA)('POST /score (skipped unless EVALUATION_DATA names the folder of the evaluation sets)', () => {
-  let worker: Deployed;
-  beforeAll(async () => {
-    worker = await deploy(inject('built'));
-  });
-  afterAll(() => worker.close());
+  const worker = useWorker();
 
   it('gives the pairs of BLiMP the scores that they are measured by', { timeout: 600_000 }, async () => {
     const checkpoint = await readCheckpoint(inject('built').id);
@@ -43,11 +40,8 @@ describe.skipIf(!DATA)('POST /score (skipped unless EVALUATION_DATA names the fo
         ['within_word_l2r', 'within_word_l2r'],
         ['original', 'plain'],
       ] as const) {
-        const response = await fetch(new URL('/score', worker.url), {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ inputs: [texts[i]?.good, texts[i]?.bad], parameters: { metric } }),
-        });
+        const body = { inputs: [texts[i]?.good, texts[i]?.bad], parameters: { metric } };
+        const response = await postJson(new URL('/score', worker.url), body);
         const scores = ((await response.json()) as { score: number }[]).map(({ score }) => score);
         expect(scores).toEqual(measured.map((one) => expect.closeTo(one[name], 6)));
         if (metric === 'within_word_l2r' && (scores[0] ?? 0) > (scores[1] ?? 0)) right++;

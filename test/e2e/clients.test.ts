@@ -1,4 +1,4 @@
-/** Clients as people use them, unmodified, against the deployed worker. */
+/** Unmodified clients against the deployed worker. */
 import { execFile, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,26 +6,19 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { InferenceClient } from '@huggingface/inference';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
-import { deploy, type Deployed } from '../deployed.ts';
+import { postJson } from '../post-json.ts';
+import { useWorker } from './use-worker.ts';
 
 const PYTHON = process.env['CLIENTS_PYTHON'];
 const ONE = 'Paris is the [MASK] of France.';
 const TWO = 'I love [MASK] because you are [MASK].';
 
-let worker: Deployed;
-beforeAll(async () => {
-  worker = await deploy(inject('built'));
-});
-afterAll(() => worker.close());
+const worker = useWorker();
 
 async function ask(inputs: unknown, parameters: object = {}): Promise<unknown> {
-  const response = await fetch(new URL('/fill-mask', worker.url), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ inputs, parameters }),
-  });
+  const response = await postJson(new URL('/fill-mask', worker.url), { inputs, parameters });
   return response.json();
 }
 
@@ -54,12 +47,12 @@ describe('@huggingface/inference', () => {
     expect(await client.fillMask({ endpointUrl, inputs: ONE, parameters })).toEqual(await ask(ONE, parameters));
   });
 
-  it('also with a token, which is not looked at', async () => {
+  it('accepts a token, which is ignored', async () => {
     const client = new InferenceClient('hf_anything');
     expect(await client.fillMask({ endpointUrl: worker.url.href, inputs: ONE })).toEqual(await ask(ONE));
   });
 
-  it('takes combinations for several masks, of which the types know nothing', async () => {
+  it('returns joint combinations, which its types do not describe', async () => {
     const parameters = { strategy: 'joint', top_k: 3 };
     const endpointUrl = worker.url.href;
     const found = await new InferenceClient().fillMask({ endpointUrl, inputs: TWO, parameters });
@@ -67,7 +60,7 @@ describe('@huggingface/inference', () => {
     expect(found).toHaveLength(3);
   });
 
-  it('is told what is wrong by our sentence', async () => {
+  it('shows our error message', async () => {
     const asking = new InferenceClient().fillMask({ endpointUrl: worker.url.href, inputs: 'No mask.' });
     await expect(asking).rejects.toThrow('inputs has no mask. Put [MASK] where a word is missing.');
   });
@@ -89,7 +82,7 @@ describe.skipIf(!PYTHON)('huggingface_hub (skipped unless CLIENTS_PYTHON names a
     expect(await python(script)).toEqual(await ask(TWO));
   });
 
-  it('is told what is wrong by our sentence', async () => {
+  it('shows our error message', async () => {
     const script = `
 try:
     InferenceClient(model=url).fill_mask("No mask.")
@@ -142,7 +135,7 @@ describe('npm run ask', () => {
     expect(said).toContain('--targets A,B');
   });
 
-  it('says what the worker says', async () => {
+  it('prints the error of the worker', async () => {
     const { code, said } = await run('No mask.', ...there());
     expect({ code, said }).toEqual({
       code: 1,
@@ -150,7 +143,7 @@ describe('npm run ask', () => {
     });
   });
 
-  it('says so when nothing answers, or something else', async () => {
+  it('says when nothing answers, or another server does', async () => {
     const nothing = await run(ONE, '--url', 'http://127.0.0.1:9');
     expect(nothing.code).toBe(1);
     expect(nothing.said).toMatch(/^Nothing answers at http:\/\/127\.0\.0\.1:9: start a worker with npm start/);

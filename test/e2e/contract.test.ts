@@ -1,4 +1,4 @@
-/** What /openapi.json says against what the deployed worker does: a linter, every example, and a fuzzer. */
+/** Holds the deployed worker to /openapi.json: a linter, every example, and a fuzzer. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,13 +7,13 @@ import { promisify } from 'node:util';
 
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import examples from '../../src/http/examples.json' with { type: 'json' };
 import type { Example } from '../../src/http/openapi.ts';
-import { deploy, type Deployed } from '../deployed.ts';
 import { DOCUMENTS, refreshAnswers } from './document-answers.ts';
 import { askExample, type ExampleDocument } from './examples.ts';
+import { useWorker } from './use-worker.ts';
 
 const PYTHON = process.env['CLIENTS_PYTHON'];
 
@@ -32,16 +32,14 @@ interface Document extends ExampleDocument {
   >;
 }
 
-let worker: Deployed;
+const worker = useWorker();
 let text: string;
 let document: Document;
 
 beforeAll(async () => {
-  worker = await deploy(inject('built'));
   text = await (await fetch(new URL('/openapi.json', worker.url))).text();
   document = JSON.parse(text) as Document;
 });
-afterAll(() => worker.close());
 
 /** A validator of one of the schemas of the document, to which an undocumented field is an error. */
 function validatorOf(reference: string) {
@@ -65,7 +63,7 @@ const operationOf = (id: string) =>
 
 describe('/openapi.json', () => {
   it('passes a linter', async () => {
-    // Nothing can be wrong with a question for /info or /health.
+    // /info and /health have no 4xx.
     const config = await createConfig({ extends: ['recommended-strict'], rules: { 'operation-4xx-response': 'off' } });
     const problems = await lintFromString({ source: text, config });
     expect(problems.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([]);
@@ -78,20 +76,23 @@ describe('/openapi.json', () => {
     expect(new Set(['page', ...examples.map(({ operation }) => operation)])).toEqual(new Set(ids));
   });
 
-  it.each(examples as Example[])('has a real answer in its example: $operation, $summary', async (example) => {
-    const { status, response } = await askExample(example, document, worker.url);
-    expect(status).toBe(example.status);
-    // To the last digit: the engine gives the same bits everywhere.
-    expect(response).toEqual(example.response);
+  it.each(examples as Example[])(
+    'shows the answer of the worker in its example: $operation, $summary',
+    async (example) => {
+      const { status, response } = await askExample(example, document, worker.url);
+      expect(status).toBe(example.status);
+      // To the last digit: the engine gives the same bits everywhere.
+      expect(response).toEqual(example.response);
 
-    const operation = operationOf(example.operation);
-    const answer = operation?.responses[status]?.content?.['application/json'].schema.$ref;
-    const isAnswer = validatorOf(answer ?? '');
-    expect(isAnswer(response), JSON.stringify(isAnswer.errors)).toBe(true);
-    const body = operation?.requestBody?.content['application/json'].schema.$ref;
-    const isAsked = body === undefined || validatorOf(body)(example.request);
-    expect(isAsked).toBe(body === undefined || status !== 400);
-  });
+      const operation = operationOf(example.operation);
+      const answer = operation?.responses[status]?.content?.['application/json'].schema.$ref;
+      const isAnswer = validatorOf(answer ?? '');
+      expect(isAnswer(response), JSON.stringify(isAnswer.errors)).toBe(true);
+      const body = operation?.requestBody?.content['application/json'].schema.$ref;
+      const isAsked = body === undefined || validatorOf(body)(example.request);
+      expect(isAsked).toBe(body === undefined || status !== 400);
+    },
+  );
 
   it.skipIf(!PYTHON)(
     'holds against schemathesis (skipped unless CLIENTS_PYTHON names a Python with requirements.txt)',

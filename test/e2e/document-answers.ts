@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 
 import type { Prediction } from '../../src/schemas/fill-mask.ts';
+import { postJson } from '../post-json.ts';
 
 export const DOCUMENTS = ['README.md', 'docs/api.md'].map((name) => join(import.meta.dirname, '../..', name));
 
@@ -19,8 +20,7 @@ const ROW = /^\| ([^|]*\[MASK\][^|]*) \|(.*)\|$/gm;
  */
 export async function refreshAnswers(document: string, text: string, base: URL): Promise<string> {
   async function ask(path: string, body: string): Promise<unknown> {
-    const headers = { 'content-type': 'application/json' };
-    const response = await fetch(new URL(path, base), { method: 'POST', headers, body });
+    const response = await postJson(new URL(path, base), body);
     if (!response.ok) throw new Error(`${path} answers ${response.status} to ${body}`);
     return response.json();
   }

@@ -1,9 +1,11 @@
-/** npm start, as a person runs it. */
+/** `npm start` as a child process. */
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
+
+import { postJson } from '../post-json.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -45,11 +47,7 @@ describe('npm start', () => {
       const curl = await printed(/curl .*/);
       expect(curl).toContain(`http://localhost:${port}/fill-mask`);
       const [, body = ''] = /-d '([^']+)'/.exec(curl) ?? [];
-      const response = await fetch(`http://localhost:${port}/fill-mask`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-      });
+      const response = await postJson(`http://localhost:${port}/fill-mask`, body);
       expect(response.status).toBe(200);
       expect(await response.json()).toHaveLength(2);
     } finally {

@@ -1,6 +1,7 @@
-/** The built model in the bucket of a test, and questions to an app that has not loaded it yet. */
+/** Puts the built model into the bucket of a test, and sends requests to an app that has not loaded it yet. */
 import { createExecutionContext, waitOnExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
+import { expect } from 'vitest';
 import { kind } from '#kind';
 
 import { createApp } from '../../src/app.ts';
@@ -38,6 +39,12 @@ export function freshApp(changed: Partial<Env> = {}, backend = kind) {
         headers: { 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       });
+    },
+    /** What is answered by 200. */
+    async answer<T>(body: unknown, path?: string): Promise<T> {
+      const response = await this.ask(body, path);
+      expect(response.status, await response.clone().text()).toBe(200);
+      return response.json();
     },
   };
 }

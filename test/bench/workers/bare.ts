@@ -1,4 +1,4 @@
-/** The least that a Hono app can do: the same bytes for everyone. */
+/** The least that a Hono app can do: a constant response. */
 import { Hono } from 'hono';
 
 const app = new Hono<{ Bindings: { ANSWER: string } }>();

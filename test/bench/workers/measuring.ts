@@ -1,4 +1,4 @@
-/** A worker that loads weights from its bucket and says how long things took. Clocks run here: this is workerd, not the edge. */
+/** A worker that loads weights from its bucket and times each step. In local workerd, unlike at the edge, clocks run. */
 import type { R2Bucket } from '@cloudflare/workers-types';
 
 import type { Backend, BackendKind, Encoding } from '../../../src/inference/backend.ts';
@@ -7,7 +7,7 @@ import { R2_READ_BYTES } from '../../../src/limits.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 import { createUnigramTokenizer } from '../../../src/tokenizer/packed-unigram/create-tokenizer.ts';
 
-/** What a first prediction is made of, in ms. */
+/** The steps of a first prediction, in ms. */
 export interface Parts {
   readonly read: number;
   readonly check: number;
@@ -88,14 +88,14 @@ async function readAll(bucket: R2Bucket, key: string): Promise<Uint8Array<ArrayB
 function inMemory(bytes: Uint8Array) {
   return {
     size: bytes.length,
-    async read(take: (piece: Uint8Array) => void) {
+    async read(take: (chunk: Uint8Array) => void) {
       take(bytes);
     },
     async verify() {},
   };
 }
 
-/** So many different tokens, one of them masked. */
+/** An encoding of `tokens` different tokens, one of them masked. */
 export function encodingOf(tokens: number): Encoding {
   return {
     input_ids: Int32Array.from({ length: tokens }, (_, i) => 5 + ((i * 7919) % 20_000)).fill(4, 1, 2),

@@ -1,20 +1,20 @@
-/** A worker that remembers what it is told to, and says how much it holds. */
+/** A worker that fills its caches on request and reports their size. */
 import { createCaches } from '../../../src/cache/caches.ts';
 
-const memories = createCaches();
-const access = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
+const isolateCaches = createCaches();
+const policy = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
 
 export default {
-  /** Keeps the questions from `from` to `to`, each with an encoding and an answer of the usual size. */
+  /** Caches the questions from `from` to `to`, each with an encoding and an answer of the usual size. */
   fetch(request: Request): Response {
     const { searchParams } = new URL(request.url);
     for (let i = Number(searchParams.get('from')); i < Number(searchParams.get('to')); i++) {
       const key = i.toString(16).padStart(64, '0');
       const input_ids = Array.from({ length: 16 }, (_, k) => (i * 31 + k) % 30_000);
-      memories.encodings.put(
+      isolateCaches.encodings.put(
         key,
         { input_ids, token_type_ids: input_ids.map(() => 0), masked_positions: [3, 8] },
-        access,
+        policy,
       );
       const candidate = (k: number) => ({
         token: k,
@@ -23,8 +23,11 @@ export default {
         fills: [`word${k}`],
       });
       const candidates = Array.from({ length: 5 }, (_, k) => candidate(k));
-      memories.predictions.cache.put(key, [candidates, structuredClone(candidates)], access);
+      isolateCaches.predictions.cache.put(key, [candidates, structuredClone(candidates)], policy);
     }
-    return Response.json({ encodings: memories.encodings.usage, predictions: memories.predictions.cache.usage });
+    return Response.json({
+      encodings: isolateCaches.encodings.usage,
+      predictions: isolateCaches.predictions.cache.usage,
+    });
   },
 };

@@ -1,6 +1,9 @@
-/** What is remembered apart: every part of a key is one that an answer hangs on. */
+/** Cache keys: whatever an answer depends on changes its key. */
 import { describe, expect, it } from 'vitest';
 
+import { toFillMaskQuestion } from '../../../src/http/to-question.ts';
+import { DEFAULT_NUM_BEAMS } from '../../../src/limits.ts';
+import type { FillMaskQuestion } from '../../../src/schemas/questions.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { encodingKey, pairKey, predictionKey, scoreKey } from '../../../src/cache/keys.ts';
 
@@ -52,7 +55,7 @@ describe('the key of', () => {
       ],
     ],
     [
-      'a judgement',
+      'a pair',
       [
         pairKey(served, 'sop', { text: 'a', text_pair: 'b' }),
         pairKey(served, 'nsp', { text: 'a', text_pair: 'b' }),
@@ -62,7 +65,15 @@ describe('the key of', () => {
         pairKey({ ...served, numerics: 'o' }, 'sop', { text: 'a', text_pair: 'b' }),
       ],
     ],
-  ])('%s is another for whatever its answer hangs on', async (_, keys) => {
+  ])('%s differs wherever the answer may', async (_, keys) => {
     expect(new Set(await Promise.all(keys)).size).toBe(keys.length);
+  });
+
+  it('a prediction holds the default number of beams, so that another default is another key', async () => {
+    const ask = (num_beams?: number) =>
+      toFillMaskQuestion({ inputs: 'x [MASK]', parameters: { strategy: 'joint', ...(num_beams && { num_beams }) } });
+    const key = (asked: FillMaskQuestion) => predictionKey(served, asked, text, encoding);
+    expect(await key(ask())).toBe(await key(ask(DEFAULT_NUM_BEAMS)));
+    expect(await key(ask())).not.toBe(await key(ask(DEFAULT_NUM_BEAMS + 1)));
   });
 });

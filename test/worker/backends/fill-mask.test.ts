@@ -10,15 +10,9 @@ beforeAll(fillBucket);
 /** What of an answer does not depend on how the text was spelled. */
 const scores = (lists: Prediction[][]) => lists.map((list) => list.map(({ token, score }) => ({ token, score })));
 
-async function answer<T>(body: unknown): Promise<T> {
-  const response = await app.ask(body);
-  expect(response.status).toBe(200);
-  return response.json();
-}
-
 describe('POST /fill-mask', () => {
   it('answers one text with one mask by a list of five candidates, best first', async () => {
-    const candidates = await answer<Prediction[]>({ inputs: 'Paris is the [MASK] of France.' });
+    const candidates = await app.answer<Prediction[]>({ inputs: 'Paris is the [MASK] of France.' });
     expect(candidates).toHaveLength(5);
     for (const { score, token, token_str, sequence } of candidates) {
       expect(score).toBeGreaterThan(0);
@@ -31,7 +25,9 @@ describe('POST /fill-mask', () => {
   });
 
   it('answers the example of the study notes by two lists', async () => {
-    const [first, second, ...more] = await answer<Prediction[][]>({ inputs: 'I love [MASK] because you are [MASK].' });
+    const [first, second, ...more] = await app.answer<Prediction[][]>({
+      inputs: 'I love [MASK] because you are [MASK].',
+    });
     expect(more).toEqual([]);
     expect(first?.[0]?.sequence).toBe(`I love ${first?.[0]?.token_str} because you are [MASK].`);
     expect(second?.[0]?.sequence).toBe(`I love [MASK] because you are ${second?.[0]?.token_str}.`);
@@ -39,52 +35,52 @@ describe('POST /fill-mask', () => {
 
   it('answers several texts by what each would get alone, in order', async () => {
     const inputs = ['The [MASK] barked.', 'From [MASK] to [MASK].', 'The [MASK] barked.'];
-    const [dog, fromTo, again] = await answer<unknown[]>({ inputs });
-    expect(dog).toEqual(await answer({ inputs: inputs[0] }));
-    expect(fromTo).toEqual(await answer({ inputs: inputs[1] }));
+    const [dog, fromTo, again] = await app.answer<unknown[]>({ inputs });
+    expect(dog).toEqual(await app.answer({ inputs: inputs[0] }));
+    expect(fromTo).toEqual(await app.answer({ inputs: inputs[1] }));
     expect(again).toEqual(dog);
   });
 
   it('answers a list of one text by a list of one answer', async () => {
     const text = 'The [MASK] barked.';
-    expect(await answer({ inputs: [text] })).toEqual([await answer({ inputs: text })]);
+    expect(await app.answer({ inputs: [text] })).toEqual([await app.answer({ inputs: text })]);
   });
 
   it('is the same at /', async () => {
     const body = { inputs: 'The [MASK] barked.' };
     const response = await app.ask(body, '/');
-    expect(await response.json()).toEqual(await answer(body));
+    expect(await response.json()).toEqual(await app.answer(body));
   });
 
   it.each([1, 2, 100])('gives top_k %i candidates', async (top_k) => {
-    expect(await answer({ inputs: 'The [MASK] barked.', parameters: { top_k } })).toHaveLength(top_k);
+    expect(await app.answer({ inputs: 'The [MASK] barked.', parameters: { top_k } })).toHaveLength(top_k);
   });
 
   it('spreads its scores over the whole vocabulary', async () => {
-    const best = await answer<Prediction[]>({ inputs: 'The [MASK] barked.', parameters: { top_k: 100 } });
+    const best = await app.answer<Prediction[]>({ inputs: 'The [MASK] barked.', parameters: { top_k: 100 } });
     const sum = best.reduce((total, { score }) => total + score, 0);
     expect(sum).toBeGreaterThan(0.2);
     expect(sum).toBeLessThan(1);
   });
 
   it('understands <mask> as well, and leaves the other masks of a sequence as they were written', async () => {
-    const ours = await answer<Prediction[][]>({ inputs: 'The [MASK] of the [MASK].' });
-    const theirs = await answer<Prediction[][]>({ inputs: 'The <mask> of the [MASK].' });
+    const ours = await app.answer<Prediction[][]>({ inputs: 'The [MASK] of the [MASK].' });
+    const theirs = await app.answer<Prediction[][]>({ inputs: 'The <mask> of the [MASK].' });
     expect(scores(theirs)).toEqual(scores(ours));
     expect(theirs[1]?.[0]?.sequence).toMatch(/^The <mask> of the /);
   });
 
   it('keeps the spelling, case and blanks of the text in the sequence', async () => {
-    const [best] = await answer<Prediction[]>({ inputs: '  Über  ALLES: [MASK]\t! ' });
+    const [best] = await app.answer<Prediction[]>({ inputs: '  Über  ALLES: [MASK]\t! ' });
     expect(best?.sequence).toBe(`  Über  ALLES: ${best?.token_str}\t! `);
   });
 
   it('takes null for absent, and ignores fields beside inputs and parameters', async () => {
-    const plain = await answer({ inputs: 'The [MASK] barked.' });
-    expect(await answer({ inputs: 'The [MASK] barked.', parameters: null, options: { wait_for_model: true } })).toEqual(
-      plain,
-    );
-    expect(await answer({ inputs: 'The [MASK] barked.', parameters: { targets: null } })).toEqual(plain);
+    const plain = await app.answer({ inputs: 'The [MASK] barked.' });
+    expect(
+      await app.answer({ inputs: 'The [MASK] barked.', parameters: null, options: { wait_for_model: true } }),
+    ).toEqual(plain);
+    expect(await app.answer({ inputs: 'The [MASK] barked.', parameters: { targets: null } })).toEqual(plain);
   });
 
   it('says where the work went', async () => {
@@ -112,33 +108,33 @@ describe('targets', () => {
       'america',
       'his',
     ];
-    const scored = await answer<Prediction[]>({ inputs, parameters: { targets } });
+    const scored = await app.answer<Prediction[]>({ inputs, parameters: { targets } });
     expect(scored.map(({ token_str }) => token_str).toSorted()).toEqual(targets.toSorted());
     const order = scored.map(({ score }) => score);
     expect(order).toEqual(order.toSorted((a, b) => b - a));
 
-    const all = await answer<Prediction[]>({ inputs, parameters: { top_k: 100 } });
+    const all = await app.answer<Prediction[]>({ inputs, parameters: { top_k: 100 } });
     const known = scored.filter(({ token }) => all.some((candidate) => candidate.token === token));
     expect(known.length).toBeGreaterThanOrEqual(3);
     expect(all).toEqual(expect.arrayContaining(known));
   });
 
   it('may be one word, in any case, and are counted once', async () => {
-    const one = await answer<Prediction[]>({ inputs, parameters: { targets: 'england' } });
+    const one = await app.answer<Prediction[]>({ inputs, parameters: { targets: 'england' } });
     expect(one).toHaveLength(1);
-    expect(await answer({ inputs, parameters: { targets: ['England', 'ENGLAND', ' england '] } })).toEqual(one);
+    expect(await app.answer({ inputs, parameters: { targets: ['England', 'ENGLAND', ' england '] } })).toEqual(one);
   });
 
   it('are cut to top_k where it is given, and all returned where it is not', async () => {
     const targets = ['england', 'france', 'water', 'time', 'house', 'people', 'war'];
-    const all = await answer<Prediction[]>({ inputs, parameters: { targets } });
+    const all = await app.answer<Prediction[]>({ inputs, parameters: { targets } });
     expect(all).toHaveLength(7);
-    expect(await answer({ inputs, parameters: { targets, top_k: 2 } })).toEqual(all.slice(0, 2));
+    expect(await app.answer({ inputs, parameters: { targets, top_k: 2 } })).toEqual(all.slice(0, 2));
   });
 
   it('are tokenized as they stand: at the beginning of a word or inside one', async () => {
-    const [word] = await answer<Prediction[]>({ inputs: 'It is [MASK].', parameters: { targets: ['able'] } });
-    const [ending] = await answer<Prediction[]>({ inputs: 'It is un[MASK].', parameters: { targets: ['able'] } });
+    const [word] = await app.answer<Prediction[]>({ inputs: 'It is [MASK].', parameters: { targets: ['able'] } });
+    const [ending] = await app.answer<Prediction[]>({ inputs: 'It is un[MASK].', parameters: { targets: ['able'] } });
     expect(word?.token_str).toBe('able');
     expect(ending?.token_str).toBe('able');
     expect(word?.token).not.toBe(ending?.token);
@@ -150,6 +146,6 @@ describe('many first requests at once', () => {
     const cold = freshApp();
     const texts = Array.from({ length: 12 }, (_, i) => `Number ${i} is the [MASK] of ${'very '.repeat(i)}[MASK].`);
     const together = await Promise.all(texts.map(async (inputs) => (await cold.ask({ inputs })).json()));
-    for (const [i, inputs] of texts.entries()) expect(together[i]).toEqual(await answer({ inputs }));
+    for (const [i, inputs] of texts.entries()) expect(together[i]).toEqual(await app.answer({ inputs }));
   });
 });

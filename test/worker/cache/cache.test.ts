@@ -1,4 +1,4 @@
-/** What is remembered, on workerd's own cache: by the isolate (an app), and by the data centre (all apps of this file). */
+/** The caches, on workerd's own Cache API: that of the isolate (an app) and that of the edge (all apps of this file). */
 import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
@@ -16,14 +16,14 @@ const ENTRIES = 'http://edge/.edge-cache/';
 
 beforeAll(fillBucket);
 
-/** No read of it succeeds. */
+/** A bucket that fails every read. */
 const BROKEN = {
   get: () => Promise.reject(new Error('there is no bucket')),
 } as unknown as R2Bucket;
 
 const status = (response: Response) => response.headers.get('cache-status');
 const work = (response: Response) => response.headers.get('server-timing');
-/** Nothing else in this file asks it. */
+/** A question that no other test asks. */
 let number = 0;
 const unasked = () => `Question ${++number} of ${kind.file} is a [MASK].`;
 
@@ -83,6 +83,16 @@ describe('a question asked again', () => {
     }
   });
 
+  it('is answered by a cold isolate that reads only the tokenizer, where its spelling is new', async () => {
+    const inputs = unasked();
+    await freshApp().ask({ inputs });
+    const read: string[] = [];
+    const bucket = { get: (key: string) => (read.push(key), env.MODELS.get(key)) } as unknown as R2Bucket;
+    const answer = await freshApp({ MODELS: bucket }).ask({ inputs: inputs.toUpperCase() });
+    expect(status(answer)).toMatch(/^isolate; fwd=miss, edge; hit/);
+    expect(read.map((key) => key.split('/').at(-1)).toSorted()).toEqual(['manifest.json', 'tokenizer.bin']);
+  });
+
   it('with other parameters is another question', async () => {
     const app = freshApp();
     const inputs = unasked();
@@ -101,7 +111,7 @@ describe('a question asked again', () => {
 });
 
 describe('a list of texts', () => {
-  it('has equal ones computed once, and what is known taken from memory', async () => {
+  it('has equal ones computed once, and cached ones are not computed', async () => {
     const app = freshApp();
     const [one, other] = [unasked(), unasked()];
     const first = await app.ask({ inputs: [one, one, one.toUpperCase()] });
@@ -118,7 +128,7 @@ describe('a list of texts', () => {
     ['several masks', { inputs: 'I [MASK] because [MASK] are <mask>.', parameters: { top_k: 3 } }],
     ['several texts', { inputs: ['The [MASK] ran.', 'A [MASK] and a [MASK].', 'The [MASK] ran.'] }],
     ['targets', { inputs: ['The [MASK] ran.', 'THE [MASK] ran.'], parameters: { targets: ['dog', 'cat'] } }],
-  ])('and %s are answered alike with and without memory', async (_, question) => {
+  ])('and %s are answered alike with and without the cache', async (_, question) => {
     const app = freshApp();
     const without = await (await freshApp({ CACHE: 'off' }).ask(question)).text();
     expect(await (await app.ask(question)).text()).toBe(without);
@@ -127,7 +137,7 @@ describe('a list of texts', () => {
   });
 });
 
-describe('questions under way', () => {
+describe('questions in flight', () => {
   it('run the model once for all who ask the same', async () => {
     const app = freshApp();
     const inputs = unasked();
@@ -138,20 +148,20 @@ describe('questions under way', () => {
     expect(new Set(texts).size).toBe(1);
   });
 
-  it('that are refused to one, who asks too much, are answered to another who waits for them', async () => {
-    const { pairs: judgements } = createCaches();
+  it('that one request is refused, for asking too much, are still answered to another that waits', async () => {
+    const { pairs } = createCaches();
     const access = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
     const refusal = { reason: 'too_much_work', by: 'score', tokens: 2, limit: 1 } as const;
     const released = Promise.withResolvers<void>();
-    const refused = getOrCompute(['shared', 'more'], judgements, access, async () => {
+    const refused = getOrCompute(['shared', 'more'], pairs, access, async () => {
       await released.promise;
       return fail(refusal);
     });
-    await vi.waitUntil(() => judgements.inFlight.size === 2);
-    const answered = getOrCompute(['shared'], judgements, access, async () => ok([[0.5, 0.5] as [number, number]]));
-    // It waits, and has not begun one of its own.
+    await vi.waitUntil(() => pairs.inFlight.size === 2);
+    const answered = getOrCompute(['shared'], pairs, access, async () => ok([[0.5, 0.5] as [number, number]]));
+    // It waits instead of starting its own.
     await new Promise((resolve) => setTimeout(resolve));
-    expect(judgements.inFlight.size).toBe(2);
+    expect(pairs.inFlight.size).toBe(2);
     released.resolve();
     expect(await refused).toEqual(fail(refusal));
     expect(await answered).toMatchObject({ ok: true, value: { answers: [[0.5, 0.5]] } });
@@ -163,7 +173,7 @@ describe('a client', () => {
     ['cache-control', 'no-cache'],
     ['cache-control', 'max-age=0, No-Cache'],
     ['x-use-cache', 'false'],
-  ])('that says %s: %s has the model asked afresh, and the answer remembered', async (name, value) => {
+  ])('that says %s: %s runs the model again and caches the answer', async (name, value) => {
     const app = freshApp();
     const inputs = unasked();
     for (let i = 0; i < 2; i++) {
@@ -186,7 +196,7 @@ describe('a client', () => {
 });
 
 describe('the variable CACHE', () => {
-  it('off remembers nothing', async () => {
+  it('off caches nothing', async () => {
     const app = freshApp({ CACHE: 'off' });
     const inputs = unasked();
     for (let i = 0; i < 2; i++) {
@@ -198,7 +208,7 @@ describe('the variable CACHE', () => {
     for (const key of [encoding, prediction]) expect(await caches.default.match(ENTRIES + key)).toBeUndefined();
   });
 
-  it('of any other value is a fault of the deployment', async () => {
+  it('of any other value is a configuration error', async () => {
     const answer = await freshApp({ CACHE: 'sometimes' }).ask({ inputs: unasked() });
     expect(answer.status).toBe(500);
     expect(await answer.json()).toMatchObject({ error_type: 'misconfigured', error: expect.stringContaining('CACHE') });
@@ -206,7 +216,7 @@ describe('the variable CACHE', () => {
 });
 
 describe('a new revision', () => {
-  it('is not answered from the memory of the old one, which is there when it is rolled back', async () => {
+  it('is not answered from the cache of the old one, which still serves after a rollback', async () => {
     const [, revision = ''] = env.MODEL.split('@');
     const { checksum: _, ...manifest } = JSON.parse(
       new TextDecoder().decode(await builtFile('manifest.json')),
@@ -226,8 +236,8 @@ describe('a new revision', () => {
   });
 });
 
-describe('an entry of the data centre that is not what it should be', () => {
-  it('is a miss, and is written anew', async () => {
+describe('a corrupt entry of the edge cache', () => {
+  it('is a miss and is written again', async () => {
     const inputs = unasked();
     const expected = await (await freshApp().ask({ inputs })).text();
     const { encoding, prediction } = await keysOf(inputs);
@@ -267,7 +277,7 @@ const get = (query: string, headers: Record<string, string> = {}, changed: Parti
 describe('GET /fill-mask', () => {
   const query = 'inputs=The+[MASK]+barked.&top_k=2';
 
-  it('gives what a POST gives, and says for how long it may be kept', async () => {
+  it('answers as POST does, and says how long it may be cached', async () => {
     const answer = await get(query);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
@@ -298,7 +308,7 @@ describe('GET /fill-mask', () => {
     expect(await answer.text()).toBe(await posted.text());
   });
 
-  it('answers 304 to who has it: by the weak comparison', async () => {
+  it('answers 304 to a client that has it, by weak comparison, without an age', async () => {
     const tag = (await get(query)).headers.get('etag') ?? '';
     for (const known of [tag, `W/${tag}`, `"other", W/${tag}`, '*']) {
       const answer = await get(query, { 'if-none-match': known });
@@ -306,6 +316,8 @@ describe('GET /fill-mask', () => {
       expect(await answer.text()).toBe('');
       expect(answer.headers.get('etag')).toBe(tag);
       expect(answer.headers.get('cache-control')).toMatch(/^public, max-age=300/);
+      // It may come from a cache of days, but is fresh for the client.
+      expect(answer.headers.get('age')).toBeNull();
     }
     for (const unknown of ['"other"', tag.replaceAll('"', ''), '']) {
       expect((await get(query, { 'if-none-match': unknown })).status, unknown).toBe(200);
