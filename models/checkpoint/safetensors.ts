@@ -40,13 +40,13 @@ const decoders: Record<string, (bytes: Uint8Array<ArrayBuffer>) => Float32Array>
   F16({ buffer }) {
     const bits = new Uint16Array(buffer);
     const data = new Float32Array(bits.length);
-    for (let i = 0; i < bits.length; i++) data[i] = float16Values[bits[i] as number] as number;
+    for (let i = 0; i < bits.length; i++) data[i] = float16Values[bits[i]!]!;
     return data;
   },
   BF16({ buffer }) {
     const bits = new Uint16Array(buffer);
     const wide = new Uint32Array(bits.length);
-    for (let i = 0; i < bits.length; i++) wide[i] = (bits[i] as number) << 16;
+    for (let i = 0; i < bits.length; i++) wide[i] = bits[i]! << 16;
     return new Float32Array(wide.buffer);
   },
 };

@@ -37,11 +37,11 @@ export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): 
   const type0 = embeddings.types.subarray(0, E);
   write(
     'positions',
-    embeddings.positions.map((value, i) => value + (type0[i % E] as number)),
+    embeddings.positions.map((value, i) => value + type0[i % E]!),
   );
   write(
     'types',
-    embeddings.types.map((value, i) => value - (type0[i % E] as number)),
+    embeddings.types.map((value, i) => value - type0[i % E]!),
   );
   norm('embeddings', embeddings.norm);
   if (embeddings.projection) matrix('projection', embeddings.projection);

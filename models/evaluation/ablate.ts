@@ -78,7 +78,7 @@ export async function ablate(model: string, data: string, report: (step: Step) =
     for (const [i, { first, lead }] of reference.entries()) {
       for (const [m, id] of first.entries()) {
         const same = scores[i]?.first[m] === id ? 1 : 0;
-        for (const count of (lead[m] as number) >= CLEAR_LEAD ? [all, clear] : [all]) {
+        for (const count of lead[m]! >= CLEAR_LEAD ? [all, clear] : [all]) {
           count.same += same;
           count.of++;
         }

@@ -36,7 +36,7 @@ export async function compareBackends(
       masks++;
       agreed += same;
       // A difference of logits is a ratio of probabilities.
-      if (Math.log((p[first] as number) / (p[second] as number)) >= CLEAR_LEAD) {
+      if (Math.log(p[first]! / p[second]!) >= CLEAR_LEAD) {
         clear++;
         clearAgreed += same;
       }
@@ -69,11 +69,11 @@ function softmax(logits: Float32Array): Float64Array {
 /** Where the two largest values are. */
 export function firstTwo(values: Float64Array | Float32Array): [first: number, second: number] {
   let [first, second] = [0, 1];
-  if ((values[second] as number) > (values[first] as number)) [first, second] = [second, first];
+  if (values[second]! > values[first]!) [first, second] = [second, first];
   for (let i = 2; i < values.length; i++) {
-    const value = values[i] as number;
-    if (value > (values[first] as number)) [first, second] = [i, first];
-    else if (value > (values[second] as number)) second = i;
+    const value = values[i]!;
+    if (value > values[first]!) [first, second] = [i, first];
+    else if (value > values[second]!) second = i;
   }
   return [first, second];
 }

@@ -86,7 +86,7 @@ export function makeItems(data: EvaluationData, json: string, positions: number,
   /** As whole words are masked in training, which takes a piece with the mark of punctuation before it. */
   const encode = (text: string): Words => {
     const ids = idsOf(text);
-    return divide(ids, (i) => tokenizer.continuesWord(ids[i] as number));
+    return divide(ids, (i) => tokenizer.continuesWord(ids[i]!));
   };
 
   const pairs: PairItem[] = [];
@@ -168,9 +168,9 @@ function maskWords(
   }
   chosen.sort((a, b) => a.from - b.from);
 
-  const input_ids = Int32Array.of(frame[0] as number, ...ids, frame.at(-1) as number);
+  const input_ids = Int32Array.of(frame[0]!, ...ids, frame.at(-1)!);
   const positions = chosen.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i));
-  const labels = Int32Array.from(positions, (position) => ids[position] as number);
+  const labels = Int32Array.from(positions, (position) => ids[position]!);
   for (const position of positions) input_ids[position + 1] = mask;
   const encoding: Encoding = {
     input_ids,

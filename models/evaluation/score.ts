@@ -61,7 +61,7 @@ export async function pseudoLogLikelihoods(
   const wide = spans('within_word_l2r').filter(({ from, to }) => to - from > 1);
   const wider = await logProbabilities(text, wide, mask_id, backend, noWork());
   const within = Float64Array.from(alone);
-  for (const [i, { from }] of wide.entries()) within[from - 1] = wider[i] as number;
+  for (const [i, { from }] of wide.entries()) within[from - 1] = wider[i]!;
   return { plain: sum(alone), within_word_l2r: sum(within) };
 }
 
@@ -69,9 +69,9 @@ const sum = (numbers: Float64Array): number => numbers.reduce((a, b) => a + b, 0
 
 async function scoreFact({ encoding, answer }: FactItem, backend: Backend): Promise<FactScore> {
   const [{ logits }] = (await mlm(backend, encoding)) as [Mask];
-  const own = logits[answer] as number;
+  const own = logits[answer]!;
   let better = 0;
-  for (let id = 0; id < logits.length; id++) if ((logits[id] as number) > own) better++;
+  for (let id = 0; id < logits.length; id++) if (logits[id]! > own) better++;
   return { better };
 }
 
@@ -83,8 +83,8 @@ async function scoreWindow({ encoding, labels, words }: WindowItem, backend: Bac
   for (const [m, { logits, log_sum_exp }] of rows.entries()) {
     const [best, second] = firstTwo(logits);
     first[m] = best;
-    lead[m] = (logits[best] as number) - (logits[second] as number);
-    nats += log_sum_exp - (logits[labels[m] as number] as number);
+    lead[m] = logits[best]! - logits[second]!;
+    nats += log_sum_exp - logits[labels[m]!]!;
   }
   let right = 0;
   let from = 0;

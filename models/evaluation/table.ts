@@ -79,7 +79,7 @@ export function tabulate(items: readonly Item[], scores: readonly Scored[]): Eva
   const masks = [...windows.values()].flat().flatMap(({ scored: { int8, float32 } }) =>
     Array.from(float32.first, (id, m) => ({
       same: int8.first[m] === id,
-      clear: (float32.lead[m] as number) >= CLEAR_LEAD,
+      clear: float32.lead[m]! >= CLEAR_LEAD,
     })),
   );
   const agreement = (among: typeof masks) => ({ same: among.filter(({ same }) => same).length, of: among.length });

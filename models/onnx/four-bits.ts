@@ -21,7 +21,7 @@ export function fourBitMatrices(graph: GraphBuilder): Matrices {
     }));
     const scales = graph.constant(weights('scales'), () => {
       const blocks = inputs / STEP_INPUTS;
-      const data = Float32Array.from(rows.steps, (step, i) => step * (rows.scales[Math.floor(i / blocks)] as number));
+      const data = Float32Array.from(rows.steps, (step, i) => step * rows.scales[Math.floor(i / blocks)]!);
       return { data, shape: [data.length] };
     });
     return graph.addFused('MatMulNBits', [x, packed, scales], {
@@ -46,7 +46,7 @@ export function fourBitMatrices(graph: GraphBuilder): Matrices {
 /** (outputs, inputs / 2): the even inputs in the low halves, 8 added to each value. */
 function packPairs({ values }: FourBitRows): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: values.length / 2 }, (_, i) => {
-    const [even, odd] = [values[2 * i] as number, values[2 * i + 1] as number];
+    const [even, odd] = [values[2 * i]!, values[2 * i + 1]!];
     return (even + 8) | ((odd + 8) << 4);
   });
 }

@@ -167,7 +167,7 @@ function int8Weights(graph: GraphBuilder, scaleForEachOutput: boolean) {
 function transpose<T extends Float32Array | Int8Array>(data: T, rows: number, columns: number): T {
   const turned = new (data.constructor as new (size: number) => T)(data.length);
   for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) turned[c * rows + r] = data[r * columns + c] as number;
+    for (let c = 0; c < columns; c++) turned[c * rows + r] = data[r * columns + c]!;
   }
   return turned;
 }

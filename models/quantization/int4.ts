@@ -46,7 +46,7 @@ export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bi
  */
 function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array): number {
   let largest = 0;
-  for (let k = 0; k < weights.length; k++) largest = Math.max(largest, Math.abs(weights[k] as number));
+  for (let k = 0; k < weights.length; k++) largest = Math.max(largest, Math.abs(weights[k]!));
   if (!Number.isFinite(largest)) throw new Error('a weight is not finite');
   // A column of zeros needs some scale.
   let scale = Math.fround(Math.max(largest / (MOST * MOST_STEPS), worstLane(weights) / LANE_LIMIT)) || 1;
@@ -57,8 +57,7 @@ function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array
       const to = from + STEP_INPUTS;
       steps[block] = roundBlock(weights.subarray(from, to), scale, values.subarray(from, to));
     }
-    for (let k = 0; k < values.length; k++)
-      expanded[k] = (values[k] as number) * (steps[Math.floor(k / STEP_INPUTS)] as number);
+    for (let k = 0; k < values.length; k++) expanded[k] = values[k]! * steps[Math.floor(k / STEP_INPUTS)]!;
     const worst = worstLane(expanded);
     if (worst <= LANE_LIMIT) return scale;
     scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
@@ -68,7 +67,7 @@ function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array
 /** The step with the least squared error. Plain loops: a hundred million weights go through here several times. */
 function roundBlock(weights: Float32Array, scale: number, values: Int8Array): number {
   let largest = 0;
-  for (let k = 0; k < STEP_INPUTS; k++) largest = Math.max(largest, Math.abs(weights[k] as number));
+  for (let k = 0; k < STEP_INPUTS; k++) largest = Math.max(largest, Math.abs(weights[k]!));
   const wanted = largest / (MOST * scale);
   const from = Math.min(Math.max(Math.ceil(wanted * LEAST_SHARE), 1), MOST_STEPS);
   const to = Math.min(Math.max(Math.ceil(wanted), from), MOST_STEPS);
@@ -77,13 +76,13 @@ function roundBlock(weights: Float32Array, scale: number, values: Int8Array): nu
     const width = step * scale;
     let error = 0;
     for (let k = 0; k < STEP_INPUTS; k++) {
-      const w = weights[k] as number;
+      const w = weights[k]!;
       const rest = w - roundTo(w, width) * width;
       error += rest * rest;
     }
     if (error < least) [best, least] = [step, error];
   }
-  for (let k = 0; k < STEP_INPUTS; k++) values[k] = roundTo(weights[k] as number, best * scale);
+  for (let k = 0; k < STEP_INPUTS; k++) values[k] = roundTo(weights[k]!, best * scale);
   return best;
 }
 
@@ -108,18 +107,18 @@ export function packFourBits(linear: Omit<Linear, 'bias'>): PackedMatrix {
     const panel = (n >> 3) * panelBytes;
     let sum = 0;
     for (let k = 0; k < K; k++) {
-      const q = values[n * K + k] as number;
+      const q = values[n * K + k]!;
       const at = panel + (k >> 3) * 32 + (n & 7) * 4 + (k & 3);
       // Low halves are written first.
-      packed.weight[at] = (packed.weight[at] as number) + ((q + 8) << (k & 4));
-      const value = q * (steps[n * blocks + Math.floor(k / STEP_INPUTS)] as number);
+      packed.weight[at] = packed.weight[at]! + ((q + 8) << (k & 4));
+      const value = q * steps[n * blocks + Math.floor(k / STEP_INPUTS)]!;
       asEightBits[(n >> 3) * 8 * K + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] = value;
       sum += value;
     }
     for (let block = 0; block < blocks; block++) {
-      packed.weight[panel + 4 * K + 8 * block + (n & 7)] = steps[n * blocks + block] as number;
+      packed.weight[panel + 4 * K + 8 * block + (n & 7)] = steps[n * blocks + block]!;
     }
-    const scale = scales[n] as number;
+    const scale = scales[n]!;
     packed.scale[n] = scale;
     packed.sum[n] = scale * sum;
   }

@@ -20,7 +20,7 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
     const scale = Math.fround(largest / 127) || 1; // A row of zeros needs some scale.
     scales[r] = scale;
     for (let c = 0; c < columns; c++) {
-      values[r * columns + c] = Math.max(-127, Math.min(127, Math.round((row[c] as number) / scale)));
+      values[r * columns + c] = Math.max(-127, Math.min(127, Math.round(row[c]! / scale)));
     }
   }
   return { values, scales };
@@ -32,15 +32,12 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
  * How large a channel is follows from its gamma and beta; no text is needed for it.
  * @returns (inputs,)
  */
-function smoothing(
-  { gamma, beta }: LayerNorm,
-  { weight, inputs }: Pick<Linear, 'weight' | 'inputs'>,
-): Float32Array {
+function smoothing({ gamma, beta }: LayerNorm, { weight, inputs }: Pick<Linear, 'weight' | 'inputs'>): Float32Array {
   const weights = new Float32Array(inputs);
-  for (const [i, w] of weight.entries()) weights[i % inputs] = Math.max(weights[i % inputs] as number, Math.abs(w));
+  for (const [i, w] of weight.entries()) weights[i % inputs] = Math.max(weights[i % inputs]!, Math.abs(w));
   const divisors = gamma.map((g, channel) => {
-    const values = 3 * Math.abs(g) + Math.abs(beta[channel] as number); // Three standard deviations.
-    return Math.sqrt(values / (weights[channel] as number));
+    const values = 3 * Math.abs(g) + Math.abs(beta[channel]!); // Three standard deviations.
+    return Math.sqrt(values / weights[channel]!);
   });
   // A channel that is always zero, or that nothing weighs, may be divided by anything.
   return divisors.map((divisor) => (divisor > 0 && Number.isFinite(divisor) ? divisor : 1));
@@ -69,7 +66,7 @@ export function divisorsOf(
 
 /** The matrix for an input whose channels were divided: (outputs, inputs) with each column multiplied. */
 export function multiplyColumns<T extends Pick<Linear, 'weight' | 'inputs'>>(linear: T, factors: Float32Array): T {
-  const weight = linear.weight.map((w, i) => w * (factors[i % linear.inputs] as number));
+  const weight = linear.weight.map((w, i) => w * factors[i % linear.inputs]!);
   return { ...linear, weight };
 }
 

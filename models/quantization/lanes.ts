@@ -40,7 +40,7 @@ export function packMatrix({ weight, inputs, outputs }: Omit<Linear, 'bias'>): P
     const panel = (n >> 3) * 8 * inputs + (n & 7) * 4;
     let sum = 0;
     for (let k = 0; k < inputs; k++) {
-      const value = values[k] as number;
+      const value = values[k]!;
       packed.weight[panel + (k >> 2) * 32 + (k & 3)] = value;
       sum += value;
     }
@@ -60,7 +60,7 @@ function roundColumn(weights: Float32Array): { values: Int8Array; scale: number 
   const values = new Int8Array(weights.length);
   for (;;) {
     for (let k = 0; k < weights.length; k++) {
-      values[k] = Math.max(-127, Math.min(127, Math.round((weights[k] as number) / scale)));
+      values[k] = Math.max(-127, Math.min(127, Math.round(weights[k]! / scale)));
     }
     const worst = worstLane(values);
     if (worst <= LANE_LIMIT) return { values, scale };
@@ -79,7 +79,7 @@ export function worstLane(values: Int8Array | Float32Array): number {
     for (const first of [k, k + 2]) {
       let [above, below] = [0, 0];
       for (const at of [first, first + 1, first + 4, first + 5]) {
-        const value = values[at] as number;
+        const value = values[at]!;
         if (value > 0) above += value;
         else below -= value;
       }
@@ -101,7 +101,7 @@ export function proveNoOverflow(packed: Int8Array, inputs: number): void {
     for (let lane = 0; lane < HALF_STEP; lane += 2) {
       let [above, below] = [0, 0];
       for (const at of [step + lane, step + lane + 1, step + HALF_STEP + lane, step + HALF_STEP + lane + 1]) {
-        const value = packed[at] as number;
+        const value = packed[at]!;
         if (value > 0) above += value;
         else below -= value;
       }

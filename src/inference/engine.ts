@@ -196,7 +196,7 @@ export class EngineBackend implements Backend {
       const logSumExpParts = new Float64Array(kernels.memory.buffer, kernels.logSumExpParts.value, 2 * block.length);
       for (const [i, { mlm, log_sum_exp, m }] of block.entries()) {
         mlm.set(new Float32Array(kernels.memory.buffer, kernels.logits.value + 4 * i * width, vocab_size));
-        log_sum_exp[m] = (logSumExpParts[2 * i] as number) + Math.log(logSumExpParts[2 * i + 1] as number);
+        log_sum_exp[m] = logSumExpParts[2 * i]! + Math.log(logSumExpParts[2 * i + 1]!);
       }
     }
     return answers;

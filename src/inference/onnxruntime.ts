@@ -94,9 +94,9 @@ function floats(output: ort.InferenceSession.OnnxValueMapType, name: string): Fl
 
 function logSumExp(logits: Float32Array): number {
   let largest = -Infinity;
-  for (let id = 0; id < logits.length; id++) largest = Math.max(largest, logits[id] as number);
+  for (let id = 0; id < logits.length; id++) largest = Math.max(largest, logits[id]!);
   let sum = 0;
-  for (let id = 0; id < logits.length; id++) sum += Math.exp((logits[id] as number) - largest);
+  for (let id = 0; id < logits.length; id++) sum += Math.exp(logits[id]! - largest);
   return largest + Math.log(sum);
 }
 

@@ -46,7 +46,7 @@ export async function searchJointly(
       for (const [o, m] of open.entries()) {
         const { row, total } = logitsRow(logits, o);
         for (const { token } of topCandidates(row, total, num_beams)) {
-          const log_probability = before + (row[token] as number) - total;
+          const log_probability = before + row[token]! - total;
           if (log_probability < floor) break;
           const next = tokens.with(m, token);
           const key = next.join(' ');
@@ -74,7 +74,6 @@ function inOrder(a: Combination, b: Combination): number {
 /** The text with some of its masks filled; asked of the others. */
 function withTokens(encoding: Encoding, tokens: readonly number[]): Encoding {
   const input_ids = encoding.input_ids.slice();
-  for (const [m, token] of tokens.entries())
-    if (token !== OPEN) input_ids[encoding.masked_positions[m] as number] = token;
+  for (const [m, token] of tokens.entries()) if (token !== OPEN) input_ids[encoding.masked_positions[m]!] = token;
   return { ...encoding, input_ids, masked_positions: encoding.masked_positions.filter((_, m) => tokens[m] === OPEN) };
 }

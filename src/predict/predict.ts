@@ -48,7 +48,7 @@ export async function predict(
 function candidateOf(tokens: readonly number[], score: number, tokenizer: Tokenizer): Candidates[number][number] {
   return {
     score,
-    token: tokens[0] as number,
+    token: tokens[0]!,
     token_str: tokenizer.decode(tokens),
     ...(tokens.length > 1 && { token_ids: [...tokens] }),
     fills: [tokenizer.fill(tokens)],
@@ -74,7 +74,7 @@ async function searchTexts(
         const token_strs = combination.tokens.map((token) => tokenizer.decode([token]));
         return {
           score: Math.exp(combination.log_probability),
-          token: combination.tokens[0] as number,
+          token: combination.tokens[0]!,
           token_str: token_strs[0] as string,
           token_ids: [...combination.tokens],
           token_strs,

@@ -44,7 +44,7 @@ export async function logProbabilities(
   }));
   await runModel(texts, backend, work, (logits, i) => {
     const { row, total } = logitsRow(logits, 0);
-    found[i] = (row[input_ids[spans[i]?.from ?? 0] as number] as number) - total;
+    found[i] = row[input_ids[spans[i]?.from ?? 0]!]! - total;
   });
   return found;
 }

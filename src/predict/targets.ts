@@ -80,8 +80,8 @@ function* queriesOf(
     const { row, total } = logitsRow(logits, m);
     const sums = log_probabilities[mask] as Float64Array;
     for (const w of chosen) {
-      const id = words[mask]?.[w]?.[piece] as number;
-      sums[w] = (sums[w] as number) + (row[id] as number) - total;
+      const id = words[mask]![w]![piece]!;
+      sums[w] = sums[w]! + row[id]! - total;
     }
   };
 
@@ -121,7 +121,7 @@ function expandMask(
   piece: number,
   mask_id: number,
 ): Encoding {
-  const at = masked_positions[mask] as number;
+  const at = masked_positions[mask]!;
   const inPlace = word.map((id, i) => (i < piece ? id : mask_id));
   const spread = (values: Int32Array, inserted: readonly number[]) =>
     Int32Array.of(...values.subarray(0, at), ...inserted, ...values.subarray(at + 1));
@@ -129,7 +129,7 @@ function expandMask(
     input_ids: spread(input_ids, inPlace),
     token_type_ids: spread(
       token_type_ids,
-      word.map(() => token_type_ids[at] as number),
+      word.map(() => token_type_ids[at]!),
     ),
     masked_positions: Int32Array.of(at + piece),
   };

@@ -17,14 +17,14 @@ export function topCandidates(logits: Float32Array, log_sum_exp: number, top_k: 
   const best: number[] = [];
   let last = -Infinity;
   for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id] as number;
+    const logit = logits[id]!;
     if (best.length === top_k && logit <= last) continue;
     let place = best.length;
-    while (place > 0 && (logits[best[place - 1] as number] as number) < logit) place--;
+    while (place > 0 && logits[best[place - 1]!]! < logit) place--;
     best.splice(place, 0, id);
     if (best.length > top_k) best.pop();
-    last = logits[best.at(-1) as number] as number;
+    last = logits[best.at(-1)!]!;
   }
   // Softmax: e^logit over the sum of all, which is the exponential of the difference of their logarithms.
-  return best.map((token) => ({ token, score: Math.exp((logits[token] as number) - log_sum_exp) }));
+  return best.map((token) => ({ token, score: Math.exp(logits[token]! - log_sum_exp) }));
 }

@@ -21,14 +21,13 @@ export function cutAroundMasks(
 ): Result<CutEncoding, number> {
   const [first, last] = [0, input_ids.length - 1];
   const room = limit - 2;
-  const from = masked_positions[0] as number;
-  const to = (masked_positions.at(-1) as number) + 1;
+  const from = masked_positions[0]!;
+  const to = masked_positions.at(-1)! + 1;
   if (to - from > room) return fail(to - from + 2);
   const wished = from - Math.floor((room - (to - from)) / 2);
   const start = Math.max(first + 1, Math.min(wished, last - room));
   const end = start + room;
-  const cut = (values: Int32Array) =>
-    Int32Array.of(values[first] as number, ...values.subarray(start, end), values[last] as number);
+  const cut = (values: Int32Array) => Int32Array.of(values[first]!, ...values.subarray(start, end), values[last]!);
   return ok({
     input_ids: cut(input_ids),
     token_type_ids: cut(token_type_ids),

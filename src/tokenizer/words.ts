@@ -26,5 +26,5 @@ export function continuationsIn(
   ids: Int32Array,
   { continuesWord: mayContinue, decode }: Pick<Tokenizer, 'continuesWord' | 'decode'>,
 ): (position: number) => boolean {
-  return (position) => mayContinue(ids[position] as number) && ENDS_IN_WORD.test(decode([ids[position - 1] as number]));
+  return (position) => mayContinue(ids[position]!) && ENDS_IN_WORD.test(decode([ids[position - 1]!]));
 }
