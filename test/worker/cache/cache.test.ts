@@ -90,7 +90,8 @@ describe('a question asked again', () => {
     const bucket = { get: (key: string) => (read.push(key), env.MODELS.get(key)) } as unknown as R2Bucket;
     const answer = await freshApp({ MODELS: bucket }).ask({ inputs: inputs.toUpperCase() });
     expect(status(answer)).toMatch(/^isolate; fwd=miss, edge; hit/);
-    expect(read.map((key) => key.split('/').at(-1)).toSorted()).toEqual(['manifest.json', 'tokenizer.bin']);
+    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.bin']));
+    expect(read).toHaveLength(2);
   });
 
   it('with other parameters is another question', async () => {
