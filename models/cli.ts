@@ -22,6 +22,9 @@ const USAGE = `npm run models -- <command>
   push [id | folder] [--remote]
              convert, and put the model into the local bucket, or with --remote into the account's
 
+  compare <id | folder> --python <path>
+             read a checkpoint here and with transformers in that Python, and print the first difference in ids, offsets,
+             logits and first choices on the probe texts
   evaluate [id | folder] --data <dir> [--full]
              measure the quality on BLiMP, ParaRel and running text, served and in float32: on a seeded sample, or with
              --full on everything
@@ -42,6 +45,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   convert: () => import('./commands/convert.ts'),
   measure: () => import('./commands/measure.ts'),
   push: () => import('./commands/push.ts'),
+  compare: () => import('./commands/compare.ts'),
   evaluate: () => import('./commands/evaluate.ts'),
   ablate: () => import('./commands/ablate.ts'),
   'bench-geometry': () => import('./commands/bench-geometry.ts'),

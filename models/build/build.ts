@@ -13,8 +13,7 @@ import { pulledFolder } from '../hub/source.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import { SERVED } from '../onnx/linear.ts';
 import { type LayerBits, type MeasuredErrors, readLayerBits, readQuantizationErrors } from './quantization-error.ts';
-import { readTokenizer } from '../tokenizer/files.ts';
-import { specialTokensOf } from '../tokenizer/special-tokens.ts';
+import { type FoundTokenizer, readTokenizer } from '../tokenizer/files.ts';
 import { packUnigram } from '../tokenizer/unigram.ts';
 
 const MODELS = join(import.meta.dirname, '..');
@@ -24,8 +23,7 @@ export interface Checkpoint {
   readonly id: string;
   readonly folder: string;
   readonly weights: EncoderWeights;
-  /** The text of `tokenizer.json`. */
-  readonly tokenizer: string;
+  readonly tokenizer: FoundTokenizer;
   /** Of the weights in the layers, as they are built. */
   readonly bits: LayerBits;
 }
@@ -60,7 +58,7 @@ export async function readCheckpoint(model: string): Promise<Checkpoint> {
   }
   const weights = readWeights(await readText(folder, 'config.json'), await readTensors(folder));
   const tokenizer = await readTokenizer(folder);
-  const largest = largestId(tokenizer);
+  const largest = largestId(tokenizer.json);
   if (largest >= weights.config.vocab_size) {
     throw new Error(
       `${folder}: the tokenizer has ids up to ${largest}, and the embedding has ${weights.config.vocab_size} rows ` +
@@ -80,11 +78,11 @@ function largestId(tokenizer: string): number {
 }
 
 export async function makeArtifacts({ weights, tokenizer, bits }: Checkpoint): Promise<Artifacts> {
-  const binary = packUnigram(tokenizer);
+  const binary = packUnigram(tokenizer.json);
   const files: Artifacts['files'] = {
     'model.onnx': buildGraph(weights, bits === 4 ? { ...SERVED, layer_bits: 4 } : 'int8'),
     'model.efm': packEngineFile(weights, bits),
-    'tokenizer.json': compactTokenizer(tokenizer),
+    'tokenizer.json': compactTokenizer(tokenizer.json),
     ...(binary && { 'tokenizer.bin': binary }),
   };
   const listed = await Promise.all(
@@ -135,7 +133,7 @@ export function makeManifest(
       intermediate_size: config.intermediate_size,
       max_position_embeddings: config.max_position_embeddings,
     },
-    special_tokens: specialTokensOf(tokenizer),
+    special_tokens: tokenizer.special_tokens,
     heads: sentence ? ['mlm', sentence.head] : ['mlm'],
     quantization: {
       'model.onnx': {

@@ -30,6 +30,8 @@ export async function convert(model: string, { bits, force = false, say }: Conve
     `${id}: ${family}, ${num_hidden_layers} layers of ${hidden_size}, ${vocab_size.toLocaleString('en')} pieces, ` +
       `${checkpoint.bits} bits in the layers`,
   );
+  say(`  ${checkpoint.tokenizer.summary}`);
+  for (const warning of [...checkpoint.tokenizer.warnings, ...(weights.warnings ?? [])]) say(`  Warning: ${warning}`);
   const needs = await needsOf(weights, checkpoint.bits);
   const fitting = Object.entries(needs).filter(([, { heapBytes }]) => heapBytes <= MAX_WASM_BYTES);
   for (const [name, need] of Object.entries(needs)) say(`  ${name}: ${arithmetic(need)}`);

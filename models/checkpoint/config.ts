@@ -6,6 +6,9 @@ const NAMES: Record<Family, Partial<Record<Count | 'hidden_act', string>>> = {
   albert: {},
   bert: { embedding_size: 'hidden_size' },
   roberta: { embedding_size: 'hidden_size' },
+  camembert: { embedding_size: 'hidden_size' },
+  'xlm-roberta': { embedding_size: 'hidden_size' },
+  electra: {},
   distilbert: {
     embedding_size: 'dim',
     hidden_size: 'dim',
@@ -28,8 +31,26 @@ const COUNTS = [
 ] as const;
 type Count = (typeof COUNTS)[number];
 
+/** What the configuration classes of `transformers` take where a file is silent, of what does not follow from the tensors. */
+const DEFAULTS: Readonly<Record<string, unknown>> = {
+  hidden_act: 'gelu',
+  activation: 'gelu',
+  layer_norm_eps: 1e-12,
+  max_position_embeddings: 512,
+  type_vocab_size: 2,
+};
+const DEFAULTS_OF: Partial<Record<Family, Readonly<Record<string, unknown>>>> = {
+  albert: { hidden_act: 'gelu_new' },
+  roberta: { pad_token_id: 1 },
+  camembert: { pad_token_id: 1 },
+  'xlm-roberta': { pad_token_id: 1 },
+};
+/** These count positions from the one after their padding token's id, and their head always has gelu, as ELECTRA's. */
+const ROBERTAS: ReadonlySet<Family> = new Set(['roberta', 'camembert', 'xlm-roberta']);
+
 const ACTIVATIONS: Record<string, EncoderConfig['hidden_act']> = {
   gelu: 'gelu',
+  gelu_python: 'gelu',
   gelu_new: 'gelu_new',
   gelu_pytorch_tanh: 'gelu_new',
 };
@@ -41,7 +62,20 @@ const ARCHITECTURES: Record<string, Family> = {
   BertForMaskedLM: 'bert',
   BertForPreTraining: 'bert',
   RobertaForMaskedLM: 'roberta',
+  CamembertForMaskedLM: 'camembert',
+  XLMRobertaForMaskedLM: 'xlm-roberta',
   DistilBertForMaskedLM: 'distilbert',
+  ElectraForMaskedLM: 'electra',
+};
+
+/** Masked models that are known, and why they cannot be served. */
+const OTHERS: Readonly<Record<string, string>> = {
+  deberta: 'its attention compares contents with relative positions',
+  'deberta-v2': 'its attention compares contents with relative positions',
+  mobilebert: 'its layers have bottlenecks',
+  modernbert: 'it has rotary positions and gated layers',
+  mpnet: 'it has relative positions',
+  xlnet: 'it reads texts in permuted orders',
 };
 
 /** DistilBERT's code has it as a constant. */
@@ -49,16 +83,19 @@ const DISTILBERT_EPSILON = 1e-12;
 
 /**
  * @param json the text of `config.json`
+ * @param hasHead whether the checkpoint has the tensors of a family's masked-LM head, for what to change
  * @throws naming the field, when it is of no family that can be served, or is wrong
  */
-export function readConfig(json: string): EncoderConfig {
-  let config: Record<string, unknown>;
+export function readConfig(json: string, hasHead: (family: Family) => boolean = () => false): EncoderConfig {
+  let given: Record<string, unknown>;
   try {
-    config = JSON.parse(json) as Record<string, unknown>;
+    given = JSON.parse(json) as Record<string, unknown>;
   } catch {
     throw new Error('config.json is not JSON');
   }
-  const family = familyOf(config);
+  const family = familyOf(given, hasHead);
+  const config: Record<string, unknown> = { ...DEFAULTS, ...DEFAULTS_OF[family], ...given };
+  const isRoberta = ROBERTAS.has(family);
   const name = (field: Count | 'hidden_act') => NAMES[family][field] ?? field;
   const act = config[name('hidden_act')];
   const hidden_act = typeof act === 'string' ? ACTIVATIONS[act] : undefined;
@@ -67,8 +104,8 @@ export function readConfig(json: string): EncoderConfig {
       `config.json: ${name('hidden_act')} is ${String(act)}; ${Object.keys(ACTIVATIONS).join(', ')} can be served`,
     );
   }
-  if (family === 'roberta' && hidden_act !== 'gelu') {
-    throw new Error(`config.json: hidden_act is ${String(act)}, and the head of a RoBERTa always has gelu`);
+  if ((isRoberta || family === 'electra') && hidden_act !== 'gelu') {
+    throw new Error(`config.json: hidden_act is ${String(act)}, and the head of a ${family} always has gelu`);
   }
   refuseVariants(config);
 
@@ -89,8 +126,7 @@ export function readConfig(json: string): EncoderConfig {
     throw new Error(`config.json: ${name('hidden_size')} is no multiple of ${name('num_attention_heads')}`);
   }
 
-  // A RoBERTa counts positions from the one after its padding token's id.
-  const position_offset = family === 'roberta' ? count('pad_token_id', 0) + 1 : 0;
+  const position_offset = isRoberta ? count('pad_token_id', 0) + 1 : 0;
   if (counts.max_position_embeddings <= position_offset) {
     throw new Error(`config.json: max_position_embeddings leaves no position after ${position_offset}`);
   }
@@ -109,13 +145,25 @@ export function readConfig(json: string): EncoderConfig {
   };
 }
 
-function familyOf({ model_type, architectures }: Record<string, unknown>): Family {
+function familyOf(
+  { model_type, architectures }: Record<string, unknown>,
+  hasHead: (family: Family) => boolean,
+): Family {
   const named = Array.isArray(architectures) ? architectures.map(String) : [];
   const supported = `what can be served is ${Object.keys(ARCHITECTURES).join(', ')}`;
   const known = named.find((name) => name in ARCHITECTURES);
-  if (named.length > 0 && !known) throw new Error(`config.json: architectures is ${named.join(', ')}; ${supported}`);
   const family = Object.values(ARCHITECTURES).find((one) => one === model_type);
-  if (!family) throw new Error(`config.json: model_type is ${String(model_type)}; ${supported}`);
+  if (!family) {
+    const why = OTHERS[String(model_type)];
+    throw new Error(`config.json: model_type is ${String(model_type)}${why ? `: ${why}` : ''}; ${supported}`);
+  }
+  if (named.length > 0 && !known) {
+    const [usual] = Object.entries(ARCHITECTURES).find(([, one]) => one === family) ?? [];
+    const what = hasHead(family)
+      ? `the file has the head of a masked language model: set architectures to ["${usual}"]`
+      : `the file has no head of a masked language model; ${supported}`;
+    throw new Error(`config.json: architectures is ${named.join(', ')}; ${what}`);
+  }
   if (known && ARCHITECTURES[known] !== family) {
     throw new Error(`config.json: model_type is ${family}, and architectures says ${known}`);
   }

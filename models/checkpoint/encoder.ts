@@ -17,7 +17,7 @@ export interface LayerNorm {
   readonly epsilon: number;
 }
 
-export type Family = 'albert' | 'bert' | 'roberta' | 'distilbert';
+export type Family = 'albert' | 'bert' | 'roberta' | 'camembert' | 'xlm-roberta' | 'distilbert' | 'electra';
 
 export interface EncoderConfig {
   readonly family: Family;
@@ -66,7 +66,7 @@ export interface EncoderWeights {
     /** (type_vocab_size, embedding_size) */
     readonly types: Float32Array;
     readonly norm: LayerNorm;
-    /** embedding_size to hidden_size; only ALBERT has it. */
+    /** embedding_size to hidden_size; ALBERT has it, and ELECTRA where the two differ. */
     readonly projection: Linear | undefined;
   };
   /** (layers_stored,) */
@@ -85,4 +85,6 @@ export interface EncoderWeights {
    * it is not).
    */
   readonly sentence: { readonly head: 'sop' | 'nsp'; readonly pooler: Linear; readonly classifier: Linear } | undefined;
+  /** What was left out of the checkpoint, a sentence each. */
+  readonly warnings?: readonly string[];
 }

@@ -3,6 +3,8 @@ import type { Family } from './encoder.ts';
 
 /** Names of tensors, or their beginnings: a matrix goes on with `.weight` and `.bias`. */
 export interface TensorNames {
+  /** Of the encoder's tensors. Files that were saved without a head lack it. */
+  readonly prefix: string;
   readonly words: string;
   readonly positions: string;
   readonly types?: string;
@@ -25,6 +27,7 @@ export interface TensorNames {
 }
 
 const bertLike = (model: string) => ({
+  prefix: `${model}.`,
   words: `${model}.embeddings.word_embeddings`,
   positions: `${model}.embeddings.position_embeddings`,
   norm: `${model}.embeddings.LayerNorm`,
@@ -43,6 +46,15 @@ const bertLayer = (model: string) => ({
   feedForwardOutput: 'output.dense',
   outputNorm: 'output.LayerNorm',
 });
+
+const ROBERTA: TensorNames = {
+  ...bertLike('roberta'),
+  ...bertLayer('roberta'),
+  mlmDense: 'lm_head.dense',
+  mlmNorm: 'lm_head.layer_norm',
+  mlmBias: 'lm_head.bias',
+  decoder: 'lm_head.decoder',
+};
 
 export const TENSORS: Record<Family, TensorNames> = {
   albert: {
@@ -74,13 +86,17 @@ export const TENSORS: Record<Family, TensorNames> = {
     decoder: 'cls.predictions.decoder',
     sentence: { head: 'nsp', pooler: 'bert.pooler.dense', classifier: 'cls.seq_relationship' },
   },
-  roberta: {
-    ...bertLike('roberta'),
-    ...bertLayer('roberta'),
-    mlmDense: 'lm_head.dense',
-    mlmNorm: 'lm_head.layer_norm',
-    mlmBias: 'lm_head.bias',
-    decoder: 'lm_head.decoder',
+  roberta: ROBERTA,
+  camembert: ROBERTA,
+  'xlm-roberta': ROBERTA,
+  electra: {
+    ...bertLike('electra'),
+    ...bertLayer('electra'),
+    projection: 'electra.embeddings_project',
+    mlmDense: 'generator_predictions.dense',
+    mlmNorm: 'generator_predictions.LayerNorm',
+    mlmBias: 'generator_lm_head.bias',
+    decoder: 'generator_lm_head',
   },
   distilbert: {
     ...bertLike('distilbert'),

@@ -7,9 +7,27 @@ import { readSafetensors, type StoredTensor } from './safetensors.ts';
 const WHOLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
-/** The text of a file of a checkpoint. @throws naming the file, and what is wrong with it */
+/** The text of a file of a checkpoint, with its byte-order mark. @throws naming the file, and what is wrong with it */
 export async function readText(folder: string, name: string): Promise<string> {
-  return new TextDecoder().decode(await readBytes(folder, name));
+  const bytes = await readBytes(folder, name);
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new Error(`${join(folder, name)} is not UTF-8`, { cause });
+  }
+}
+
+/** A JSON object in a file of a checkpoint. @throws naming the file, and what is wrong with it */
+export async function readJson(folder: string, name: string): Promise<Readonly<Record<string, unknown>>> {
+  let value: unknown;
+  try {
+    value = JSON.parse((await readText(folder, name)).replace(/^\ufeff/, ''));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new Error(`${join(folder, name)} is not JSON`, { cause: error });
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new Error(`${join(folder, name)} is not a JSON object`);
 }
 
 /** @throws naming the file that is missing, and that there should be the other where neither is there */

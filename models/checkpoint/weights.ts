@@ -1,6 +1,6 @@
 /** A checkpoint of any family as plain weights. No I/O. */
 import { readConfig } from './config.ts';
-import type { EncoderWeights, Layer, LayerNorm, Linear } from './encoder.ts';
+import type { EncoderConfig, EncoderWeights, Layer, LayerNorm, Linear } from './encoder.ts';
 import { TENSORS } from './families.ts';
 import type { StoredTensor } from './safetensors.ts';
 
@@ -13,12 +13,13 @@ const FORMER_NAMES: Record<string, string> = { weight: 'gamma', bias: 'beta' };
  * @throws naming the field or tensor, when it is of no family that can be served or its parts contradict each other
  */
 export function readWeights(configJson: string, tensors: ReadonlyMap<string, StoredTensor>): EncoderWeights {
-  const config = readConfig(configJson);
+  const config = readConfig(configJson, (family) => tensors.has(`${TENSORS[family].mlmDense}.weight`));
   const { embedding_size: E, hidden_size: H, intermediate_size: F, vocab_size: V } = config;
   const names = TENSORS[config.family];
 
+  const find = (name: string) => tensors.get(name) ?? tensors.get(name.slice(names.prefix.length));
   const array = (name: string, ...shape: number[]): Float32Array => {
-    const tensor = tensors.get(name);
+    const tensor = name.startsWith(names.prefix) ? find(name) : tensors.get(name);
     if (!tensor) throw new Error(`the checkpoint has no tensor ${name}`);
     if (tensor.shape.join() !== shape.join()) {
       throw new Error(
@@ -36,7 +37,7 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
   const norm = (name: string, width: number): LayerNorm => {
     const part = (which: string) => {
       const former = `${name}.${FORMER_NAMES[which]}`;
-      return array(tensors.has(former) ? former : `${name}.${which}`, width);
+      return array(find(former) ? former : `${name}.${which}`, width);
     };
     return { gamma: part('weight'), beta: part('bias'), epsilon: config.layer_norm_eps };
   };
@@ -55,18 +56,23 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
   };
 
   const { position_offset, max_position_embeddings: positions } = config;
-  const { sentence } = names;
+  const words = array(`${names.words}.weight`, V, E);
   // The head's bias and its decoder's are tied where the decoder is; some files have only one of them.
   const biases = [names.mlmBias, `${names.decoder}.bias`] as const;
   const [bias, otherBias] = config.tie_word_embeddings ? biases : [biases[1], biases[0]];
+  if (config.tie_word_embeddings) {
+    refuseOther(tensors, `${names.decoder}.weight`, words, `${names.words}.weight`);
+    if (tensors.has(bias)) refuseOther(tensors, otherBias, array(bias, V), bias);
+  }
+  const warnings: string[] = [];
   return {
     config,
     embeddings: {
-      words: array(`${names.words}.weight`, V, E),
+      words,
       positions: array(`${names.positions}.weight`, position_offset + positions, E).subarray(position_offset * E),
       types: names.types ? array(`${names.types}.weight`, config.type_vocab_size, E) : new Float32Array(E),
       norm: norm(names.norm, E),
-      projection: names.projection ? linear(names.projection, E, H) : undefined,
+      projection: names.projection && hasProjection(config) ? linear(names.projection, E, H) : undefined,
     },
     layers: [layer(0), ...Array.from({ length: config.layers_stored - 1 }, (_, i) => layer(i + 1))],
     mlm: {
@@ -75,13 +81,51 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
       decoder: config.tie_word_embeddings ? undefined : array(`${names.decoder}.weight`, V, E),
       bias: array(tensors.has(bias) ? bias : otherBias, V),
     },
-    sentence:
-      sentence && tensors.has(`${sentence.classifier}.weight`)
-        ? {
-            head: sentence.head,
-            pooler: linear(sentence.pooler, H, H),
-            classifier: linear(sentence.classifier, H, 2),
-          }
-        : undefined,
+    sentence: readSentence(),
+    warnings,
   };
+
+  function leaveOut(why: string): undefined {
+    warnings.push(`the sentence head is left out: ${why}`);
+  }
+
+  function readSentence(): EncoderWeights['sentence'] {
+    const { sentence } = names;
+    const classifier = sentence && tensors.get(`${sentence.classifier}.weight`);
+    if (!classifier) return undefined;
+    if (classifier.shape.join() !== [2, H].join()) {
+      const { shape } = classifier;
+      return leaveOut(
+        `${sentence.classifier}.weight has the shape [${shape.join(', ')}] where two labels have [2, ${H}]`,
+      );
+    }
+    const missing = [sentence.pooler, sentence.classifier]
+      .flatMap((name) => [`${name}.weight`, `${name}.bias`])
+      .find((name) => !tensors.has(name) && !find(name));
+    if (missing) return leaveOut(`the checkpoint has no tensor ${missing}`);
+    return {
+      head: sentence.head,
+      pooler: linear(sentence.pooler, H, H),
+      classifier: linear(sentence.classifier, H, 2),
+    };
+  }
+}
+
+/** An ALBERT has one even from a size to the same. */
+const hasProjection = ({ family, embedding_size, hidden_size }: EncoderConfig) =>
+  family === 'albert' || embedding_size !== hidden_size;
+
+/** @throws where a file has a tensor of its own that its configuration says is another one */
+function refuseOther(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  name: string,
+  tied: Float32Array,
+  other: string,
+): void {
+  const own = tensors.get(name)?.read();
+  if (!own || (own.length === tied.length && own.every((value, i) => value === tied[i]))) return;
+  throw new Error(
+    `config.json says that ${name} is tied to ${other}, and the file has another tensor there: set tie_word_embeddings to ` +
+      'false to use it, or remove it from the file',
+  );
 }

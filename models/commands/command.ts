@@ -11,6 +11,7 @@ export const OPTIONS = {
   force: { type: 'boolean' },
   full: { type: 'boolean' },
   id: { type: 'string' },
+  python: { type: 'string' },
   remote: { type: 'boolean' },
   revision: { type: 'string' },
 } as const;

@@ -15,7 +15,8 @@ import { makeArtifacts, makeManifest, readCheckpoint } from '../build/build.ts';
 import type { EncoderConfig, EncoderWeights, Layer, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { seeded } from './random.ts';
 import { engineBackend } from './backends.ts';
-import { specialTokensOf } from '../tokenizer/special-tokens.ts';
+import { TENSORS } from '../checkpoint/families.ts';
+import type { FoundTokenizer } from '../tokenizer/files.ts';
 
 /** hidden size × layers; the last is the yardstick, ALBERT-base. */
 const GEOMETRIES = ['256x4', '256x6', '384x6', '512x8', '640x10', '768x7', '768x12'] as const;
@@ -125,8 +126,8 @@ async function heapAfter(file: Uint8Array, tokens: number): Promise<number> {
 }
 
 /** A text with one mask that has exactly so many tokens. */
-function textOf(tokens: number, json: string): string {
-  const tokenizer = createTokenizer(JSON.parse(json) as object, specialTokensOf(json));
+function textOf(tokens: number, { json, special_tokens }: FoundTokenizer): string {
+  const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
   for (let words = 0; words < tokens; words++) {
     const text = `The ${'very '.repeat(words)}old man went to the [MASK].`;
     if (tokenizer.encode(findMasks(text)).input_ids.length === tokens) return text;
@@ -151,7 +152,7 @@ export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
     beta: array(width),
     epsilon: config.layer_norm_eps,
   });
-  const head = ({ albert: 'sop', bert: 'nsp', roberta: undefined, distilbert: undefined } as const)[config.family];
+  const head = TENSORS[config.family].sentence?.head;
   const layer = (): Layer => ({
     query: linear(H, H),
     key: linear(H, H),

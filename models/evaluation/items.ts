@@ -3,7 +3,7 @@ import type { Encoding } from '../../src/inference/backend.ts';
 import { characterBefore, findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import { continuationsIn } from '../../src/tokenizer/words.ts';
-import { specialTokensOf } from '../tokenizer/special-tokens.ts';
+import type { FoundTokenizer } from '../tokenizer/files.ts';
 import type { EvaluationData, Fact } from './data.ts';
 import { sample, seeded } from './random.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
@@ -68,13 +68,16 @@ function divide(ids: Int32Array, continues: (position: number) => boolean): Word
 }
 
 /**
- * @param json the text of the model's `tokenizer.json`
  * @param positions the longest text that the model takes, in tokens
  * @param full everything rather than a seeded sample
  */
-export function makeItems(data: EvaluationData, json: string, positions: number, full: boolean): Items {
-  const special = specialTokensOf(json);
-  const tokenizer = createTokenizer(JSON.parse(json) as object, special);
+export function makeItems(
+  data: EvaluationData,
+  { json, special_tokens }: FoundTokenizer,
+  positions: number,
+  full: boolean,
+): Items {
+  const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
   const random = seeded(SEED);
   const most = (count: number) => (full ? Infinity : count);
   const idsOf = (text: string) => tokenizer.encode({ text, masks: [] }).input_ids;
@@ -108,11 +111,11 @@ export function makeItems(data: EvaluationData, json: string, positions: number,
   const frame = encode('').ids;
   const windows = (set: string, texts: readonly Words[], length: number, count: number) =>
     sample(cut(texts, length - 2), most(count), random).map((window) =>
-      maskWords(set, window, frame, special.mask.id, tokenizer, random),
+      maskWords(set, window, frame, special_tokens.mask.id, tokenizer, random),
     );
   const [valid, wikitext] = [running(data.valid), running(data.wikitext)];
   return {
-    mask_id: special.mask.id,
+    mask_id: special_tokens.mask.id,
     items: [
       ...pairs,
       ...sample(facts, most(FACTS), random),

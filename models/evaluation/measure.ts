@@ -10,7 +10,6 @@ import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild 
 import { buildGraph } from '../onnx/encoder.ts';
 import { type LayerBits, type MeasuredErrors, writeQuantizationErrors } from '../build/quantization-error.ts';
 import { engineBackend, onnxBackend } from './backends.ts';
-import { specialTokensOf } from '../tokenizer/special-tokens.ts';
 
 /** The least share of clear first choices that has to survive: a model that keeps fewer is not to be served. */
 const LEAST_AGREEMENT: Record<LayerBits, number> = { 8: 0.99, 4: 0.9 };
@@ -18,7 +17,7 @@ const LEAST_AGREEMENT: Record<LayerBits, number> = { 8: 0.99, 4: 0.9 };
 /** The probe texts, masked by hand, as the checkpoint's tokenizer sees them; without those that are too long for it. */
 export async function encodeProbes({ tokenizer, weights }: Checkpoint): Promise<Encoding[]> {
   const texts = JSON.parse(await readFile(join(import.meta.dirname, '../probes.json'), 'utf8')) as string[];
-  const encoder = createTokenizer(JSON.parse(tokenizer) as object, specialTokensOf(tokenizer));
+  const encoder = createTokenizer(JSON.parse(tokenizer.json) as object, tokenizer.special_tokens);
   return texts
     .map((text) => encoder.encode(findMasks(text)))
     .filter(({ input_ids }) => input_ids.length <= weights.config.max_position_embeddings);

@@ -1,17 +1,19 @@
 /** Which files of a repository are pulled. No I/O. */
+import { VOCABULARY_FILES } from '../tokenizer/classes.ts';
 import type { ListedFile } from './content-hash.ts';
 
 const WEIGHTS = 'model.safetensors';
 export const SHARD_INDEX = 'model.safetensors.index.json';
 
-/** Each is a whole tokenizer; the first that is there is taken. */
-const TOKENIZERS = [['tokenizer.json'], ['spiece.model'], ['vocab.txt'], ['vocab.json', 'merges.txt']];
+/** Beside a vocabulary, whatever its form. */
+const BESIDE = ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
+/** Each is a whole vocabulary. Without a tokenizer.json all are taken: the tokenizer's class says which is read. */
+const VOCABULARIES = [['tokenizer.json'], ...VOCABULARY_FILES];
 
 /** Whether a file may be of a pull, this one or another. */
 export function canBePulled(name: string): boolean {
   return (
-    ['config.json', 'tokenizer_config.json', SHARD_INDEX, ...TOKENIZERS.flat()].includes(name) ||
-    /\.(safetensors|part)$/.test(name)
+    ['config.json', SHARD_INDEX, ...BESIDE, ...VOCABULARIES.flat()].includes(name) || /\.(safetensors|part)$/.test(name)
   );
 }
 
@@ -25,12 +27,13 @@ export function selectFiles(listed: readonly ListedFile[], hub: string, commit: 
   const has = (name: string) => listed.some((file) => file.name === name);
   const weights = [WEIGHTS, SHARD_INDEX].find(has);
   if (!weights) throw new Error(`${hub} has neither ${WEIGHTS} nor ${SHARD_INDEX}${howToConvert(listed, hub, commit)}`);
-  const tokenizer = TOKENIZERS.find((names) => names.every(has));
-  if (!tokenizer) {
-    throw new Error(`${hub} has no tokenizer: none of ${TOKENIZERS.map((names) => names.join(' with ')).join(', ')}`);
+  const found = VOCABULARIES.filter((names) => names.every(has));
+  if (found.length === 0) {
+    throw new Error(`${hub} has no tokenizer: none of ${VOCABULARIES.map((names) => names.join(' with ')).join(', ')}`);
   }
+  const tokenizer = has('tokenizer.json') ? ['tokenizer.json'] : found.flat();
   if (!has('config.json')) throw new Error(`${hub} has no config.json`);
-  const names = new Set(['config.json', weights, ...tokenizer, 'tokenizer_config.json']);
+  const names = new Set(['config.json', weights, ...tokenizer, ...BESIDE]);
   return listed.filter(({ name }) => names.has(name));
 }
 

@@ -1,32 +1,294 @@
 /** The tokenizer of a checkpoint's folder, whatever form it has there, as a `tokenizer.json`. Reads files. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 
-import { readBytes, readText } from '../checkpoint/files.ts';
-import { tokenizerJsonFromSentencePiece } from './sentencepiece.ts';
-import { tokenizerJsonFromMerges, tokenizerJsonFromVocabulary } from './vocabulary.ts';
+import * as v from 'valibot';
 
-/**
- * @returns the text of `tokenizer.json`: the file, or what is made of `spiece.model`, `vocab.txt`, or `vocab.json` with
- *   `merges.txt`, the first that is there, and of `tokenizer_config.json`
- * @throws naming the file that is wrong, or all that were looked for
- */
-export async function readTokenizer(folder: string): Promise<string> {
-  const has = (name: string) => existsSync(join(folder, name));
-  if (has('tokenizer.json')) return readText(folder, 'tokenizer.json');
-  const config = has('tokenizer_config.json') ? parse(await readText(folder, 'tokenizer_config.json'), folder) : {};
-  if (has('spiece.model')) return tokenizerJsonFromSentencePiece(await readBytes(folder, 'spiece.model'), config);
-  if (has('vocab.txt')) return tokenizerJsonFromVocabulary(await readText(folder, 'vocab.txt'), config);
-  if (has('vocab.json') && has('merges.txt')) {
-    return tokenizerJsonFromMerges(await readText(folder, 'vocab.json'), await readText(folder, 'merges.txt'), config);
-  }
-  throw new Error(`${folder} has no tokenizer: tokenizer.json, spiece.model, vocab.txt, or vocab.json with merges.txt`);
+import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
+import type { SpecialTokens } from '../../src/tokenizer/tokenizer.ts';
+import { readJson, readBytes, readText } from '../checkpoint/files.ts';
+import { type AddedToken, addTokens, idOf, loadAddedTokens, type Vocabulary } from './added-tokens.ts';
+import { classOfFamily, findClass, type StagesJson, type TokenizerClass, VOCABULARY_FILES } from './classes.ts';
+import { checkFields } from './fields.ts';
+import { checkEnds } from './post-processor.ts';
+import { reconcile } from './reconcile.ts';
+import { readUnigramModel, type Unigram, unigramModel } from './sentencepiece.ts';
+import {
+  ADDED_FILE,
+  CONFIG_FILE,
+  contentOf,
+  FAST_FILE,
+  FLAGS,
+  type Flags,
+  MAP_FILE,
+  type Names,
+  readSources,
+  type Role,
+  ROLES,
+  type Sources,
+} from './sources.ts';
+import { bpeModel, type ModelJson, wordPieceModel } from './vocabulary.ts';
+
+/** A tokenizer as it will be served. */
+export interface FoundTokenizer {
+  /** The text of a `tokenizer.json`. */
+  readonly json: string;
+  readonly special_tokens: SpecialTokens;
+  /** What was taken from which file, in one line. */
+  readonly summary: string;
+  /** What a person should look at, a sentence each. */
+  readonly warnings: readonly string[];
 }
 
-function parse(json: string, folder: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch (cause) {
-    throw new Error(`${join(folder, 'tokenizer_config.json')} is not JSON`, { cause });
+const FAST = v.looseObject({
+  added_tokens: v.optional(v.array(v.unknown())),
+  model: v.looseObject({ vocab: v.custom<object>((vocab) => typeof vocab === 'object' && vocab !== null) }),
+});
+type FastJson = v.InferOutput<typeof FAST> & StagesJson;
+
+/**
+ * @throws naming the file and the field that is missing, wrong, not understood, or contradicts another
+ */
+export async function readTokenizer(folder: string): Promise<FoundTokenizer> {
+  const there = new Set(await readdir(folder));
+  const readIfThere = async (name: string) => (there.has(name) ? readJson(folder, name) : undefined);
+  const given = await readIfThere(CONFIG_FILE);
+  const config = (await readIfThere('config.json')) ?? {};
+  const inConfig = given?.['tokenizer_class'];
+  const namedIn = typeof inConfig === 'string' ? CONFIG_FILE : 'config.json';
+  const className = inConfig ?? config['tokenizer_class'];
+  const named = typeof className === 'string' ? className : '';
+  // First of all: what else a file says depends on it.
+  const found = named ? findClass(named, namedIn) : classOfFamily(config['model_type'], there);
+  const fast = readFast(await readIfThere(FAST_FILE));
+  const sources = readSources({
+    config: given,
+    map: await readIfThere(MAP_FILE),
+    added: await readIfThere(ADDED_FILE),
+    fast: fast && (fast.added_tokens ?? []),
+  });
+
+  if (fast) {
+    const type = modelTypeOf(fast.model);
+    if (named && found && found.model !== type) {
+      throw new Error(
+        `${namedIn} and ${FAST_FILE} contradict each other: tokenizer_class is ${named}, a ${found.model}, and model.type is ${type}`,
+      );
+    }
+    // A family does not oblige: many have a tokenizer of another.
+    const used = found?.model === type ? found : undefined;
+    return used ? byClass(used, named, fast, sources) : asItIs(named, fast, sources);
   }
+  const files = found?.files ?? [];
+  const missing = files.filter((file) => !there.has(file));
+  if (!found || missing.length > 0) throw new Error(noTokenizer(folder, there, found, named));
+  return ofFiles(found, folder, named, sources);
+}
+
+function noTokenizer(
+  folder: string,
+  there: ReadonlySet<string>,
+  found: TokenizerClass | undefined,
+  named: string,
+): string {
+  const others = VOCABULARY_FILES.filter((files) => files.every((file) => there.has(file)));
+  const wanted = found
+    ? `${found.files.join(' and ')}, which ${found.name} reads`
+    : 'a vocabulary that its class reads';
+  const hint =
+    others.length > 0 && !named
+      ? `. It has ${others.flat().join(', ')}: name its tokenizer_class in ${CONFIG_FILE}`
+      : '';
+  return `${folder} has no tokenizer: neither ${FAST_FILE} nor ${wanted}${hint}`;
+}
+
+function readFast(json: unknown): FastJson | undefined {
+  if (json === undefined) return undefined;
+  const parsed = v.safeParse(FAST, json);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw new Error(`${FAST_FILE}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`);
+  }
+  checkFields(FAST_FILE, parsed.output);
+  // As it was: the order of its fields is a part of the served file.
+  return json as FastJson;
+}
+
+/** Older files do not say it. */
+function modelTypeOf(model: FastJson['model']): string {
+  if (typeof model['type'] === 'string') return model['type'];
+  return 'merges' in model ? 'BPE' : Array.isArray(model.vocab) ? 'Unigram' : 'WordPiece';
+}
+
+function idsOf({ vocab }: { readonly vocab?: unknown }): Map<string, number> {
+  if (Array.isArray(vocab)) return new Map(vocab.map(([piece]: [string, number], id) => [piece, id]));
+  return new Map(Object.entries(vocab as Record<string, number>));
+}
+
+/** `tokenizer.json` as it is, with the tokens that other files add. */
+function asItIs(named: string, fast: FastJson, sources: Sources): FoundTokenizer {
+  const ids = idsOf(fast.model);
+  const vocabulary = loadAddedTokens(ids, (fast.added_tokens ?? []) as AddedToken[]);
+  const names = Object.fromEntries(
+    ROLES.flatMap((role) => (sources.named[role] ? [[role, contentOf(sources.named[role])]] : [])),
+  ) as Partial<Record<Role, string>>;
+  addTokens(vocabulary, sources, names, [], false);
+  const first = theOne(vocabulary, 'cls', names.cls ?? names.bos, ['[CLS]', '<s>']);
+  const last = theOne(vocabulary, 'sep', names.sep ?? names.eos, ['[SEP]', '</s>']);
+  const mask = theOne(vocabulary, 'mask', names.mask, ['[MASK]', '<mask>']);
+  checkEnds(fast.post_processor, first.id, last.id, `${first.token} and ${last.token}`);
+  const model = fast.model as { unk_token?: string | null; unk_id?: number | null };
+  const inModel = model.unk_id == null ? (model.unk_token ?? undefined) : Array.from(ids.keys())[model.unk_id];
+  const unk = theOne(vocabulary, 'unk', inModel ?? names.unk, ['<unk>', '[UNK]']);
+  return finish({ ...fast }, vocabulary, { mask, unk }, [], [named || 'no class', `${FAST_FILE} as it is`], sources);
+}
+
+/** The token of a role: the one that is named, or the only one of those that it usually is. */
+function theOne(vocabulary: Vocabulary, role: Role, named: string | undefined, usual: readonly string[]) {
+  const tokens = (named === undefined ? usual : [named]).flatMap((token) => {
+    const id = idOf(vocabulary, token);
+    return id === undefined ? [] : [{ id, token }];
+  });
+  const [token, ...others] = tokens;
+  if (!token) throw new Error(`the vocabulary has no ${named ?? usual.join(' or ')}, which would be the ${role}_token`);
+  if (others.length > 0) {
+    throw new Error(
+      `the vocabulary has ${tokens.map((one) => one.token).join(' and ')}: name the ${role}_token in ${CONFIG_FILE}`,
+    );
+  }
+  return token;
+}
+
+/** `tokenizer.json` with what its class makes of the other files. */
+function byClass(found: TokenizerClass, named: string, fast: FastJson, sources: Sources): FoundTokenizer {
+  const ids = idsOf(fast.model);
+  // The reference begins anew: the tokens in the file count where no other file declares its own.
+  const vocabulary: Vocabulary = { ids, added: new Map() };
+  const inModel = (fast.model as { unk_token?: string | null }).unk_token;
+  const names = namesOf(found, sources, found.model === 'WordPiece' && inModel ? inModel : undefined);
+  addTokens(vocabulary, sources, names, found.extra ?? [], false);
+  for (const { content } of (fast.added_tokens ?? []) as AddedToken[]) {
+    if (idOf(vocabulary, content) === undefined) {
+      throw new Error(
+        `${CONFIG_FILE} and ${FAST_FILE} contradict each other: added_tokens has ${content}, and added_tokens_decoder has not`,
+      );
+    }
+  }
+  requireNames(found, names, vocabulary);
+  const every = new Map([
+    ...ids,
+    ...Array.from(vocabulary.added.values(), ({ content, id }) => [content, id] as const),
+  ]);
+  const { stages, flags, warnings } = reconcile(found, fast, sources.flags, names, every);
+  const [first, last] = found.ends.map((role) => names[role] ?? '') as [string, string];
+  checkEnds(stages.post_processor, every.get(first) ?? -1, every.get(last) ?? -1, `${first} and ${last}`);
+  const model = found.model === 'WordPiece' ? { ...fast.model, unk_token: names.unk } : fast.model;
+  const special = { mask: tokenOf(every, names.mask), unk: tokenOf(every, names.unk) };
+  const said = [named || `${found.name}, by the family`, FAST_FILE, ...shown(flags)];
+  return finish({ ...fast, ...stages, model }, vocabulary, special, warnings, said, sources);
+}
+
+/** A tokenizer of the files that its class reads. */
+async function ofFiles(
+  found: TokenizerClass,
+  folder: string,
+  named: string,
+  sources: Sources,
+): Promise<FoundTokenizer> {
+  const names = namesOf(found, sources, undefined);
+  const [file = '', other = ''] = found.files;
+  let unigram: Unigram | undefined;
+  let model: ModelJson;
+  switch (found.model) {
+    case 'WordPiece':
+      model = wordPieceModel(await readText(folder, file), names.unk);
+      break;
+    case 'BPE':
+      model = bpeModel(await readText(folder, file), await readText(folder, other));
+      break;
+    case 'Unigram':
+      unigram = readUnigramModel(await readBytes(folder, file), file);
+      model = unigramModel(unigram, file, found.name, names);
+      break;
+  }
+  const ids = idsOf(model);
+  const vocabulary: Vocabulary = { ids, added: new Map() };
+  // What SentencePiece cuts a text at counts where no file lists such tokens.
+  const extra = sources.extra.length > 0 ? sources.extra : (unigram?.symbols ?? []);
+  // Published files of RoBERTas have it so, and so were the models trained.
+  const isPlain = typeof (sources.named.mask ?? names.mask) === 'string';
+  const isDeclared = Array.from(sources.declared.values()).some(({ token }) => token.content === names.mask);
+  const stripsMask = names.mask === '<mask>' && isPlain && !isDeclared;
+  addTokens(vocabulary, { ...sources, extra }, names, [], stripsMask);
+  const warnings = stripsMask
+    ? [
+        `no file says whether ${names.mask} takes the blank before it: it does, as in published files, where transformers 5 says no. ` +
+          `Set mask_token in ${CONFIG_FILE} with its lstrip`,
+      ]
+    : [];
+  requireNames(found, names, vocabulary);
+  const every = new Map([
+    ...ids,
+    ...Array.from(vocabulary.added.values(), ({ content, id }) => [content, id] as const),
+  ]);
+  const flags = { ...found.flags, ...pick(sources.flags, found) };
+  const stages = found.stages(flags, names, every, unigram?.charsmap);
+  const special = { mask: tokenOf(every, names.mask), unk: tokenOf(every, names.unk) };
+  const said = [named || `${found.name}, by the family`, found.files.join(' and '), ...shown(flags)];
+  const made = { version: '1.0', truncation: null, padding: null, ...stages, model };
+  return finish(made, vocabulary, special, warnings, said, sources);
+}
+
+/** @param unk of the model, which counts where no file names another */
+function namesOf(found: TokenizerClass, { named }: Sources, unk: string | undefined): Names {
+  const names: Partial<Record<Role, string>> = { ...found.names, ...(unk && { unk }) };
+  for (const role of ROLES) {
+    const given = named[role];
+    if (given) names[role] = contentOf(given);
+    if (given === null) delete names[role];
+  }
+  const missing = (['unk', 'sep', 'cls', 'mask', ...found.ends] as const).find((role) => names[role] === undefined);
+  if (missing) throw new Error(`${CONFIG_FILE}: ${missing}_token is null, and ${found.name} needs one`);
+  return names as Names;
+}
+
+function requireNames(found: TokenizerClass, names: Names, vocabulary: Vocabulary): void {
+  for (const role of new Set(['unk', 'mask', ...found.ends] as const)) {
+    const token = names[role] ?? '';
+    if (!vocabulary.ids.has(token)) {
+      throw new Error(`the vocabulary has no ${token}, which is the ${role}_token: name it in ${CONFIG_FILE}`);
+    }
+  }
+}
+
+const tokenOf = (ids: ReadonlyMap<string, number>, token: string) => ({ id: ids.get(token) ?? -1, token });
+
+/** The settings that the class reads. */
+function pick(flags: Flags, { flags: read }: TokenizerClass): Flags {
+  return Object.fromEntries(FLAGS.flatMap((flag) => (flag in flags && flag in read ? [[flag, flags[flag]]] : [])));
+}
+
+function shown({ do_lower_case, add_prefix_space, strip_accents, keep_accents }: Flags): string[] {
+  const strips = strip_accents ?? (keep_accents === undefined ? undefined : !keep_accents);
+  return [
+    ...(do_lower_case === undefined ? [] : [do_lower_case ? 'lower-cases' : 'keeps case']),
+    ...(strips === undefined ? [] : [strips ? 'strips accents' : 'keeps accents']),
+    ...(add_prefix_space === undefined ? [] : [add_prefix_space ? 'adds a blank before a text' : 'adds no blank']),
+  ];
+}
+
+function finish(
+  file: Readonly<Record<string, unknown>>,
+  { added, ids }: Vocabulary,
+  special_tokens: SpecialTokens,
+  warnings: readonly string[],
+  said: readonly string[],
+  { files }: Sources,
+): FoundTokenizer {
+  const added_tokens = Array.from(added.values()).toSorted((a, b) => a.id - b.id);
+  const json = { ...file, added_tokens };
+  // A stage that there is no code for is refused here rather than by the first request.
+  createTokenizer(json, special_tokens);
+  const beyond = added_tokens.filter(({ content }) => !ids.has(content)).length;
+  const parts = [...said, `mask ${special_tokens.mask.token}`, ...(beyond ? [`${beyond} added tokens`] : []), ...files];
+  return { json: JSON.stringify(json), special_tokens, summary: `tokenizer: ${parts.join('; ')}`, warnings };
 }

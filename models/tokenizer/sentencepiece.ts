@@ -1,11 +1,11 @@
 /**
- * From SentencePiece's `spiece.model` to a `tokenizer.json`, as `transformers` 5 reads ALBERT's. Field numbers are
- * those of sentencepiece_model.proto
+ * SentencePiece's model file as the `model` of a `tokenizer.json`. Field numbers are those of sentencepiece_model.proto
  * (https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto). No I/O.
  */
 import { BinaryReader, type WireType } from '@bufbuild/protobuf/wire';
 
-import { addSpecialTokens, nameSpecialTokens, readTokenizerConfig, templateOf } from './tokenizer-config.ts';
+import { type Names, type Token, toToken } from './sources.ts';
+import type { ModelJson } from './vocabulary.ts';
 
 /** ModelProto.SentencePiece.Type */
 const NORMAL = 1;
@@ -28,79 +28,66 @@ interface SentencePieceModel {
   readonly charsmap: Uint8Array;
 }
 
-/**
- * @param bytes of `spiece.model`
- * @param config the parsed `tokenizer_config.json`, or `{}`
- * @returns the text of a `tokenizer.json`
- * @throws where it is no unigram model that is whole, or has byte fallback
- */
-export function tokenizerJsonFromSentencePiece(bytes: Uint8Array, config: unknown): string {
-  const { pieces, model_type, unk_id, byte_fallback, charsmap } = readModel(bytes);
-  if (model_type !== UNIGRAM) throw new Error(`spiece.model: the model is of type ${model_type}, not a unigram model`);
-  if (byte_fallback) throw new Error('spiece.model: byte fallback is not supported');
-  const settings = readTokenizerConfig(config);
-  const names = nameSpecialTokens(settings, {
-    unk: '<unk>',
-    pad: '<pad>',
-    cls: '[CLS]',
-    sep: '[SEP]',
-    mask: '[MASK]',
-  });
-  const ids = new Map(pieces.map(({ text }, id) => [text, id]));
-  const special = addSpecialTokens(names, settings, ids, false);
-  const known = new Set(special.map(({ id }) => id));
-  // A text is cut at these as well, and what is behind one begins with a blank.
-  const symbols = pieces.flatMap(({ text: content, type }, id) =>
-    (type === CONTROL || type === USER_DEFINED) && !known.has(id)
-      ? [
-          {
-            id,
-            content,
-            single_word: false,
-            lstrip: false,
-            rstrip: false,
-            normalized: false,
-            special: type === CONTROL,
-          },
-        ]
-      : [],
-  );
-  const metaspace = {
-    type: 'Metaspace',
-    replacement: '\u2581',
-    prepend_scheme: (settings.add_prefix_space ?? true) ? 'always' : 'never',
-    split: true,
-  };
-  return JSON.stringify({
-    version: '1.0',
-    truncation: null,
-    padding: null,
-    added_tokens: [...special, ...symbols].toSorted((a, b) => a.id - b.id),
-    normalizer: {
-      type: 'Sequence',
-      normalizers: [
-        { type: 'Replace', pattern: { String: '``' }, content: '"' },
-        { type: 'Replace', pattern: { String: "''" }, content: '"' },
-        ...(settings.keep_accents ? [] : [{ type: 'NFKD' }, { type: 'StripAccents' }]),
-        ...(settings.do_lower_case ? [{ type: 'Lowercase' }] : []),
-        ...(charsmap.length > 0
-          ? [{ type: 'Precompiled', precompiled_charsmap: Buffer.from(charsmap).toString('base64') }]
-          : []),
-      ],
-    },
-    pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
-    post_processor: templateOf(names, ids),
-    decoder: metaspace,
-    model: {
-      type: 'Unigram',
-      unk_id,
-      vocab: pieces.map(({ text, score }) => [text, score]),
-      byte_fallback: false,
-    },
-  });
+/** What is read of a SentencePiece model: the pieces in order, and the rules by which a text is normalized first. */
+export interface Unigram {
+  readonly vocab: readonly (readonly [piece: string, score: number])[];
+  readonly unk_id: number;
+  /** In Base64; undefined where there are no rules. */
+  readonly charsmap: string | undefined;
+  /** Pieces that a text is cut at, as special tokens or not. */
+  readonly symbols: readonly Token[];
 }
 
-function readModel(bytes: Uint8Array): SentencePieceModel {
+/**
+ * @param bytes of the file `name`
+ * @throws where it is no unigram model that is whole, or has byte fallback
+ */
+export function readUnigramModel(bytes: Uint8Array, name: string): Unigram {
+  const { pieces, model_type, unk_id, byte_fallback, charsmap } = readModel(bytes, name);
+  if (model_type !== UNIGRAM) throw new Error(`${name}: the model is of type ${model_type}, not a unigram model`);
+  if (byte_fallback) throw new Error(`${name}: byte fallback is not supported`);
+  return {
+    vocab: pieces.map(({ text, score }) => [text, score] as const),
+    unk_id,
+    charsmap: charsmap.length > 0 ? Buffer.from(charsmap).toString('base64') : undefined,
+    symbols: pieces
+      .filter(({ type }) => type === CONTROL || type === USER_DEFINED)
+      .map(({ text, type }) => symbolOf(text, type === CONTROL)),
+  };
+}
+
+const symbolOf = (text: string, isSpecial: boolean): Token => ({ ...toToken(text, isSpecial), normalized: false });
+
+/** Special tokens have no likelihood. */
+const special = (...tokens: (string | undefined)[]) => tokens.map((token) => [token ?? '', 0] as const);
+
+/**
+ * The pieces with the ids that a class gives them: RoBERTas have their special tokens before those of SentencePiece.
+ * @throws where the class expects the unknown piece elsewhere
+ */
+export function unigramModel({ vocab, unk_id }: Unigram, name: string, class_: string, names: Names): ModelJson {
+  switch (class_) {
+    case 'CamembertTokenizer': {
+      const before = special('<s>NOTUSED', names.pad, '</s>NOTUSED', names.unk);
+      const all = [...before, ['<unk>NOTUSED', -100] as const, ...vocab.slice(1), ...special(names.mask)];
+      return { type: 'Unigram', unk_id: 3, vocab: all, byte_fallback: false };
+    }
+    case 'XLMRobertaTokenizer': {
+      const before = special(names.bos, names.pad, names.eos, names.unk);
+      return {
+        type: 'Unigram',
+        unk_id: 3,
+        vocab: [...before, ...vocab.slice(3), ...special(names.mask)],
+        byte_fallback: false,
+      };
+    }
+    default:
+      if (unk_id !== 1) throw new Error(`${name}: unk_id is ${unk_id}, and ${class_} has its unknown piece at 1`);
+      return { type: 'Unigram', unk_id, vocab, byte_fallback: false };
+  }
+}
+
+function readModel(bytes: Uint8Array, name: string): SentencePieceModel {
   const pieces: Piece[] = [];
   let model_type = UNIGRAM;
   let unk_id = 0;
@@ -118,9 +105,9 @@ function readModel(bytes: Uint8Array): SentencePieceModel {
       3: (reader) => readFields(reader.bytes(), { 2: (field) => (charsmap = field.bytes().slice()) }),
     });
   } catch (cause) {
-    throw new Error('spiece.model: it is no SentencePiece model, or it is cut short', { cause });
+    throw new Error(`${name}: it is no SentencePiece model, or it is cut short`, { cause });
   }
-  if (!pieces[unk_id]) throw new Error(`spiece.model: unk_id is ${unk_id} of ${pieces.length} pieces`);
+  if (!pieces[unk_id]) throw new Error(`${name}: unk_id is ${unk_id} of ${pieces.length} pieces`);
   return { pieces, model_type, unk_id, byte_fallback, charsmap };
 }
 

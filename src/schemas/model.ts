@@ -28,7 +28,7 @@ export const quantization = v.strictObject({
 });
 
 export const architecture = v.strictObject({
-  family: v.picklist(['albert', 'bert', 'roberta', 'distilbert']),
+  family: v.picklist(['albert', 'bert', 'roberta', 'camembert', 'xlm-roberta', 'distilbert', 'electra']),
   vocab_size: count,
   embedding_size: count,
   hidden_size: count,

@@ -7,7 +7,6 @@ import { makeItems } from '../../models/evaluation/items.ts';
 import { pseudoLogLikelihoods } from '../../models/evaluation/score.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
-import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import { postJson } from '../post-json.ts';
 import { useWorker } from './use-worker.ts';
 
@@ -20,7 +19,7 @@ describe.skipIf(!DATA)('POST /score (skipped unless EVALUATION_DATA names the fo
   it('gives the pairs of BLiMP the scores that they are measured by', { timeout: 600_000 }, async () => {
     const checkpoint = await readCheckpoint(inject('built').id);
     const backend = await engineBackend(packEngineFile(checkpoint.weights));
-    const mask_id = specialTokensOf(checkpoint.tokenizer).mask.id;
+    const mask_id = checkpoint.tokenizer.special_tokens.mask.id;
     const all = await readEvaluationData(DATA ?? '');
     const texts = [...all.blimp.values()].flatMap((pairs) => pairs.slice(0, PAIRS_OF_EACH_SET));
     // A set of its own for each, since the pairs of a set are drawn in any order.

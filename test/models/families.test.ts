@@ -14,7 +14,6 @@ import type { EncoderWeights } from '../../models/checkpoint/encoder.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
 import { engineBackend, onnxBackend } from '../../models/evaluation/backends.ts';
-import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
@@ -103,8 +102,8 @@ describe.each(FAMILIES)('%s', (name) => {
   beforeAll(async () => {
     checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
     golden = await readGolden(join(checkpoint.folder, 'golden.json'));
-    const special_tokens = specialTokensOf(checkpoint.tokenizer);
-    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, special_tokens);
+    const special_tokens = checkpoint.tokenizer.special_tokens;
+    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer.json) as object, special_tokens);
     mask_id = special_tokens.mask.id;
   });
 
@@ -250,7 +249,7 @@ describe('a checkpoint of the geometry of ALBERT-base, made on the spot', () => 
   it('gives the logits of transformers in float32, and keeps its first choices in int8', async () => {
     const { weights, tokenizer } = checkpoint;
     const by = (backend: Backend) =>
-      compare(golden, backend, specialTokensOf(tokenizer).mask.id, weights.config.vocab_size);
+      compare(golden, backend, tokenizer.special_tokens.mask.id, weights.config.vocab_size);
     expect((await by(await onnxBackend(buildGraph(weights, 'float32')))).difference).toBeLessThanOrEqual(TOLERANCE);
     const onnxruntime = await by(await onnxBackend(buildGraph(weights, 'int8')));
     const engine = await by(await engineBackend(packEngineFile(weights)));

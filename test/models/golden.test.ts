@@ -10,7 +10,6 @@ import { type Checkpoint, readCheckpoint } from '../../models/build/build.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
 import { engineBackend, onnxBackend } from '../../models/evaluation/backends.ts';
-import { specialTokensOf } from '../../models/tokenizer/special-tokens.ts';
 import { topCandidates } from '../../src/predict/top-k.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
@@ -67,8 +66,8 @@ describe('the tokenizer', () => {
 
   it('decodes every candidate as transformers does', () => {
     const tokenizer = createTokenizer(
-      JSON.parse(checkpoint.tokenizer) as object,
-      specialTokensOf(checkpoint.tokenizer),
+      JSON.parse(checkpoint.tokenizer.json) as object,
+      checkpoint.tokenizer.special_tokens,
     );
     for (const { masks } of golden.cases) {
       for (const { token, token_str } of masks.flat()) expect(tokenizer.decode([token])).toBe(token_str);

@@ -44,7 +44,7 @@ describe('a build', () => {
   it('is small enough to be committed and to fit the edge', async () => {
     const { size: source } = new Blob([
       await readFile(join(checkpoint.folder, 'model.safetensors')),
-      checkpoint.tokenizer,
+      checkpoint.tokenizer.json,
     ]);
     expect(source).toBeLessThan(25_000_000);
     const { files } = await makeArtifacts(checkpoint);

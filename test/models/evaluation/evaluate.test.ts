@@ -15,7 +15,6 @@ import { pseudoLogLikelihoods, score } from '../../../models/evaluation/score.ts
 import { printTable, tabulate, worseThan } from '../../../models/evaluation/table.ts';
 import { buildGraph } from '../../../models/onnx/encoder.ts';
 import { onnxBackend } from '../../../models/evaluation/backends.ts';
-import { specialTokensOf } from '../../../models/tokenizer/special-tokens.ts';
 import type { Backend } from '../../../src/inference/backend.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 
@@ -148,8 +147,8 @@ describe('the items', () => {
 
   it('mask whole words, 15 % of the tokens, once', () => {
     const tokenizer = createTokenizer(
-      JSON.parse(checkpoint.tokenizer) as object,
-      specialTokensOf(checkpoint.tokenizer),
+      JSON.parse(checkpoint.tokenizer.json) as object,
+      checkpoint.tokenizer.special_tokens,
     );
     const windows = made.items.filter((item) => item.kind === 'window');
     expect(new Set(windows.map(({ set }) => set))).toEqual(

@@ -120,6 +120,8 @@ describe('npm run models -- pull', () => {
     [['fetch'], 'there is no command "fetch"'],
     [['toString'], 'there is no command "toString"'],
     [['verify'], 'the command verify is now measure'],
+    [['quantization'], 'the command quantization is now ablate'],
+    [['cost'], 'the command cost is now bench-geometry'],
     [['pull'], 'name a model'],
     [['pull', 'base'], '"base" is not an id of the Hub'],
     [['pull', 'somebody/base', 'twice'], 'pull takes no "twice"'],

@@ -322,7 +322,11 @@ describe('a pull that goes wrong', () => {
     ['weights', /^model\.safetensors$/, 'has neither model.safetensors nor model.safetensors.index.json, only pickled'],
     ['weights of any kind', /model|pytorch/, 'has neither model.safetensors nor model.safetensors.index.json'],
     ['config.json', /^config\.json$/, 'has no config.json'],
-    ['tokenizer', /tokenizer|vocab/, 'has no tokenizer: none of tokenizer.json, spiece.model, vocab.txt, vocab.json'],
+    [
+      'tokenizer',
+      /tokenizer|vocab/,
+      'has no tokenizer: none of tokenizer.json, vocab.txt, vocab.json with merges.txt, spiece.model',
+    ],
   ])('refuses a repository without %s', async (_, without, problem) => {
     model.files = Object.fromEntries(Object.entries(model.files).filter(([name]) => !without.test(name)));
     await expect(pullIt()).rejects.toThrow(`${NAME} ${problem}`);

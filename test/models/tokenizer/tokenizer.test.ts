@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { type Checkpoint, readCheckpoint } from '../../../models/build/build.ts';
-import { specialTokensOf } from '../../../models/tokenizer/special-tokens.ts';
 import { packUnigram } from '../../../models/tokenizer/unigram.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { normalize } from '../../../src/tokenizer/packed-unigram/normalize.ts';
@@ -38,11 +37,11 @@ let general: Tokenizer;
 
 beforeAll(async () => {
   checkpoint = await readCheckpoint(inject('built').id);
-  const packed = packUnigram(checkpoint.tokenizer);
+  const packed = packUnigram(checkpoint.tokenizer.json);
   if (!packed) throw new Error('the tokenizer of the default model is not of the binary form');
   bytes = packed;
   tokenizer = createUnigramTokenizer(bytes);
-  general = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, specialTokensOf(checkpoint.tokenizer));
+  general = createTokenizer(JSON.parse(checkpoint.tokenizer.json) as object, checkpoint.tokenizer.special_tokens);
 });
 
 const idsOf = (text: string) => [...tokenizer.encode(findMasks(text)).input_ids];

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { readTokenizer } from '../../../models/tokenizer/files.ts';
-import { specialTokensOf } from '../../../models/tokenizer/special-tokens.ts';
 import { alignText } from '../../../src/tokenizer/aligned-text.ts';
 import { spellBytes } from '../../../src/tokenizer/pre-tokenizers/byte-level.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
@@ -49,8 +48,7 @@ async function readRecorded(name: string): Promise<Recorded> {
 }
 
 async function loadTokenizer(folder: string) {
-  const json = await readTokenizer(folder);
-  const special_tokens = specialTokensOf(json);
+  const { json, special_tokens } = await readTokenizer(folder);
   return { json, special_tokens, tokenizer: createTokenizer(JSON.parse(json) as object, special_tokens) };
 }
 

@@ -6,7 +6,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Checkpoint, readCheckpoint } from '../../../models/build/build.ts';
 import { packEngineFile } from '../../../models/engine/pack.ts';
 import { engineBackend } from '../../../models/evaluation/backends.ts';
-import { specialTokensOf } from '../../../models/tokenizer/special-tokens.ts';
 import type { Backend, Encoding } from '../../../src/inference/backend.ts';
 import { searchJointly, searchTokens } from '../../../src/predict/joint.ts';
 import { logProbabilities, spansOf } from '../../../src/predict/pseudo-log-likelihood.ts';
@@ -30,8 +29,8 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
   beforeAll(async () => {
     checkpoint = await readCheckpoint(join(import.meta.dirname, '../../fixtures/families', family));
     backend = await engineBackend(packEngineFile(checkpoint.weights));
-    const special_tokens = specialTokensOf(checkpoint.tokenizer);
-    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer) as object, special_tokens);
+    const special_tokens = checkpoint.tokenizer.special_tokens;
+    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer.json) as object, special_tokens);
     mask_id = special_tokens.mask.id;
     vocab_size = checkpoint.weights.config.vocab_size;
   });

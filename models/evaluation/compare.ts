@@ -1,0 +1,80 @@
+/** A checkpoint as it is read here beside what `transformers` makes of it. Reads files, runs Python. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
+import { findMasks } from '../../src/tokenizer/masks.ts';
+import { readCheckpoint } from '../build/build.ts';
+import { buildGraph } from '../onnx/encoder.ts';
+import { onnxBackend } from './backends.ts';
+import { askReference } from './reference.ts';
+
+/** Float32 sums in another order than PyTorch's. */
+const TOLERANCE = 1e-3;
+
+export interface Comparison {
+  readonly transformers: string;
+  /** The class that it chose. */
+  readonly tokenizer: string;
+  readonly texts: number;
+  readonly masks: number;
+  /** Of the logits of first choices. */
+  readonly largest: number;
+  /** The first thing that differs, in words. */
+  readonly difference: string | undefined;
+}
+
+/**
+ * @param model an id, or the path of a folder
+ * @param python with transformers and torch
+ * @param texts instead of the probes
+ * @throws where one of the two cannot read the checkpoint
+ */
+export async function compare(model: string, python: string, texts?: readonly string[]): Promise<Comparison> {
+  const { folder, weights, tokenizer } = await readCheckpoint(model);
+  const { json, special_tokens } = tokenizer;
+  const encoder = createTokenizer(JSON.parse(json) as object, special_tokens);
+  const limit = weights.config.max_position_embeddings;
+  const probes = texts ?? (JSON.parse(await readFile(join(import.meta.dirname, '../probes.json'), 'utf8')) as string[]);
+  const short = probes.filter((text) => encoder.encode(findMasks(text)).input_ids.length <= limit);
+  const { transformers, answers } = await askReference(python, [{ folder, texts: short }]);
+  const [answer] = answers;
+  if (!answer || 'error' in answer)
+    throw new Error(`transformers ${transformers} cannot read ${folder}: ${answer?.error}`);
+
+  const backend = await onnxBackend(buildGraph(weights, 'float32'));
+  let masks = 0;
+  let largest = 0;
+  let difference: string | undefined;
+  const differ = (text: string, what: string, ours: unknown, theirs: unknown) => {
+    difference ??= `${JSON.stringify(text)}: ${what}: ${String(ours)} here, ${String(theirs)} there`;
+  };
+  for (const [i, reference] of answer.texts.entries()) {
+    const text = short[i] ?? '';
+    const encoding = encoder.encode(findMasks(text));
+    if (encoding.input_ids.join() !== reference.ids.join()) {
+      differ(text, 'ids', encoding.input_ids.join(' '), reference.ids.join(' '));
+      continue;
+    }
+    // The reference's text has the masks spelled otherwise; its offsets are in code points.
+    if (reference.text === text) {
+      const points = Array.from(encoding.offsets, (unit) => Array.from(text.slice(0, unit)).length);
+      if (points.join() !== reference.offsets.flat().join()) {
+        differ(text, 'offsets', points.join(' '), reference.offsets.flat().join(' '));
+      }
+    }
+    const [logits] = await backend.run([encoding]);
+    for (const [m, { choices }] of (reference.masks ?? []).entries()) {
+      masks++;
+      const row = logits?.mlm.subarray(m * weights.config.vocab_size, (m + 1) * weights.config.vocab_size);
+      for (const [id, logit] of choices) largest = Math.max(largest, Math.abs((row?.[id] ?? NaN) - logit));
+      const [first] = choices[0] ?? [];
+      const best = row?.reduce((most, logit, id) => (logit > (row[most] ?? 0) ? id : most), 0);
+      const named = `the first choice of mask ${m + 1}`;
+      if (best !== first && !(largest <= TOLERANCE))
+        differ(text, named, encoder.piece(best ?? -1), encoder.piece(first ?? -1));
+      if (!(largest <= TOLERANCE)) differ(text, `a logit of mask ${m + 1}`, `a difference of ${largest}`, 'none');
+    }
+  }
+  return { transformers, tokenizer: answer.tokenizer, texts: short.length, masks, largest, difference };
+}

@@ -1,0 +1,116 @@
+/**
+ * Every field of a tokenizer's files that is known, and what becomes of it: honoured, without effect here for a reason, or refused.
+ * A field that is not in the table is refused by name. No I/O.
+ */
+
+/** True where it is honoured; a reason why it has no effect; or a check that gives the reason why its value is refused. */
+type Rule = true | string | ((value: unknown, context: FieldContext) => string | undefined);
+
+interface FieldContext {
+  readonly hasTokenizerJson?: boolean;
+}
+
+const unless =
+  (why: string, ...accepted: readonly unknown[]): Rule =>
+  (value) =>
+    accepted.includes(value) || (Array.isArray(value) && value.length === 0) ? undefined : why;
+
+const SIZES = 'texts are neither cut nor padded by it: the positions of the model are the limit';
+const NOT_OF_IDS = 'it says nothing of ids';
+const PATH = 'a path or a name of where it was saved';
+const endToken: Rule = (value, { hasTokenizerJson }) =>
+  hasTokenizerJson || value === undefined
+    ? undefined // The reference drops it beside a tokenizer.json.
+    : 'it changes the tokens around a text, and only a tokenizer.json can say how';
+
+const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  'tokenizer_config.json': {
+    tokenizer_class: true,
+    do_lower_case: true,
+    strip_accents: true,
+    tokenize_chinese_chars: true,
+    keep_accents: true,
+    add_prefix_space: true,
+    trim_offsets: true,
+    added_tokens_decoder: true,
+    additional_special_tokens: true,
+    extra_special_tokens: true,
+    split_special_tokens: unless('a mask in a text would be split into pieces', false),
+    do_basic_tokenize: unless('texts would be split at blanks alone, which no fast tokenizer does', true, null),
+    never_split: unless('no fast tokenizer keeps words whole by it', null),
+    sp_model_kwargs: (value) =>
+      JSON.stringify(value) === '{}' || value === null
+        ? undefined
+        : 'pieces would be chosen in another way, or at random',
+    remove_space: unless('blanks would be kept, which no fast tokenizer does', true),
+    fast_tokenizer_files: unless('the tokenizer would be in a file of another name'),
+    add_bos_token: endToken,
+    add_eos_token: endToken,
+    auto_map: unless('its code is in the repository, and is not run', null),
+    from_slow: unless('the tokenizer would be made of other files than tokenizer.json', false, null),
+    wordpieces_prefix: unless('pieces that go on in a word have another sign', '##'),
+    errors: 'of bytes that are no text, whose replacement is always U+FFFD',
+    clean_up_tokenization_spaces: 'of text between pieces: one piece alone is decoded the same',
+    clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: 'of text between pieces',
+    model_max_length: SIZES,
+    max_len: SIZES,
+    max_length: SIZES,
+    stride: SIZES,
+    padding: SIZES,
+    truncation: SIZES,
+    padding_side: SIZES,
+    truncation_side: SIZES,
+    truncation_strategy: SIZES,
+    pad_to_multiple_of: SIZES,
+    pad_token_type_id: SIZES,
+    model_input_names: 'the graph reads ids and types of segments',
+    backend: NOT_OF_IDS,
+    chat_template: NOT_OF_IDS,
+    is_local: NOT_OF_IDS,
+    legacy: 'only classes that are refused read it',
+    local_files_only: NOT_OF_IDS,
+    init_inputs: unless('a saved argument without a name', null),
+    processor_class: NOT_OF_IDS,
+    use_fast: NOT_OF_IDS,
+    verbose: NOT_OF_IDS,
+    return_token_type_ids: NOT_OF_IDS,
+    cache_dir: PATH,
+    full_tokenizer_file: PATH,
+    merges_file: PATH,
+    name_or_path: PATH,
+    special_tokens_map_file: PATH,
+    tokenizer_file: PATH,
+    tokenizer_name: PATH,
+    transformers_version: PATH,
+    vocab_file: PATH,
+  },
+  'special_tokens_map.json': { additional_special_tokens: true, extra_special_tokens: true },
+  'tokenizer.json': {
+    version: 'there is one',
+    added_tokens: true,
+    normalizer: true,
+    pre_tokenizer: true,
+    post_processor: true,
+    decoder: true,
+    model: true,
+    truncation: SIZES,
+    padding: SIZES,
+  },
+};
+
+/** @throws naming the field that is refused or not known */
+export function checkFields(file: string, fields: Readonly<Record<string, unknown>>, context: FieldContext = {}): void {
+  const rules = FIELDS[file] ?? {};
+  for (const [field, value] of Object.entries(fields)) {
+    // A token of any role; `sources.ts` reads them.
+    if (field.endsWith('_token') && !Object.hasOwn(rules, field)) continue;
+    if (!Object.hasOwn(rules, field)) {
+      throw new Error(
+        `${file}: the field ${field} is not known here: if ids do not depend on it, remove it from the file`,
+      );
+    }
+    const rule = rules[field];
+    const why = typeof rule === 'function' ? rule(value, context) : undefined;
+    if (why) throw new Error(`${file}: ${field} is ${JSON.stringify(value)}: ${why}`);
+  }
+}

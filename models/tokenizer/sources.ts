@@ -1,0 +1,216 @@
+/**
+ * What the files beside a vocabulary say of its tokens: tokenizer_config.json, special_tokens_map.json, added_tokens.json and the
+ * `added_tokens` of tokenizer.json, in the order in which `transformers` 5 lets one win over another. No I/O.
+ */
+import * as v from 'valibot';
+
+import { checkFields } from './fields.ts';
+
+export const ROLES = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'] as const;
+export type Role = (typeof ROLES)[number];
+/** What each role is called; those without which no text can be read are always there. */
+export type Names = Readonly<Partial<Record<Role, string>> & Record<'unk' | 'sep' | 'cls' | 'mask', string>>;
+
+/** The settings of all classes. */
+export interface Flags {
+  readonly do_lower_case?: boolean | undefined;
+  readonly strip_accents?: boolean | null | undefined;
+  readonly tokenize_chinese_chars?: boolean | undefined;
+  readonly keep_accents?: boolean | undefined;
+  readonly add_prefix_space?: boolean | undefined;
+  readonly trim_offsets?: boolean | undefined;
+}
+export const FLAGS = [
+  'do_lower_case',
+  'strip_accents',
+  'tokenize_chinese_chars',
+  'keep_accents',
+  'add_prefix_space',
+  'trim_offsets',
+] as const satisfies readonly (keyof Flags)[];
+
+/** A token as `tokenizer.json` has it, without its id. */
+export interface Token {
+  readonly content: string;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+  readonly special: boolean;
+}
+
+const TOKEN = v.object({
+  content: v.pipe(v.string(), v.minLength(1)),
+  single_word: v.optional(v.boolean(), false),
+  lstrip: v.optional(v.boolean(), false),
+  rstrip: v.optional(v.boolean(), false),
+  normalized: v.optional(v.boolean()),
+  special: v.optional(v.boolean()),
+});
+type GivenToken = string | v.InferOutput<typeof TOKEN>;
+const GIVEN = v.union([v.string(), TOKEN]);
+const LIST = v.nullish(v.union([v.array(GIVEN), v.record(v.string(), GIVEN)]));
+
+const CONFIG = v.looseObject({
+  do_lower_case: v.optional(v.boolean()),
+  keep_accents: v.optional(v.boolean()),
+  strip_accents: v.nullish(v.boolean()),
+  tokenize_chinese_chars: v.optional(v.boolean()),
+  add_prefix_space: v.optional(v.boolean()),
+  trim_offsets: v.optional(v.boolean()),
+  tokenizer_class: v.nullish(v.string()),
+  added_tokens_decoder: v.optional(v.record(v.string(), TOKEN)),
+  additional_special_tokens: LIST,
+  extra_special_tokens: LIST,
+});
+const MAP = v.looseObject({ additional_special_tokens: LIST, extra_special_tokens: LIST });
+const ADDED = v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0)));
+const ADDED_TOKENS = v.array(v.object({ id: v.number(), ...TOKEN.entries }));
+
+/** The parsed files of a folder; undefined for one that is not there. */
+export interface TokenFiles {
+  readonly config?: unknown;
+  readonly map?: unknown;
+  readonly added?: unknown;
+  /** `added_tokens` of tokenizer.json. */
+  readonly fast?: unknown;
+}
+
+export interface Sources {
+  /** Those that tokenizer_config.json sets. */
+  readonly flags: Flags;
+  /** The roles that a file names; null where a file says that there is none. */
+  readonly named: Readonly<Partial<Record<Role, GivenToken | null>>>;
+  /** Special tokens without a role that is known here. */
+  readonly extra: readonly GivenToken[];
+  /** By the id that a file gives them, with that file's name. */
+  readonly declared: ReadonlyMap<number, { readonly token: Token; readonly file: string }>;
+  /** Which files had something to say. */
+  readonly files: readonly string[];
+}
+
+export const CONFIG_FILE = 'tokenizer_config.json';
+export const MAP_FILE = 'special_tokens_map.json';
+export const ADDED_FILE = 'added_tokens.json';
+export const FAST_FILE = 'tokenizer.json';
+
+/** @throws naming the file and the field that is wrong or not understood, or the two files that contradict each other */
+export function readSources(files: TokenFiles): Sources {
+  const config = parse(CONFIG_FILE, CONFIG, files.config ?? {});
+  const map = parse(MAP_FILE, MAP, files.map ?? {});
+  checkFields(CONFIG_FILE, config, { hasTokenizerJson: files.fast !== undefined });
+  checkFields(MAP_FILE, map);
+  const fromConfig = rolesOf(CONFIG_FILE, config);
+  const fromMap = rolesOf(MAP_FILE, map);
+  for (const role of ROLES) {
+    const [one, other] = [fromConfig[role], fromMap[role]];
+    if (one && other && contentOf(one) !== contentOf(other)) {
+      throw new Error(
+        `${CONFIG_FILE} and ${MAP_FILE} contradict each other: ${role}_token is ${contentOf(one)} in the one and ` +
+          `${contentOf(other)} in the other`,
+      );
+    }
+  }
+
+  // Where the first lists its tokens, the others are not read.
+  const { added_tokens_decoder } = config;
+  const named = added_tokens_decoder ? fromConfig : { ...fromConfig, ...fromMap };
+  const lists = [
+    [CONFIG_FILE, 'extra_special_tokens', config.extra_special_tokens],
+    [CONFIG_FILE, 'additional_special_tokens', config.additional_special_tokens],
+    ...(added_tokens_decoder
+      ? []
+      : ([
+          [MAP_FILE, 'extra_special_tokens', map.extra_special_tokens],
+          [MAP_FILE, 'additional_special_tokens', map.additional_special_tokens],
+        ] as const)),
+  ] as const;
+  const extra = [
+    ...oneList(lists.map(([file, field, list]) => ({ name: `${field} of ${file}`, list: listOf(list) }))),
+    ...otherTokens(config),
+    ...(added_tokens_decoder ? [] : otherTokens(map)),
+  ];
+  const declared = new Map<number, { token: Token; file: string }>();
+  if (added_tokens_decoder) {
+    for (const [id, given] of Object.entries(added_tokens_decoder)) {
+      declared.set(Number(id), { token: toToken(given, false), file: CONFIG_FILE });
+    }
+  } else {
+    const special = new Set([...ROLES.flatMap((role) => named[role] ?? []), ...extra].map(contentOf));
+    for (const [content, id] of Object.entries(parse(ADDED_FILE, ADDED, files.added ?? {}))) {
+      declared.set(id, {
+        token: toToken({ content, single_word: false, lstrip: false, rstrip: false }, special.has(content)),
+        file: ADDED_FILE,
+      });
+    }
+    for (const { id, ...given } of parse(FAST_FILE, ADDED_TOKENS, files.fast ?? [])) {
+      declared.set(id, { token: toToken(given, false), file: FAST_FILE });
+    }
+  }
+  return {
+    flags: Object.fromEntries(FLAGS.flatMap((flag) => (config[flag] === undefined ? [] : [[flag, config[flag]]]))),
+    named,
+    extra,
+    declared,
+    files: [files.config && CONFIG_FILE, files.map && MAP_FILE, files.added && ADDED_FILE].filter(
+      (file): file is string => typeof file === 'string',
+    ),
+  };
+}
+
+export const contentOf = (given: GivenToken): string => (typeof given === 'string' ? given : given.content);
+
+/** @param special where it does not say: as a special token is, it is then found before a text is normalized */
+export function toToken(given: GivenToken, special: boolean): Token {
+  if (typeof given === 'string') {
+    return { content: given, single_word: false, lstrip: false, rstrip: false, normalized: !special, special };
+  }
+  const isSpecial = given.special ?? special;
+  return { ...given, special: isSpecial, normalized: given.normalized ?? !isSpecial };
+}
+
+function rolesOf(file: string, fields: Readonly<Record<string, unknown>>): Sources['named'] {
+  return Object.fromEntries(
+    ROLES.flatMap((role) => {
+      const value = fields[`${role}_token`];
+      return value === undefined ? [] : [[role, value === null ? null : parse(`${file}: ${role}_token`, GIVEN, value)]];
+    }),
+  );
+}
+
+/** Tokens of roles that only some models have, as in `image_token`. */
+function otherTokens(fields: Readonly<Record<string, unknown>>): GivenToken[] {
+  return Object.entries(fields).flatMap(([field, value]) =>
+    field.endsWith('_token') && !ROLES.some((role) => field === `${role}_token`) && typeof value === 'string'
+      ? [value]
+      : [],
+  );
+}
+
+/**
+ * The first that is not empty: the reference reads only that.
+ * @throws where another has a token that it lacks
+ */
+function oneList(
+  lists: readonly { readonly name: string; readonly list: readonly GivenToken[] }[],
+): readonly GivenToken[] {
+  const [first, ...others] = lists.filter(({ list }) => list.length > 0);
+  const known = new Set(first?.list.map(contentOf));
+  for (const { name, list } of others) {
+    const missing = list.map(contentOf).find((content) => !known.has(content));
+    if (missing !== undefined) {
+      throw new Error(`${first?.name} and ${name} contradict each other: only the second has ${missing}`);
+    }
+  }
+  return first?.list ?? [];
+}
+
+const listOf = (list: v.InferOutput<typeof LIST>): GivenToken[] => Object.values(list ?? {});
+
+function parse<S extends v.GenericSchema>(file: string, schema: S, value: unknown): v.InferOutput<S> {
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = v.getDotPath(issue);
+  throw new Error(`${file}: ${path ? `${path}: ` : ''}${issue.message}`);
+}

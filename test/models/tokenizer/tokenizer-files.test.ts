@@ -1,0 +1,345 @@
+/** The files of a tokenizer: what each of them changes, and what is refused by name. */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { readTokenizer } from '../../../models/tokenizer/files.ts';
+import type { ModelJson } from '../../../models/tokenizer/vocabulary.ts';
+import { alignText } from '../../../src/tokenizer/aligned-text.ts';
+import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
+import { createNormalizer } from '../../../src/tokenizer/normalizers/create-normalizer.ts';
+
+const SPIECE = readFileSync(join(import.meta.dirname, '../../fixtures/tokenizers/unigram/spiece.model'));
+type Files = Readonly<Record<string, unknown>>;
+
+const special = (content: string) => ({
+  content,
+  lstrip: false,
+  rstrip: false,
+  single_word: false,
+  normalized: false,
+  special: true,
+});
+const withId = (id: number, content: string) => ({ id, ...special(content) });
+const BERT_PIECES = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', '##a', 'é', 'E'];
+const VOCABULARY = { 'vocab.txt': `${BERT_PIECES.join('\n')}\n` };
+const numbered = (pieces: readonly string[]) => Object.fromEntries(pieces.map((piece, id) => [piece, id]));
+const wordPiece = (changes: ModelJson = {}, pieces = BERT_PIECES) => ({
+  version: '1.0',
+  added_tokens: pieces.slice(0, 5).map((content, id) => withId(id, content)),
+  normalizer: {
+    type: 'BertNormalizer',
+    clean_text: true,
+    handle_chinese_chars: true,
+    strip_accents: null,
+    lowercase: true,
+  },
+  pre_tokenizer: { type: 'BertPreTokenizer' },
+  post_processor: { type: 'BertProcessing', cls: [pieces[2], 2], sep: [pieces[3], 3] },
+  decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
+  model: {
+    type: 'WordPiece',
+    unk_token: pieces[1],
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 100,
+    vocab: numbered(pieces),
+  },
+  ...changes,
+});
+const MERGES = {
+  'vocab.json': JSON.stringify({
+    '<s>': 0,
+    '<pad>': 1,
+    '</s>': 2,
+    '<unk>': 3,
+    a: 4,
+    constructor: 5,
+    '<mask>': 7,
+    aa: 8,
+  }).replace('{', '{"__proto__":6,'),
+  'merges.txt': '#version: 0.2\na a\n',
+};
+
+async function read(files: Files) {
+  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      await writeFile(
+        join(folder, name),
+        typeof content === 'string' || Buffer.isBuffer(content) ? content : JSON.stringify(content),
+      );
+    }
+    const found = await readTokenizer(folder);
+    const json = JSON.parse(found.json) as Record<string, Record<string, unknown>> & {
+      added_tokens: ({ id: number } & ReturnType<typeof special>)[];
+    };
+    const tokenizer = createTokenizer(json, found.special_tokens);
+    return { ...found, json, ids: (text: string) => tokenizer.encodePair(text, '').input_ids.slice(0, -1).join(' ') };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+const config = (changes: Files) => ({ 'tokenizer_config.json': changes });
+
+describe('the settings of tokenizer_config.json', () => {
+  it.each<[Files, string]>([
+    [{}, 'e a'],
+    [{ do_lower_case: false }, 'É A'],
+    [{ do_lower_case: false, strip_accents: true }, 'E A'],
+    [{ strip_accents: false }, 'é a'],
+    [{ tokenizer_class: 'BertTokenizerFast', do_lower_case: false, strip_accents: null }, 'É A'],
+  ])('%j count beside a vocab.txt and beside a tokenizer.json', async (given, normalized) => {
+    for (const files of [VOCABULARY, { 'tokenizer.json': wordPiece() }]) {
+      const { json } = await read({ ...files, 'config.json': { model_type: 'bert' }, ...config(given) });
+      expect(createNormalizer(json['normalizer'])(alignText('É A')).text).toBe(normalized);
+    }
+  });
+
+  it('do not count with a class that adds nothing to tokenizer.json', async () => {
+    const given = { tokenizer_class: 'PreTrainedTokenizerFast', do_lower_case: false };
+    const { json, summary } = await read({ 'tokenizer.json': wordPiece(), ...config(given) });
+    expect(json['normalizer']).toMatchObject({ lowercase: true });
+    expect(summary).toBe(
+      'tokenizer: PreTrainedTokenizerFast; tokenizer.json as it is; mask [MASK]; tokenizer_config.json',
+    );
+  });
+
+  it('that are silent leave tokenizer.json as it is, and that is said', async () => {
+    const normalizer = { ...wordPiece().normalizer, lowercase: false };
+    const { json, warnings } = await read({
+      'tokenizer.json': wordPiece({ normalizer }),
+      ...config({ tokenizer_class: 'BertTokenizer' }),
+    });
+    expect(json['normalizer']).toEqual(normalizer);
+    expect(warnings).toEqual([expect.stringContaining('Set do_lower_case in tokenizer_config.json')]);
+  });
+
+  it('make of ALBERT’s files what they say', async () => {
+    const types = async (given: Files) => {
+      const { json } = await read({ 'spiece.model': SPIECE, ...config(given) });
+      return (json['normalizer'] as unknown as { normalizers: { type: string }[] }).normalizers
+        .map(({ type }) => type)
+        .join(' ');
+    };
+    expect(await types({})).toBe('Replace Replace NFKD StripAccents Lowercase Precompiled');
+    expect(await types({ keep_accents: true, do_lower_case: false })).toBe('Replace Replace Precompiled');
+    const { json } = await read({ 'spiece.model': SPIECE, ...config({ add_prefix_space: false }) });
+    expect(json['decoder']).toMatchObject({ prepend_scheme: 'never' });
+  });
+
+  it('make of RoBERTa’s files what they say', async () => {
+    const { json } = await read({ ...MERGES, ...config({ add_prefix_space: true, trim_offsets: false }) });
+    expect(json['pre_tokenizer']).toMatchObject({ add_prefix_space: true });
+    expect(json['post_processor']).toMatchObject({ cls: ['<s>', 0], add_prefix_space: true, trim_offsets: false });
+  });
+});
+
+describe('the special tokens', () => {
+  it('have the names that any file gives them', async () => {
+    const files = { 'vocab.txt': VOCABULARY['vocab.txt'].replace('[MASK]', '<MASK>').replace('[CLS]', '<s>') };
+    const mask = { __type: 'AddedToken', content: '<MASK>', lstrip: true };
+    const { special_tokens, json } = await read({
+      ...files,
+      ...config({ mask_token: mask }),
+      'special_tokens_map.json': { cls_token: '<s>' },
+    });
+    expect(special_tokens.mask).toEqual({ id: 4, token: '<MASK>' });
+    expect(json.added_tokens.find(({ id }) => id === 4)).toMatchObject({
+      content: '<MASK>',
+      lstrip: true,
+      special: true,
+    });
+    expect(json['post_processor']?.['special_tokens']).toMatchObject({ '<s>': { ids: [2] } });
+  });
+
+  it('include the one that is named where there are two masks, and one has to be', async () => {
+    const pieces = [...BERT_PIECES, '<mask>'];
+    const files = { 'tokenizer.json': wordPiece({}, pieces) };
+    const given = config({ tokenizer_class: 'PreTrainedTokenizerFast', mask_token: '<mask>' });
+    expect((await read({ ...files, ...given })).special_tokens.mask.id).toBe(pieces.length - 1);
+    await expect(read({ ...files, ...config({ tokenizer_class: 'PreTrainedTokenizerFast' }) })).rejects.toThrow(
+      'the vocabulary has [MASK] and <mask>: name the mask_token in tokenizer_config.json',
+    );
+  });
+
+  it('take a blank before a RoBERTa’s mask, as in published files', async () => {
+    const { json, warnings } = await read(MERGES);
+    expect(json.added_tokens.filter(({ lstrip }) => lstrip)).toEqual([{ id: 7, ...special('<mask>'), lstrip: true }]);
+    expect(warnings).toEqual([expect.stringContaining('takes the blank before it')]);
+  });
+});
+
+describe('added tokens', () => {
+  it.each<[string, Files]>([
+    [
+      'tokenizer_config.json',
+      config({ added_tokens_decoder: { 9: special('<e1>'), 10: { ...special('new'), special: false } } }),
+    ],
+    ['added_tokens.json', { 'added_tokens.json': { '<e1>': 9, new: 10 } }],
+    ['special_tokens_map.json', { 'special_tokens_map.json': { additional_special_tokens: ['<e1>', 'new'] } }],
+    ['tokenizer_config.json, in a list', config({ additional_special_tokens: ['<e1>', 'new'] })],
+  ])('of %s are found in a text', async (_, files) => {
+    for (const vocabulary of [VOCABULARY, { 'tokenizer.json': wordPiece() }]) {
+      const { ids, summary } = await read({ ...vocabulary, 'config.json': { model_type: 'bert' }, ...files });
+      expect(ids('a<e1> new [MASK]')).toBe('2 5 9 10 4 3');
+      expect(summary).toContain('; 2 added tokens; ');
+    }
+  });
+
+  it('of SentencePiece are its symbols', async () => {
+    const { json } = await read({ 'spiece.model': SPIECE });
+    expect(json.added_tokens.map(({ content, special: isSpecial }) => `${content} ${isSpecial}`).join()).toBe(
+      '<pad> true,<unk> true,[CLS] true,[SEP] true,[MASK] true,( false,) false,£ false',
+    );
+  });
+});
+
+describe('a vocabulary', () => {
+  it('is read line by line as tokenizers reads it', async () => {
+    // Trailing blanks go, of equal lines the last counts, an empty line has an id, and U+2028 ends no line.
+    const lines = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a \u0085', '', 'e', 'e', 'x\u2028y'];
+    for (const end of ['\n', '\r\n']) {
+      const { json } = await read({ 'vocab.txt': lines.join(end) });
+      expect(json['model']?.['vocab']).toEqual({ ...numbered(lines.slice(0, 5)), a: 5, '': 6, e: 8, 'x\u2028y': 9 });
+    }
+  });
+
+  it('may have pieces of any name', async () => {
+    const { json } = await read(MERGES);
+    expect(new Map(Object.entries(json['model']?.['vocab'] ?? {}))).toEqual(
+      new Map<unknown, unknown>([
+        ...Object.entries(numbered(['<s>', '<pad>', '</s>', '<unk>', 'a', 'constructor'])),
+        ...([
+          ['__proto__', 6],
+          ['<mask>', 7],
+          ['aa', 8],
+        ] as const),
+      ]),
+    );
+  });
+
+  it('of an XLM-RoBERTa has its special tokens first and its mask last', async () => {
+    const files = { 'sentencepiece.bpe.model': SPIECE, 'config.json': { model_type: 'xlm-roberta' } };
+    const { json, special_tokens } = await read(files);
+    const vocab = json['model']?.['vocab'] as [string, number][];
+    expect(vocab.slice(0, 5).map(([piece]) => piece)).toEqual(['<s>', '<pad>', '</s>', '<unk>', '[SEP]']);
+    expect([special_tokens.mask.id, special_tokens.unk.id]).toEqual([vocab.length - 1, 3]);
+  });
+
+  it('of BERT does for an ALBERT, whose family does not oblige', async () => {
+    const { ids, warnings, summary } = await read({
+      'tokenizer.json': wordPiece(),
+      'config.json': { model_type: 'albert' },
+    });
+    expect(ids('a [MASK]')).toBe('2 5 4 3');
+    expect(warnings).toEqual([]);
+    expect(summary).toBe('tokenizer: no class; tokenizer.json as it is; mask [MASK]');
+  });
+});
+
+const ENDS = { type: 'BertProcessing', cls: ['[CLS]', 2], sep: ['[CLS]', 2] };
+const BPE = Buffer.concat([SPIECE, Buffer.from([0x12, 2, 0x18, 2])]);
+const FALLBACK = Buffer.concat([SPIECE, Buffer.from([0x12, 3, 0x98, 2, 1])]);
+
+describe('a tokenizer is refused by name:', () => {
+  it.each<[Files, RegExp]>([
+    [{}, /has no tokenizer: neither tokenizer\.json nor/],
+    [
+      { 'vocab.txt': 'a', 'config.json': { model_type: 'albert' } },
+      /spiece\.model, which AlbertTokenizer reads\. It has vocab\.txt: name its tokenizer_class/,
+    ],
+    ...['BertJapaneseTokenizer', 'HerbertTokenizerFast', 'T5Tokenizer', 'PhobertTokenizer', 'GPT2Tokenizer'].map(
+      (tokenizer_class): [Files, RegExp] => [
+        { ...VOCABULARY, ...config({ tokenizer_class }) },
+        new RegExp(`tokenizer_class is ${tokenizer_class}: `),
+      ],
+    ),
+    [
+      { ...VOCABULARY, 'config.json': { tokenizer_class: 'T5Tokenizer' } },
+      /config\.json: tokenizer_class is T5Tokenizer/,
+    ],
+    [
+      { 'tokenizer.json': wordPiece(), ...config({ tokenizer_class: 'RobertaTokenizer' }) },
+      /contradict each other: tokenizer_class is RobertaTokenizer, a BPE, and model\.type is WordPiece/,
+    ],
+    [
+      {
+        'tokenizer.json': wordPiece({ normalizer: { type: 'NFC' } }),
+        ...config({ tokenizer_class: 'BertTokenizer', do_lower_case: false }),
+      },
+      /contradict each other: do_lower_case is false for BertTokenizer, and normalizer/,
+    ],
+    [{ 'tokenizer.json': wordPiece({ post_processor: null }) }, /post_processor makes "A" of a text A.*"2 A 3"/],
+    [{ 'tokenizer.json': wordPiece({ post_processor: ENDS }) }, /post_processor makes "2 A 2" of a text A/],
+    [
+      {
+        'tokenizer.json': wordPiece({ post_processor: ENDS }),
+        ...config({ tokenizer_class: 'PreTrainedTokenizerFast' }),
+      },
+      /post_processor makes "2 A 2"/,
+    ],
+    [{ 'tokenizer.json': wordPiece({ odd: 1 }) }, /tokenizer\.json: the field odd is not known here/],
+    [
+      {
+        'tokenizer.json': wordPiece({ added_tokens: [{ id: 77, ...special('[MASK]') }] }),
+        ...config({ tokenizer_class: 'PreTrainedTokenizerFast' }),
+      },
+      /added token \[MASK\] has the id 77, and the vocabulary gives it 4/,
+    ],
+    [{ ...VOCABULARY, ...config({ odd: 1 }) }, /tokenizer_config\.json: the field odd is not known here/],
+    [{ ...VOCABULARY, ...config({ do_lower_case: 'yes' }) }, /tokenizer_config\.json: do_lower_case: /],
+    [{ ...VOCABULARY, ...config({ split_special_tokens: true }) }, /split_special_tokens is true: a mask/],
+    [{ ...VOCABULARY, ...config({ never_split: ['a'] }) }, /never_split is \["a"\]/],
+    [{ ...VOCABULARY, ...config({ cls_token: null }) }, /cls_token is null, and BertTokenizer needs one/],
+    [
+      { ...VOCABULARY, ...config({ mask_token: '<mask>' }), 'special_tokens_map.json': { mask_token: '[MASK]' } },
+      /tokenizer_config\.json and special_tokens_map\.json contradict each other: mask_token is <mask> in the one and \[MASK\]/,
+    ],
+    [
+      {
+        ...VOCABULARY,
+        ...config({ additional_special_tokens: ['x'] }),
+        'special_tokens_map.json': { additional_special_tokens: ['y'] },
+      },
+      /contradict each other: only the second has y/,
+    ],
+    [{ ...VOCABULARY, 'special_tokens_map.json': { odd: 1 } }, /special_tokens_map\.json: the field odd/],
+    [
+      { ...VOCABULARY, 'added_tokens.json': { new: 50 } },
+      /added_tokens\.json: the added token new has the id 50, and the vocabulary gives it 9/,
+    ],
+    [{ ...VOCABULARY, 'added_tokens.json': { new: 'x' } }, /added_tokens\.json: new: /],
+    [
+      {
+        'tokenizer.json': wordPiece({ added_tokens: [{ id: 9, ...special('<e1>') }] }),
+        'config.json': { model_type: 'bert' },
+        ...config({ added_tokens_decoder: {} }),
+      },
+      /added_tokens has <e1>, and added_tokens_decoder has not/,
+    ],
+    [{ 'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\n' }, /the vocabulary has no \[MASK\], which is the mask_token/],
+    [{ 'vocab.txt': Buffer.from([0xff]) }, /vocab\.txt is not UTF-8/],
+    [{ ...VOCABULARY, 'tokenizer_config.json': '{' }, /tokenizer_config\.json is not JSON/],
+    [{ ...VOCABULARY, 'tokenizer_config.json': '[]' }, /tokenizer_config\.json is not a JSON object/],
+    ...['a', 'a a a', 'a  a'].map((line): [Files, RegExp] => [
+      { ...MERGES, 'merges.txt': `a a\n${line}\n` },
+      /merges\.txt: merge 2, "a/,
+    ]),
+    [{ ...MERGES, 'merges.txt': 'aa a' }, /merges\.txt: merge 1, "aa a": vocab\.json has no aaa/],
+    [{ ...MERGES, 'vocab.json': '{"a": "b"}' }, /vocab\.json: a has no id but "b"/],
+    [{ ...MERGES, 'vocab.json': '1' }, /vocab\.json is no object/],
+    ...[1, 100, 5000, SPIECE.length - 1].map((length): [Files, RegExp] => [
+      { 'spiece.model': SPIECE.subarray(0, length) },
+      /^spiece\.model: /,
+    ]),
+    [{ 'spiece.model': Buffer.from('{"version": "1.0"}') }, /^spiece\.model: /],
+    // TrainerSpec, in field 2, with model_type, its field 3, as BPE; then byte_fallback, its field 35.
+    [{ 'spiece.model': BPE }, /the model is of type 2, not a unigram model/],
+    [{ 'spiece.model': FALLBACK }, /byte fallback is not supported/],
+  ])('%#', async (files, message) => {
+    await expect(read(files)).rejects.toThrow(message);
+  });
+});
