@@ -65,6 +65,11 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
     if (tensors.has(bias)) refuseOther(tensors, otherBias, array(bias, V), bias);
   }
   const warnings: string[] = [];
+  if (position_offset > 0) {
+    warnings.push(
+      'in a text that holds the padding token itself, transformers counts the positions after it otherwise',
+    );
+  }
   return {
     config,
     embeddings: {

@@ -81,6 +81,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     special_tokens_map_file: PATH,
     tokenizer_file: PATH,
     tokenizer_name: PATH,
+    unk_id: 'a saved copy: the vocabulary says it',
     transformers_version: PATH,
     vocab_file: PATH,
   },
