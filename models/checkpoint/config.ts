@@ -56,7 +56,7 @@ const ACTIVATIONS: Record<string, EncoderConfig['hidden_act']> = {
 };
 
 /** The classes of `transformers` whose checkpoints can be served. */
-const ARCHITECTURES: Record<string, Family> = {
+export const ARCHITECTURES: Record<string, Family> = {
   AlbertForMaskedLM: 'albert',
   AlbertForPreTraining: 'albert',
   BertForMaskedLM: 'bert',

@@ -1,0 +1,61 @@
+/**
+ * Small checkpoints that stand for public bug reports, with what `transformers` answers for each: it is answered here as well, or
+ * refused by the name that is recorded. CASES names their folder, with expected.json.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { readCheckpoint } from '../../models/build/build.ts';
+import { onnxBackend } from '../../models/evaluation/backends.ts';
+import { buildGraph } from '../../models/onnx/encoder.ts';
+import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
+import { findMasks } from '../../src/tokenizer/masks.ts';
+
+interface Case {
+  readonly text: string;
+  readonly refuse: string | null;
+  readonly ids?: readonly number[];
+  readonly first?: number;
+  readonly probability?: number;
+}
+
+const FOLDER = process.env['CASES'] ?? '';
+const FILE = join(FOLDER, 'expected.json');
+const cases = existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as { cases: Record<string, Case> }).cases : {};
+
+/** What is not yet answered as there, and what is said of it when the model is added. */
+const SAID: Readonly<Record<string, RegExp>> = {
+  'other-mask': /the mask is <MASK>: in a request it is written \[MASK\] or <mask>/,
+  'pad-in-text': /in a text that holds the padding token itself, transformers counts the positions/,
+};
+
+describe.skipIf(!existsSync(FILE))('a checkpoint of a public report (skipped unless CASES names their folder)', () => {
+  it.each(Object.entries(cases).filter(([name, { refuse }]) => !refuse && !(name in SAID)))(
+    '%s is answered as by transformers',
+    async (name, { text, ids, first, probability }) => {
+      const { tokenizer, weights } = await readCheckpoint(join(FOLDER, name));
+      const { json, special_tokens } = tokenizer;
+      const encoding = createTokenizer(JSON.parse(json) as object, special_tokens).encode(findMasks(text));
+      expect([...encoding.input_ids]).toEqual(ids);
+      const [logits] = await (await onnxBackend(buildGraph(weights, 'float32'))).run([encoding]);
+      const row = logits?.mlm.subarray(0, weights.config.vocab_size) ?? new Float32Array();
+      const best = row.indexOf(Math.max(...row));
+      expect(best).toBe(first);
+      expect(Math.exp((row[best] ?? NaN) - (logits?.log_sum_exp[0] ?? NaN))).toBeCloseTo(probability ?? NaN, 3);
+    },
+  );
+
+  it.each(Object.entries(cases).filter(([, { refuse }]) => refuse))(
+    '%s is refused by name',
+    async (name, { refuse }) => {
+      await expect(readCheckpoint(join(FOLDER, name))).rejects.toThrow(refuse ?? '');
+    },
+  );
+
+  it.each(Object.keys(SAID))('%s is said to differ', async (name) => {
+    const { tokenizer, weights } = await readCheckpoint(join(FOLDER, name));
+    expect([...tokenizer.warnings, ...(weights.warnings ?? [])].join('\n')).toMatch(SAID[name] ?? /./);
+  });
+});
