@@ -1,5 +1,6 @@
 /** The tokenizer of a checkpoint's folder, whatever form it has there, as a `tokenizer.json`. Reads files. */
 import { readdir } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 
 import * as v from 'valibot';
 
@@ -285,7 +286,9 @@ function finish(
   { files }: Sources,
 ): FoundTokenizer {
   const added_tokens = Array.from(added.values()).toSorted((a, b) => a.id - b.id);
-  const json = { ...file, added_tokens };
+  // Where nothing changes, the file stays as it is, to the order of its fields: its revision does not change.
+  const isSame = isDeepStrictEqual(file['added_tokens'], added_tokens);
+  const json = isSame ? file : { ...file, added_tokens };
   // A stage that there is no code for is refused here rather than by the first request.
   createTokenizer(json, special_tokens);
   const beyond = added_tokens.filter(({ content }) => !ids.has(content)).length;

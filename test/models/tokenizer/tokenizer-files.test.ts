@@ -229,6 +229,17 @@ describe('a vocabulary', () => {
     expect([special_tokens.mask.id, special_tokens.unk.id]).toEqual([vocab.length - 1, 3]);
   });
 
+  it('of a tokenizer.json stays as it is, to the order of its fields', async () => {
+    const [mask, ...others] = wordPiece()
+      .added_tokens.toReversed()
+      .map(({ special: isSpecial, ...one }) => Object.assign({ special: isSpecial }, one));
+    const file = wordPiece({ added_tokens: [...others.toReversed(), mask] });
+    for (const model_type of ['albert', 'bert']) {
+      const found = await read({ 'tokenizer.json': file, 'config.json': { model_type } });
+      expect(JSON.stringify(found.json)).toBe(JSON.stringify(file));
+    }
+  });
+
   it('of BERT does for an ALBERT, whose family does not oblige', async () => {
     const { ids, warnings, summary } = await read({
       'tokenizer.json': wordPiece(),
