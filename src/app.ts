@@ -1,15 +1,16 @@
 /** The routes, and only the routes. */
-import { type Context, Hono } from 'hono';
+import { type Context, Hono, type TypedResponse } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 
 import type { RequestError } from './errors.ts';
 import { ANSWER_CACHE_CONTROL, ERROR_CACHE_CONTROL, entityTag, etagMatches } from './http/conditional.ts';
-import { createIsolate, type Worker } from './http/context.ts';
+import { createIsolate, maxWorkOf, type Worker } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
-import { respondError, respondFault } from './http/errors.ts';
+import { respondError, respondFault, respondNotReady } from './http/errors.ts';
 import { infoOf } from './http/info.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { parseQuery } from './http/parse-request.ts';
+import { type LazyJson, resolveJson, streamJson } from './http/stream-json.ts';
 import {
   FILL_MASK,
   SCORE,
@@ -22,6 +23,7 @@ import {
 } from './http/to-question.ts';
 import { limitBody, validateBody } from './http/validate-body.ts';
 import type { BackendKind } from './inference/backend.ts';
+import { MAX_GET_ANSWER_LENGTH } from './limits.ts';
 import { fillMask } from './pipelines/fill-mask.ts';
 import { score } from './pipelines/score.ts';
 import { classifyPairs, type PairLabel } from './pipelines/sentence.ts';
@@ -31,7 +33,7 @@ import type { FillMaskResponse } from './schemas/fill-mask.ts';
 import type { FillMaskQuestion } from './schemas/questions.ts';
 import type { ScoreResponse } from './schemas/score.ts';
 import type { SentenceHead, SentenceRequest } from './schemas/sentence.ts';
-import type { Health, Info } from './schemas/service.ts';
+import type { Health, Info, Ready } from './schemas/service.ts';
 import type { TokenizeResponse } from './schemas/tokenize.ts';
 
 /** The type of the application, for Hono's typed client: `hc<App>(url)`. */
@@ -50,8 +52,9 @@ export function createApp(kind: BackendKind) {
   app.use(async function allowOrigins(c, next) {
     return crossOrigin(c.env.ALLOWED_ORIGINS)(c, next);
   });
-  app.use(async function setCacheControl(c, next) {
+  app.use(async function setHeaders(c, next) {
     await next();
+    c.header('x-content-type-options', 'nosniff');
     if (c.res.headers.has('cache-control')) return;
     const isClientError = c.req.method === 'GET' && c.res.status >= 400 && c.res.status < 500;
     c.header('cache-control', isClientError ? ERROR_CACHE_CONTROL : 'no-store');
@@ -71,10 +74,7 @@ export function createApp(kind: BackendKind) {
   app.onError(respondFault);
 
   /** As in the Hugging Face task: one mask answers a list of candidates, several masks a list of such lists. */
-  async function answerMasks(
-    c: Context<Worker>,
-    question: FillMaskQuestion,
-  ): Promise<Result<FillMaskResponse, RequestError>> {
+  async function answerMasks(c: Context<Worker>, question: FillMaskQuestion): Promise<Result<LazyJson, RequestError>> {
     const found = await isolate.run(c, (context) => fillMask(question, context));
     if (!found.ok) return found;
     const answers = found.value.map((ofText) => (ofText.length === 1 ? (ofText[0] ?? []) : ofText));
@@ -82,7 +82,11 @@ export function createApp(kind: BackendKind) {
   }
   const answerPost = async (c: Context<Worker>, question: FillMaskQuestion) => {
     const found = await answerMasks(c, question);
-    return found.ok ? c.json<FillMaskResponse, 200>(found.value, 200) : respondError(c, found.error);
+    if (!found.ok) return respondError(c, found.error);
+    const length = question.top_k * question.texts.reduce((sum, text) => sum + text.length, 0);
+    if (length < STREAM_FROM) return c.json<FillMaskResponse, 200>(resolveJson(found.value) as FillMaskResponse, 200);
+    // For the typed client it is the same answer.
+    return c.body(streamJson(found.value), 200, JSON_TYPE) as unknown as TypedResponse<FillMaskResponse, 200, 'json'>;
   };
   const answerPairs = async <Head extends SentenceHead>(c: Context<Worker>, head: Head, sent: SentenceRequest) => {
     const question = toSentenceQuestion(head, sent);
@@ -99,9 +103,9 @@ export function createApp(kind: BackendKind) {
     .get('/fill-mask', async (c) => {
       const asked = parseQuery(new URL(c.req.url).searchParams);
       if (!asked.ok) return respondError(c, asked.error);
-      const found = await answerMasks(c, toFillMaskQuestion(asked.value));
+      const found = await answerMasks(c, toFillMaskQuestion(asked.value, MAX_GET_ANSWER_LENGTH));
       if (!found.ok) return respondError(c, found.error);
-      const json = JSON.stringify(found.value);
+      const json = JSON.stringify(resolveJson(found.value));
       const tag = await entityTag(json);
       c.header('etag', tag);
       c.header('cache-control', ANSWER_CACHE_CONTROL);
@@ -122,7 +126,17 @@ export function createApp(kind: BackendKind) {
       return c.json<TokenizeResponse, 200>(inShapeOf(question, found.value), 200);
     })
     .get('/health', (c) => c.json<Health>({ status: 'ok', model: c.env.MODEL }))
-    .get('/info', async (c) => c.json<Info, 200>(infoOf(await isolate.loads(c).readManifest(), kind), 200))
+    .get('/ready', async (c) => {
+      try {
+        await isolate.loads(c).loadModel();
+      } catch (error) {
+        return respondNotReady(error, c);
+      }
+      return c.json<Ready, 200>({ status: 'ready', model: c.env.MODEL }, 200);
+    })
+    .get('/info', async (c) =>
+      c.json<Info, 200>(infoOf(await isolate.loads(c).readManifest(), kind, maxWorkOf(c)), 200),
+    )
     .get('/openapi.json', (c) => c.json(openApiDocument()));
   // The page and the API documentation. The files that they load are served without the worker.
   for (const path of ['/', '/docs']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
@@ -130,6 +144,9 @@ export function createApp(kind: BackendKind) {
 }
 
 const JSON_TYPE = { 'content-type': 'application/json' };
+
+/** Characters of the texts times candidates: larger answers are streamed. */
+const STREAM_FROM = 50_000;
 
 /** A list of texts answers a list. */
 function inShapeOf<T>({ isList }: { readonly isList: boolean }, answers: T[]): T | T[] {

@@ -6,7 +6,7 @@ interface OfText {
 }
 
 /** The part of a request that needs more runs of the model than one request may have. */
-export type WorkKind = 'search' | 'targets' | 'score';
+export type WorkKind = 'texts' | 'search' | 'targets' | 'score';
 
 /** Parameters that exclude each other. */
 export type ParameterConflict =
@@ -25,7 +25,8 @@ export type RequestError =
   | ({ readonly reason: 'too_many_tokens'; readonly tokens: number; readonly limit: number } & OfText)
   | { readonly reason: 'too_many_tokens_in_all'; readonly tokens: number; readonly limit: number }
   | { readonly reason: 'answer_too_large'; readonly length: number; readonly limit: number }
-  | { readonly reason: 'too_much_work'; readonly by: WorkKind; readonly tokens: number; readonly limit: number }
+  | { readonly reason: 'too_much_work'; readonly by: WorkKind; readonly work: number; readonly limit: number }
+  | { readonly reason: 'overloaded'; readonly retry_after_s: number }
   | { readonly reason: 'conflicting_parameters'; readonly conflict: ParameterConflict }
   | { readonly reason: 'too_many_targets'; readonly targets: number; readonly contexts: number; readonly limit: number }
   | { readonly reason: 'target_empty'; readonly target: string }

@@ -3,6 +3,9 @@
 /** 32 texts of the longest admitted kind, in UTF-8, with room for JSON's escapes. */
 export const MAX_BODY_BYTES = 512 * 1024;
 
+/** How long a client may take to send its body. */
+export const BODY_TIMEOUT_MS = 30_000;
+
 /** Each text is a model run: at 512 tokens, the default model needs some tenths of a second of CPU for one. */
 export const MAX_TEXTS = 32;
 
@@ -18,13 +21,28 @@ export const MAX_TEXT_LENGTH = 4096;
 export const MAX_TRUNCATED_TEXT_LENGTH = 32_768;
 
 /**
- * Tokens that one request may put through the model, over all of its runs: those of the largest batch of texts, 32 of 512
- * tokens. Searches, whole words and scores need many runs of a text.
+ * Multiply-adds of one request, over all of its runs, unless MAX_REQUEST_GMACS says otherwise: about 10 s of CPU at the 20
+ * billion a second that a slow host computes.
  */
-export const MAX_MODEL_TOKENS = 32 * 512;
+export const DEFAULT_MAX_REQUEST_WORK = 200e9;
+
+/** Multiply-adds a second of a slow host: what a wait is estimated by. */
+export const SLOW_WORK_PER_SECOND = 20e9;
+
+/** Multiply-adds that may be admitted and not done at once. More work is answered 429. */
+export const MAX_ADMITTED_WORK = 300e9;
+
+/** Multiply-adds after which a run yields to other requests: 5 to 10 ms, since a cheap request takes several turns of the event loop. */
+export const SLICE_WORK = 0.2e9;
+
+/** How long the holder of the model may make no progress before the next request takes over. */
+export const RUN_LEASE_MS = 1_000;
+
+/** How long a request may wait for the model before it goes before all shorter ones. */
+export const RUN_PATIENCE_MS = 2_000;
 
 /** Tokens of one answer of `/tokenize`: each is 150 bytes of it. */
-export const MAX_TOKENIZED = MAX_MODEL_TOKENS;
+export const MAX_TOKENIZED = 32 * 512;
 
 /** Each mask adds a row of the vocabulary's size to the answer of the model. */
 export const MAX_MASKS_PER_TEXT = 16;
@@ -35,8 +53,11 @@ export const MAX_MASKS_PER_TEXT = 16;
  */
 export const MAX_MASKS_PER_RUN = 32;
 
-/** Characters of all sequences of an answer: an isolate has 128 MB, and the answer is in it several times over. */
+/** Characters of all sequences of an answer. It is streamed, a list of candidates at a time. */
 export const MAX_ANSWER_LENGTH = 4_000_000;
+
+/** The same for GET, whose answer is held as a whole for its ETag. */
+export const MAX_GET_ANSWER_LENGTH = 250_000;
 
 /** As the Hugging Face task has it: five candidates unless more are asked for. */
 export const DEFAULT_TOP_K = 5;
@@ -51,8 +72,8 @@ export const MAX_TARGETS = 100;
 /** Pieces of a target. Each one is a run of the model; words of more pieces are no words. */
 export const MAX_TARGET_PIECES = 16;
 
-/** Targets are tokenized anew for each character that stands before a mask: so often, each in about a tenth of a millisecond. */
-export const MAX_TARGET_TOKENIZATIONS = 4096;
+/** Targets × different characters before a mask. Each is one tokenization, of about a tenth of a millisecond. */
+export const MAX_TARGET_TOKENIZATIONS = 1024;
 
 /** UTF-16 code units of one target: eight for each of its pieces. */
 export const MAX_TARGET_LENGTH = 128;
@@ -75,5 +96,17 @@ export const CACHE_READ_TIMEOUT_MS = 150;
 /** Of the data centre's cache, for one request: Workers allow 50 on the Free plan, and a batch may ask for more. */
 export const MAX_EDGE_CACHE_OPERATIONS = 45;
 
-/** How long a request waits for an answer that another one is computing. */
-export const IN_FLIGHT_TIMEOUT_MS = 10_000;
+/** How long the request that computes an answer may make no progress before another computes it anew. */
+export const IN_FLIGHT_LEASE_MS = 2_000;
+
+/** How long a read from the bucket may bring no byte. */
+export const READ_TIMEOUT_MS = 3_000;
+
+/** Pauses before a read is tried again, each with up to as much again at random. */
+export const READ_RETRIES_MS = [100, 400] as const;
+
+/** How long the request that loads a model may make no progress before another loads it: longer than a read and its pause. */
+export const LOAD_LEASE_MS = 6_000;
+
+/** How long the failure of a load answers all requests, before the next attempt. */
+export const LOAD_PAUSE_MS = 1_000;

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 
 import type { Encoding } from '../inference/backend.ts';
 import {
-  IN_FLIGHT_TIMEOUT_MS,
+  IN_FLIGHT_LEASE_MS,
   MAX_CACHED_ENCODINGS,
   MAX_CACHED_PAIRS,
   MAX_CACHED_PREDICTIONS,
@@ -18,7 +18,7 @@ import {
   scoredTokens,
 } from '../predict/answers.ts';
 import type { CutEncoding } from '../tokenizer/truncation.ts';
-import { InFlight } from './in-flight.ts';
+import { InFlight } from '../concurrency/in-flight.ts';
 import { TieredCache } from './tiered-cache.ts';
 import { ENCODING_VERSION, PAIR_VERSION, PREDICTION_VERSION, SCORE_VERSION } from './versions.ts';
 
@@ -46,7 +46,7 @@ export interface Caches {
 }
 
 function answers<T>(...given: ConstructorParameters<typeof TieredCache<T>>): AnswerCache<T> {
-  return { cache: new TieredCache(...given), inFlight: new InFlight(IN_FLIGHT_TIMEOUT_MS) };
+  return { cache: new TieredCache(...given), inFlight: new InFlight(IN_FLIGHT_LEASE_MS) };
 }
 
 export function createCaches(): Caches {

@@ -1,6 +1,6 @@
 /** The Cache API of the data center ("edge") as a map from digests to JSON text. Does I/O. */
 import { CACHE_READ_TIMEOUT_MS, CACHE_TTL_SECONDS, MAX_EDGE_CACHE_OPERATIONS } from '../limits.ts';
-import { withTimeout } from './with-timeout.ts';
+import { withTimeout } from '../concurrency/with-timeout.ts';
 
 /** The part of the Cache API that is used. `caches.default` implements it. */
 export interface TextCache {

@@ -29,7 +29,7 @@ export function encodingKey(model: string, text: string, room?: readonly string[
  */
 export function predictionKey(
   { model, numerics }: Served,
-  { top_k, targets, strategy, num_beams }: Omit<FillMaskQuestion, 'texts' | 'isList'>,
+  { top_k, targets, strategy, num_beams }: Pick<FillMaskQuestion, 'top_k' | 'targets' | 'strategy' | 'num_beams'>,
   text: MaskedText,
   { input_ids, masked_positions }: Encoding,
 ): Promise<string> {

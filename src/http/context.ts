@@ -6,6 +6,7 @@ import { EdgeCache } from '../cache/edge-cache.ts';
 import type { CachePolicy } from '../cache/tiered-cache.ts';
 import type { RequestError } from '../errors.ts';
 import type { BackendKind } from '../inference/backend.ts';
+import { DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
 import { ConfigurationError, type DeployedModel, deployedModel } from '../model/deployed-model.ts';
 import type { Answered, PipelineContext } from '../pipelines/context.ts';
 import { ok, type Result } from '../result.ts';
@@ -13,7 +14,10 @@ import { cacheStatus } from './cache-status.ts';
 import { serverTiming } from './server-timing.ts';
 
 export interface Worker {
-  Bindings: Env;
+  Bindings: Env & {
+    /** Billions of multiply-adds that one request may ask for. */
+    readonly MAX_REQUEST_GMACS?: string;
+  };
 }
 
 /** What an isolate keeps between requests: the model and the caches. */
@@ -21,8 +25,13 @@ export function createIsolate(kind: BackendKind) {
   const caches = createCaches();
   let selected: { readonly name: string; readonly model: DeployedModel } | undefined;
 
-  function modelOf({ env }: Context<Worker>): DeployedModel {
-    if (selected?.name !== env.MODEL) selected = { name: env.MODEL, model: deployedModel(env.MODEL, kind) };
+  function modelOf(c: Context<Worker>): DeployedModel {
+    const { MODEL } = c.env;
+    if (selected?.name !== MODEL) {
+      const model = deployedModel(MODEL, kind, maxWorkOf(c));
+      if (selected) void keepAlive(c, selected.model.dispose());
+      selected = { name: MODEL, model };
+    }
     return selected.model;
   }
 
@@ -43,6 +52,7 @@ export function createIsolate(kind: BackendKind) {
       numerics: kind.numerics,
       ...loads(c),
       caches,
+      signal: c.req.raw.signal,
       policy: policy ?? { read: false, write: false, edge: undefined, waitUntil: (work) => void keepAlive(c, work) },
     });
     if (!found.ok) return found;
@@ -53,6 +63,15 @@ export function createIsolate(kind: BackendKind) {
   }
 
   return { run, loads };
+}
+
+/** Multiply-adds that one request may ask for. */
+export function maxWorkOf({ env }: Context<Worker>): number {
+  const given = env.MAX_REQUEST_GMACS;
+  if (given === undefined) return DEFAULT_MAX_REQUEST_WORK;
+  const work = Number(given) * 1e9;
+  if (work > 0 && Number.isFinite(work)) return work;
+  throw new ConfigurationError(`The variable MAX_REQUEST_GMACS is "${given}". Set it to a positive number.`);
 }
 
 /** @returns undefined where the deployment caches nothing */

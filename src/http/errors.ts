@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 
 import type { ParameterConflict, RequestError, WorkKind } from '../errors.ts';
+import { LOAD_PAUSE_MS } from '../limits.ts';
 import { ConfigurationError } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
 import type { ErrorResponse } from '../schemas/service.ts';
@@ -14,13 +15,15 @@ export type HttpError =
   | { readonly reason: 'unsupported_media_type'; readonly received: string }
   | { readonly reason: 'unsupported_content_encoding'; readonly received: string }
   | { readonly reason: 'body_too_large'; readonly limit: number }
+  | { readonly reason: 'body_timeout'; readonly limit_ms: number }
   | { readonly reason: 'not_found'; readonly path: string }
   | { readonly reason: 'method_not_allowed'; readonly method: string; readonly allowed: readonly string[] };
 
-export type ErrorStatus = 400 | 404 | 405 | 413 | 415 | 422;
+export type ErrorStatus = 400 | 404 | 405 | 408 | 413 | 415 | 422 | 429;
 
 export function respondError(c: Context, error: HttpError) {
   if (error.reason === 'method_not_allowed') c.header('allow', error.allowed.join(', '));
+  if (error.reason === 'overloaded') c.header('retry-after', String(error.retry_after_s));
   const { status, message } = describeError(error);
   return c.json<ErrorResponse, ErrorStatus>({ error: message, error_type: error.reason }, status);
 }
@@ -28,7 +31,8 @@ export function respondError(c: Context, error: HttpError) {
 /** What was thrown: the store's fault, the deployment's, or our own. Each is logged. */
 export function respondFault(error: Error, c: Context) {
   if (error instanceof ModelObjectError) {
-    console.error(error.message, error.cause ?? '');
+    console.error(error.message, error.cause instanceof Error ? error.cause.message : '');
+    c.header('retry-after', String(Math.ceil(LOAD_PAUSE_MS / 1000)));
     return c.json<ErrorResponse>({ error: error.message, error_type: 'model_unavailable' }, 502);
   }
   console.error(error);
@@ -37,6 +41,14 @@ export function respondFault(error: Error, c: Context) {
   }
   const message = 'An internal error occurred. Please report it.';
   return c.json<ErrorResponse>({ error: message, error_type: 'internal' }, 500);
+}
+
+/** 503 and not 502, as a load balancer expects of a readiness probe. */
+export function respondNotReady(error: unknown, c: Context) {
+  console.error(error);
+  if (!(error instanceof ModelObjectError)) throw error;
+  c.header('retry-after', String(Math.ceil(LOAD_PAUSE_MS / 1000)));
+  return c.json<ErrorResponse, 503>({ error: error.message, error_type: 'model_unavailable' }, 503);
 }
 
 function describeError(error: HttpError): { status: ErrorStatus; message: string } {
@@ -48,6 +60,8 @@ function describeError(error: HttpError): { status: ErrorStatus; message: string
       return say(404, `Nothing is at ${clip(error.path)}. See /docs for the routes.`);
     case 'method_not_allowed':
       return say(405, `${error.method} is not allowed here. Use ${error.allowed.join(' or ')}.`);
+    case 'body_timeout':
+      return say(408, `The body did not arrive within ${error.limit_ms / 1000} seconds. Send it again.`);
     case 'body_too_large':
       return say(413, `The body is larger than ${error.limit} bytes. Send the texts in several requests.`);
     case 'unsupported_media_type':
@@ -95,8 +109,10 @@ function describeError(error: HttpError): { status: ErrorStatus; message: string
     case 'too_much_work':
       return say(
         422,
-        `The request needs at least ${error.tokens} tokens through the model, over all of its runs. The limit is ${error.limit}. ${ADVICE[error.by]}`,
+        `The request needs at least ${giga(error.work)} billion multiply-adds. The limit is ${giga(error.limit)}. ${ADVICE[error.by]}`,
       );
+    case 'overloaded':
+      return say(429, `The worker has more work than it can do. Try again in ${error.retry_after_s} seconds.`);
     case 'conflicting_parameters':
       return say(422, describeConflict(error.conflict));
     case 'too_many_targets':
@@ -123,7 +139,10 @@ function describeError(error: HttpError): { status: ErrorStatus; message: string
 
 const say = (status: ErrorStatus, message: string) => ({ status, message });
 
+const giga = (work: number): string => (work / 1e9).toFixed(1);
+
 const ADVICE: Readonly<Record<WorkKind, string>> = {
+  texts: 'Send fewer or shorter texts.',
   search: 'A joint search runs the text once for each beam and mask: lower num_beams, or send fewer masks or texts.',
   targets: 'Each piece of a target is one run of the text: send fewer targets, masks or texts.',
   score: 'Each token of a text is one run of that text: send shorter or fewer texts.',

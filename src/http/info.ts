@@ -7,7 +7,6 @@ import {
   MAX_NUM_BEAMS,
   MAX_BODY_BYTES,
   MAX_MASKS_PER_TEXT,
-  MAX_MODEL_TOKENS,
   MAX_TARGET_LENGTH,
   MAX_TARGET_PIECES,
   MAX_TARGETS,
@@ -23,6 +22,7 @@ import type { Info } from '../schemas/service.ts';
 export function infoOf(
   { id, revision, architecture, special_tokens, heads, quantization, license, source }: Manifest,
   { description, file }: BackendKind,
+  max_work: number,
 ): Info {
   const measured = quantization[file];
   return {
@@ -33,7 +33,7 @@ export function infoOf(
     heads,
     limits: {
       tokens: architecture.max_position_embeddings,
-      model_tokens: MAX_MODEL_TOKENS,
+      multiply_adds: max_work,
       masks_per_text: MAX_MASKS_PER_TEXT,
       texts: MAX_TEXTS,
       text_length: MAX_TEXT_LENGTH,

@@ -26,13 +26,15 @@ const PAGE = {
 /** Error responses of the operations with a request. */
 const REQUEST_ERRORS: Readonly<Record<number, string>> = {
   400: 'The request is malformed, or a field has the wrong type or is out of range.',
+  408: 'The body did not arrive in time.',
   413: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
   415: 'The body is not declared as JSON.',
-  422: 'The model cannot answer the request, or it exceeds a limit.',
+  422: 'The request is well-formed, but the model cannot answer it or it exceeds a limit.',
+  429: 'The worker has more work than it can do. `Retry-After` says when to try again.',
 };
 const SERVER_ERRORS: Readonly<Record<number, string>> = {
   500: 'The service failed.',
-  502: 'The model cannot be read from its bucket. The next request tries again.',
+  502: 'The model cannot be read from its bucket. The next request reads it again.',
 };
 
 let document: object | undefined;
@@ -79,11 +81,16 @@ function createDocument() {
 function describeOperation(operation: Operation, definitions: Record<string, unknown>) {
   const { id, tag, method, summary, description, request, response } = operation;
   const recorded = (examples as readonly Example[]).filter(({ operation: of }) => of === id);
-  const statuses = {
+  const statuses: Record<number, string> = {
     ...(request && REQUEST_ERRORS),
     ...SERVER_ERRORS,
   };
+  if (id === 'ready') {
+    delete statuses[502];
+    statuses[503] = 'The model cannot be read from its bucket.';
+  }
   if (method === 'get') {
+    delete statuses[408];
     delete statuses[413];
     delete statuses[415];
   }

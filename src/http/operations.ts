@@ -5,7 +5,7 @@ import { offsets } from '../schemas/fields.ts';
 import { candidate, fillMaskParameters, fillMaskRequest, fillMaskResponse } from '../schemas/fill-mask.ts';
 import { scored, scoreRequest, scoreResponse } from '../schemas/score.ts';
 import { nextSentenceResponse, pair, sentenceOrderResponse, sentenceRequest } from '../schemas/sentence.ts';
-import { errorResponse, healthResponse, infoResponse } from '../schemas/service.ts';
+import { errorResponse, healthResponse, infoResponse, readyResponse } from '../schemas/service.ts';
 import { tokenized, tokenizeRequest, tokenizeResponse } from '../schemas/tokenize.ts';
 
 /** By their names in the document. */
@@ -26,6 +26,7 @@ export const SCHEMAS = {
   TokenizeResponse: tokenizeResponse,
   Tokenized: tokenized,
   Health: healthResponse,
+  Ready: readyResponse,
   Info: infoResponse,
   Error: errorResponse,
 } satisfies Record<string, v.GenericSchema>;
@@ -77,8 +78,8 @@ export const OPERATIONS: readonly Operation[] = [
     tag: 'masks',
     path: '/fill-mask',
     method: 'get',
-    summary: 'Fill the masks of a text, cacheable over HTTP',
-    description: 'Answers have an `ETag`. A matching `If-None-Match` is answered with 304.',
+    summary: 'Fill the masks of a text, with an answer that HTTP caches can store',
+    description: 'Answers have an `ETag`. A request with a matching `If-None-Match` is answered with 304.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
   },
@@ -100,7 +101,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/sentence-order',
     method: 'post',
     summary: 'Classify whether two texts are in order (ALBERT)',
-    description: 'The sentence-order prediction head (SOP). A model without this head answers 422.',
+    description: 'Uses the sentence-order prediction head (SOP). A model without this head answers 422.',
     request: 'SentenceRequest',
     response: 'SentenceOrderResponse',
   },
@@ -110,7 +111,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/next-sentence',
     method: 'post',
     summary: 'Classify whether a text follows another (BERT)',
-    description: 'The next-sentence prediction head (NSP). A model without this head answers 422.',
+    description: 'Uses the next-sentence prediction head (NSP). A model without this head answers 422.',
     request: 'SentenceRequest',
     response: 'NextSentenceResponse',
   },
@@ -142,5 +143,14 @@ export const OPERATIONS: readonly Operation[] = [
     summary: 'Check that the service answers',
     description: 'Does not read the model.',
     response: 'Health',
+  },
+  {
+    id: 'ready',
+    tag: 'service',
+    path: '/ready',
+    method: 'get',
+    summary: 'Whether the model can be read',
+    description: 'Loads the model, unless it is loaded. Answers 503 with the reason when it cannot be read.',
+    response: 'Ready',
   },
 ];

@@ -1,7 +1,7 @@
 /** The form of each request, and the question that it asks a pipeline. Defaults are filled in here. No I/O. */
 import type * as v from 'valibot';
 
-import { DEFAULT_NUM_BEAMS, DEFAULT_TOP_K } from '../limits.ts';
+import { DEFAULT_NUM_BEAMS, DEFAULT_TOP_K, MAX_ANSWER_LENGTH } from '../limits.ts';
 import type { FillMaskQuestion, ScoreQuestion, SentenceQuestion } from '../schemas/questions.ts';
 import type { RequestForm } from './parse-request.ts';
 import { fillMaskParameters, fillMaskRequest } from '../schemas/fill-mask.ts';
@@ -22,7 +22,10 @@ function form<S extends v.GenericSchema>(schema: S, example: string, parameters:
   return { schema, example, parameters };
 }
 
-export function toFillMaskQuestion({ inputs, parameters }: v.InferOutput<typeof fillMaskRequest>): FillMaskQuestion {
+export function toFillMaskQuestion(
+  { inputs, parameters }: v.InferOutput<typeof fillMaskRequest>,
+  max_answer_length = MAX_ANSWER_LENGTH,
+): FillMaskQuestion {
   const given = parameters ?? {};
   const targets = typeof given.targets === 'string' ? [given.targets] : (given.targets ?? undefined);
   const top_k = given.top_k ?? targets?.length ?? DEFAULT_TOP_K;
@@ -36,6 +39,7 @@ export function toFillMaskQuestion({ inputs, parameters }: v.InferOutput<typeof 
     ...(num_beams !== undefined && { num_beams }),
     return_offsets: given.return_offsets ?? false,
     truncation: given.truncation ?? false,
+    max_answer_length,
   };
 }
 

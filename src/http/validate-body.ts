@@ -3,7 +3,8 @@ import type { HonoRequest, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import type * as v from 'valibot';
 
-import { MAX_BODY_BYTES } from '../limits.ts';
+import { withTimeout } from '../concurrency/with-timeout.ts';
+import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { type HttpError, respondError } from './errors.ts';
 import { parseBody, type RequestForm } from './parse-request.ts';
@@ -25,7 +26,9 @@ export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
     if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type ?? '')) {
       return respondError(c, { reason: 'unsupported_media_type', received: type ?? 'missing' });
     }
-    const text = await readText(c.req);
+    const read = await withTimeout(BODY_TIMEOUT_MS, readText(c.req));
+    if (!read) return respondError(c, { reason: 'body_timeout', limit_ms: BODY_TIMEOUT_MS });
+    const text = read.value;
     if (!text.ok) return respondError(c, text.error);
     const parsed = parseBody(form, text.value);
     if (!parsed.ok) return respondError(c, parsed.error);
@@ -38,24 +41,25 @@ export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
 /** Decodes `Content-Encoding` (RFC 9110, 8.4), with the size limit on the decoded bytes. */
 async function readText(request: HonoRequest): Promise<Result<string, HttpError>> {
   const encoding = (request.header('content-encoding') ?? 'identity').trim().toLowerCase();
-  if (encoding === 'identity') return ok(await request.text());
-  if (encoding !== 'gzip' && encoding !== 'deflate') {
+  if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'deflate') {
     return fail({ reason: 'unsupported_content_encoding', received: encoding });
   }
-  const decoder = new TextDecoder();
-  let text = '';
-  let bytes = 0;
   try {
+    if (encoding === 'identity') return ok(await request.text());
+    const decoder = new TextDecoder();
+    let text = '';
+    let bytes = 0;
     for await (const chunk of request.raw.body?.pipeThrough(new DecompressionStream(encoding)) ?? []) {
       bytes += chunk.length;
       if (bytes > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
       text += decoder.decode(chunk, { stream: true });
     }
+    return ok(text + decoder.decode());
   } catch {
-    return fail({
-      reason: 'invalid_json',
-      message: `The body is not valid ${encoding}, which its content-encoding says. Send it encoded so, or without the header.`,
-    });
+    const message =
+      encoding === 'identity'
+        ? 'The body broke off. Send it again.'
+        : `The body is not valid ${encoding}, which its content-encoding says. Send it encoded so, or without the header.`;
+    return fail({ reason: 'invalid_json', message });
   }
-  return ok(text + decoder.decode());
 }

@@ -26,12 +26,20 @@ export interface Logits {
   readonly sentence: Float32Array;
 }
 
+/** Called during a long run with the multiply-adds since the last call. @returns a promise to await, where it is time to yield */
+export type Pause = (work: number) => Promise<void> | undefined;
+
 export interface Backend {
   /**
    * Logits for each text of the batch, in order. A text's logits do not depend on the others in its batch.
+   * Runs must not overlap. A run whose `pause` throws leaves the backend ready for the next.
    * @throws when the runtime fails; bad input has been refused before.
    */
-  run(batch: readonly Encoding[]): Promise<Logits[]>;
+  run(batch: readonly Encoding[], pause?: Pause): Promise<Logits[]>;
+  /** What the file of weights says of itself, as far as it does: it must be what the manifest says. */
+  readonly architecture?: Readonly<Record<string, unknown>>;
+  /** Releases what the garbage collector does not. */
+  dispose?(): Promise<void>;
 }
 
 /** A model file on its way from the store. It can be read once. */

@@ -2,7 +2,7 @@
  * The engine of our own behind the backend interface: what is around the kernels. Its memory is the model file as it lies in
  * the bucket, and the working space behind it, laid out once. No I/O of its own.
  */
-import type { Backend, BackendKind, Encoding, Logits, ModelBytes } from './backend.ts';
+import type { Backend, BackendKind, Encoding, Logits, ModelBytes, Pause } from './backend.ts';
 import { type ModelConfig, headerBytesOf, layerOrder, readHeader } from './efm-format.ts';
 
 /** What `kernels/index.ts` exports. The globals are addresses of arrays, described where they are declared. */
@@ -90,6 +90,7 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
 export class EngineBackend implements Backend {
   readonly kernels: Kernels;
   readonly geometry: ModelConfig;
+  readonly architecture: Readonly<Record<string, unknown>>;
   readonly #capacity: number;
   /** Which stored layer is applied when. */
   readonly #layers: readonly number[];
@@ -97,38 +98,50 @@ export class EngineBackend implements Backend {
   constructor(kernels: Kernels, geometry: ModelConfig) {
     this.kernels = kernels;
     this.geometry = geometry;
+    this.architecture = { ...geometry };
     this.#layers = layerOrder(geometry);
     this.#capacity = Math.ceil(geometry.max_position_embeddings / 8) * 8;
   }
 
   /** Texts are packed end to end, as many as there is room for, and answered alike alone and in company. */
-  async run(batch: readonly Encoding[]): Promise<Logits[]> {
+  async run(batch: readonly Encoding[], pause?: Pause): Promise<Logits[]> {
     const answers: Logits[] = [];
     let group: Encoding[] = [];
     let taken = 0;
     for (const encoding of batch) {
       const slots = slotsOf(encoding);
       if (taken + slots > this.#capacity) {
-        answers.push(...this.#runGroup(group));
+        answers.push(...(await this.#runGroup(group, pause)));
         group = [];
         taken = 0;
       }
       group.push(encoding);
       taken += slots;
     }
-    answers.push(...this.#runGroup(group));
+    answers.push(...(await this.#runGroup(group, pause)));
     return answers;
   }
 
-  #runGroup(texts: readonly Encoding[]): Logits[] {
+  async #runGroup(texts: readonly Encoding[], pause?: Pause): Promise<Logits[]> {
     if (texts.length === 0) return [];
     const { kernels } = this;
+    const perLayer = this.#layerWork(texts);
     this.write(texts);
     kernels.embed(texts.length);
-    for (const layer of this.#layers.slice(0, -1)) kernels.encode(layer, texts.length);
+    for (const layer of this.#layers.slice(0, -1)) {
+      kernels.encode(layer, texts.length);
+      await pause?.(perLayer);
+    }
     const answers = this.#select(texts);
     kernels.encodeSelected(this.#layers.at(-1) ?? 0, texts.length);
-    return this.#decode(answers);
+    return this.#decode(answers, pause);
+  }
+
+  /** Multiply-adds of one layer. */
+  #layerWork(texts: readonly Encoding[]): number {
+    const { hidden_size: H, intermediate_size: F } = this.geometry;
+    const perToken = 4 * H * H + 2 * H * F;
+    return texts.reduce((sum, { input_ids: { length } }) => sum + length * (perToken + 2 * length * H), 0);
   }
 
   /** Puts ids, types and beginnings where `embed` reads them. */
@@ -175,7 +188,7 @@ export class EngineBackend implements Backend {
     return selected;
   }
 
-  #decode(selected: readonly { first: number; masks: number }[]): Logits[] {
+  async #decode(selected: readonly { first: number; masks: number }[], pause?: Pause): Promise<Logits[]> {
     const { kernels, geometry } = this;
     const { vocab_size } = geometry;
     const width = Math.ceil(vocab_size / 8) * 8;
@@ -198,6 +211,7 @@ export class EngineBackend implements Backend {
         mlm.set(new Float32Array(kernels.memory.buffer, kernels.logits.value + 4 * i * width, vocab_size));
         log_sum_exp[m] = logSumExpParts[2 * i]! + Math.log(logSumExpParts[2 * i + 1]!);
       }
+      await pause?.(block.length * geometry.embedding_size * vocab_size);
     }
     return answers;
   }

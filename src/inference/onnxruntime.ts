@@ -37,33 +37,16 @@ export function onnxruntime(runtime: WebAssembly.Module): BackendKind {
 
 class OnnxruntimeBackend implements Backend {
   readonly #session: ort.InferenceSession;
-  readonly #waiting: (() => Promise<void>)[] = [];
-  #busy = false;
 
   constructor(session: ort.InferenceSession) {
     this.#session = session;
   }
 
   /**
-   * Two runs may not overlap: the package keeps its arguments on the WASM stack across an await and restores the stack
-   * pointer at the end, under the feet of the other. They are queued as functions, not as a chain of promises, because
-   * a request that is cancelled never continues its part of a chain.
+   * One text at a time: nothing is padded, so a text's logits do not depend on the batch. Runs must not overlap, since the
+   * package keeps its arguments on the WASM stack across an await and restores the stack pointer at the end.
    */
-  run(batch: readonly Encoding[]): Promise<Logits[]> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(() => this.#runBatch(batch).then(resolve, reject));
-      if (!this.#busy) void this.#drain();
-    });
-  }
-
-  async #drain(): Promise<void> {
-    this.#busy = true;
-    for (let work = this.#waiting.shift(); work; work = this.#waiting.shift()) await work();
-    this.#busy = false;
-  }
-
-  /** One text a run: nothing is padded, so a text's logits are the same alone and in company. */
-  async #runBatch(batch: readonly Encoding[]): Promise<Logits[]> {
+  async run(batch: readonly Encoding[]): Promise<Logits[]> {
     const answers: Logits[] = [];
     for (const encoding of batch) {
       const sequence = [encoding.input_ids.length];
@@ -82,6 +65,10 @@ class OnnxruntimeBackend implements Backend {
       answers.push({ mlm, log_sum_exp, sentence: floats(output, 'sentence_logits') });
     }
     return answers;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release();
   }
 }
 

@@ -1,6 +1,8 @@
-/** Reads a model's objects and checks them before they are used: length first, then SHA-256. Does I/O. */
+/** Reads the objects of a model and checks them before they are used: length first, then SHA-256. Does I/O. */
+import { CLOCK } from '../concurrency/clock.ts';
+import { withTimeout } from '../concurrency/with-timeout.ts';
 import type { ModelBytes } from '../inference/backend.ts';
-import { R2_READ_BYTES } from '../limits.ts';
+import { R2_READ_BYTES, READ_RETRIES_MS, READ_TIMEOUT_MS } from '../limits.ts';
 import { type Manifest, type ModelFile, objectKey, parseManifest, sha256Hex } from './manifest.ts';
 
 /** Where bytes come from. `R2Bucket` is one. */
@@ -8,9 +10,9 @@ export interface ObjectStore {
   get(key: string): Promise<{ readonly size: number; readonly body: ReadableStream<Uint8Array> } | null>;
 }
 
-/** The store's fault, not the caller's: which object it is, and what is wrong with it. Not remembered by anyone. */
+/** The store's fault, not the caller's: which object it is, and what is wrong with it. */
 export class ModelObjectError extends Error {
-  override readonly name = 'ModelObjectError';
+  override readonly name: string = 'ModelObjectError';
   readonly key: string;
 
   constructor(key: string, problem: string, options?: ErrorOptions) {
@@ -19,18 +21,60 @@ export class ModelObjectError extends Error {
   }
 }
 
+/** A read that may succeed when it is tried again: the store failed, stalled, or broke off. */
+class TransientReadError extends ModelObjectError {
+  override readonly name = 'TransientReadError';
+}
+
+/**
+ * Tries again, after a pause with jitter, what the store failed to read.
+ * @param beat is called after each pause
+ * @throws what `read` throws in the end
+ */
+export async function retryReads<T>(beat: () => void, read: () => Promise<T>): Promise<T> {
+  for (const pause of READ_RETRIES_MS) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof TransientReadError)) throw error;
+      await CLOCK.sleep(pause * (1 + Math.random()));
+      beat();
+    }
+  }
+  return read();
+}
+
+/** @throws {TransientReadError} after READ_TIMEOUT_MS, and when `reading` fails */
+async function withDeadline<T>(key: string, reading: Promise<T>): Promise<T> {
+  let cause: unknown;
+  const found = await withTimeout(
+    READ_TIMEOUT_MS,
+    reading.catch((error: unknown) => {
+      cause = error;
+      throw error;
+    }),
+  );
+  if (found) return found.value;
+  if (cause !== undefined) throw new TransientReadError(key, 'could not be read from the bucket', { cause });
+  throw new TransientReadError(key, `brought no byte within ${READ_TIMEOUT_MS} ms`);
+}
+
 /** Manifests are about 2 kB. */
 const MAX_MANIFEST_BYTES = 64 * 1024;
 
 /** @throws {ModelObjectError} when it is missing, damaged, or another model's */
-export async function readManifest(store: ObjectStore, id: string, revision: string): Promise<Manifest> {
+export function readManifest(store: ObjectStore, id: string, revision: string, beat: () => void): Promise<Manifest> {
+  return retryReads(beat, () => readManifestOnce(store, id, revision, beat));
+}
+
+async function readManifestOnce(store: ObjectStore, id: string, revision: string, beat: () => void): Promise<Manifest> {
   const key = objectKey(id, revision, 'manifest.json');
   const object = await open(store, key);
   if (object.size > MAX_MANIFEST_BYTES) {
     await object.body.cancel();
     throw new ModelObjectError(key, `has ${object.size} bytes, more than a manifest may have (${MAX_MANIFEST_BYTES})`);
   }
-  const read: ModelBytes['read'] = (take) => readPieces(key, object.body, object.size, take);
+  const read: ModelBytes['read'] = (take) => readPieces(key, object.body, object.size, beat, take);
   const text = new TextDecoder().decode(await whole({ size: object.size, read }));
   const manifest = await parseManifest(text, id, revision);
   if ('wrong' in manifest) throw new ModelObjectError(key, manifest.wrong);
@@ -41,7 +85,12 @@ export async function readManifest(store: ObjectStore, id: string, revision: str
  * @returns the file, not read yet
  * @throws {ModelObjectError} when it is missing, or of another length than the manifest says
  */
-export async function openModelFile(store: ObjectStore, manifest: Manifest, name: ModelFile): Promise<ModelBytes> {
+export async function openModelFile(
+  store: ObjectStore,
+  manifest: Manifest,
+  name: ModelFile,
+  beat: () => void,
+): Promise<ModelBytes> {
   const key = objectKey(manifest.id, manifest.revision, name);
   const listed = manifest.files.find((file) => file.name === name);
   if (!listed) {
@@ -54,7 +103,7 @@ export async function openModelFile(store: ObjectStore, manifest: Manifest, name
   }
   return {
     size: object.size,
-    read: (take) => readPieces(key, object.body, object.size, take),
+    read: (take) => readPieces(key, object.body, object.size, beat, take),
     async verify(bytes) {
       if ((await sha256Hex(bytes)) !== listed.sha256) {
         throw new ModelObjectError(key, 'was altered: its SHA-256 is not the one in the manifest');
@@ -64,20 +113,20 @@ export async function openModelFile(store: ObjectStore, manifest: Manifest, name
 }
 
 /** @throws {ModelObjectError} when it is missing, short, long, or altered */
-export async function readModelFile(store: ObjectStore, manifest: Manifest, name: ModelFile): Promise<Uint8Array> {
-  const file = await openModelFile(store, manifest, name);
+export async function readModelFile(
+  store: ObjectStore,
+  manifest: Manifest,
+  name: ModelFile,
+  beat: () => void,
+): Promise<Uint8Array> {
+  const file = await openModelFile(store, manifest, name, beat);
   const bytes = await whole(file);
   await file.verify(bytes);
   return bytes;
 }
 
 async function open(store: ObjectStore, key: string) {
-  let object;
-  try {
-    object = await store.get(key);
-  } catch (cause) {
-    throw new ModelObjectError(key, 'could not be read from the bucket', { cause });
-  }
+  const object = await withDeadline(key, store.get(key));
   if (!object) throw new ModelObjectError(key, 'is missing from the bucket');
   return object;
 }
@@ -92,35 +141,33 @@ async function whole({ size, read }: Pick<ModelBytes, 'size' | 'read'>): Promise
   return bytes;
 }
 
-/** By large reads into one buffer that goes to and fro. */
+/** Reads in large pieces, each with a deadline, into one buffer that is handed to and fro. */
 async function readPieces(
   key: string,
   body: ReadableStream<Uint8Array>,
   size: number,
+  beat: () => void,
   take: (piece: Uint8Array) => void,
 ): Promise<void> {
   const reader = body.getReader({ mode: 'byob' });
   let spare = new ArrayBuffer(R2_READ_BYTES);
   let filled = 0;
-  for (;;) {
-    let read;
-    try {
-      read = await reader.readAtLeast(R2_READ_BYTES, new Uint8Array(spare));
-    } catch (cause) {
-      throw new ModelObjectError(key, 'could not be read to its end', { cause });
-    }
-    if (read.value) {
-      filled += read.value.length;
-      try {
+  try {
+    for (;;) {
+      const read = await withDeadline(key, reader.readAtLeast(R2_READ_BYTES, new Uint8Array(spare)));
+      beat();
+      if (read.value) {
+        filled += read.value.length;
         if (filled > size) throw new ModelObjectError(key, `is longer than the ${size} bytes it claims`);
         take(read.value);
-      } catch (error) {
-        await reader.cancel();
-        throw error;
+        spare = read.value.buffer;
       }
-      spare = read.value.buffer;
+      if (read.done) break;
     }
-    if (read.done) break;
+  } catch (error) {
+    // Not awaited: a body that stalls may never be cancelled.
+    reader.cancel().catch(() => undefined);
+    throw error;
   }
-  if (filled !== size) throw new ModelObjectError(key, `ended after ${filled} of ${size} bytes`);
+  if (filled !== size) throw new TransientReadError(key, `ended after ${filled} of ${size} bytes`);
 }

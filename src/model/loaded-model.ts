@@ -1,10 +1,13 @@
 /** A model ready to answer: its manifest, tokenizer and backend. Does I/O through the store. */
-import type { Backend, BackendKind } from '../inference/backend.ts';
+import type { RunQueue } from '../concurrency/run-queue.ts';
+import type { Backend, BackendKind, WeightsFile } from '../inference/backend.ts';
 import { createTokenizer } from '../tokenizer/create-tokenizer.ts';
+import { findMasks } from '../tokenizer/masks.ts';
 import { createUnigramTokenizer } from '../tokenizer/packed-unigram/create-tokenizer.ts';
-import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
-import { ModelObjectError, type ObjectStore, openModelFile, readModelFile } from './bucket.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { ModelObjectError, type ObjectStore, openModelFile, readModelFile, retryReads } from './bucket.ts';
+import { costModelOf } from './cost.ts';
+import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
 
 export interface LoadedTokenizer {
   readonly manifest: Manifest;
@@ -12,26 +15,82 @@ export interface LoadedTokenizer {
 }
 
 export interface LoadedModel extends LoadedTokenizer {
+  /** Runs must not overlap: take a turn of the queue for each. */
   readonly backend: Backend;
+  readonly queue: RunQueue;
+  /** Multiply-adds that one request may ask for. */
+  readonly max_work: number;
 }
 
-/** @throws {ModelObjectError} when the store does not hold what the manifest lists, or holds what cannot be used */
-export async function loadTokenizer(store: ObjectStore, manifest: Manifest): Promise<Tokenizer> {
+/**
+ * @param beat is called on progress
+ * @throws {ModelObjectError} when the store does not hold what the manifest lists, or holds what cannot be used
+ */
+export async function loadTokenizer(store: ObjectStore, manifest: Manifest, beat: () => void): Promise<Tokenizer> {
   const isBinary = manifest.files.some(({ name }) => name === 'tokenizer.bin');
   const name = isBinary ? 'tokenizer.bin' : 'tokenizer.json';
-  return use(manifest, name, async () => {
-    const bytes = await readModelFile(store, manifest, name);
+  const bytes = await retryReads(beat, () => readModelFile(store, manifest, name, beat));
+  return use(manifest, name, () => {
     if (isBinary) return createUnigramTokenizer(bytes);
     return createTokenizer(JSON.parse(new TextDecoder().decode(bytes)) as object, manifest.special_tokens);
   });
 }
 
 /** @throws {ModelObjectError} likewise */
-export async function loadBackend(store: ObjectStore, manifest: Manifest, kind: BackendKind): Promise<Backend> {
-  return use(manifest, kind.file, async () => kind.create(await openModelFile(store, manifest, kind.file)));
+export async function loadBackend(
+  store: ObjectStore,
+  manifest: Manifest,
+  kind: BackendKind,
+  beat: () => void,
+): Promise<Backend> {
+  return retryReads(beat, () =>
+    use(manifest, kind.file, async () => kind.create(await openModelFile(store, manifest, kind.file, beat))),
+  );
 }
 
-async function use<T>(manifest: Manifest, name: ModelFile, make: () => Promise<T>): Promise<T> {
+/**
+ * Compares a loaded model with its manifest, by what its file says and by a run of one mask, before it answers anybody.
+ * @param max_work multiply-adds of one request: the longest text must be within them
+ * @throws {ModelObjectError} when they differ, or the logits are not finite
+ */
+export async function checkModel(
+  manifest: Manifest,
+  tokenizer: Tokenizer,
+  backend: Backend,
+  file: WeightsFile,
+  max_work: number,
+): Promise<void> {
+  const { architecture, heads, id, revision } = manifest;
+  const reject = (problem: string) => new ModelObjectError(objectKey(id, revision, file), `cannot be used: ${problem}`);
+  for (const [name, expected] of Object.entries(architecture)) {
+    const found = backend.architecture?.[name];
+    if (found !== undefined && found !== expected) {
+      throw reject(`its ${name} is ${JSON.stringify(found)}, and the manifest says ${expected}`);
+    }
+  }
+  const work = costModelOf(architecture).text(architecture.max_position_embeddings, 1);
+  if (work > max_work) {
+    throw reject(
+      `one text of ${architecture.max_position_embeddings} tokens needs ${giga(work)} billion multiply-adds, and a request may ask for ${giga(max_work)} (MAX_REQUEST_GMACS)`,
+    );
+  }
+  const [logits] = await backend.run([tokenizer.encode(findMasks('[MASK]'))]);
+  const found = logits?.mlm.length;
+  if (!logits || found !== architecture.vocab_size) {
+    throw reject(`it has ${found} logits, and the manifest says ${architecture.vocab_size}`);
+  }
+  const labels = heads.some((head) => head !== 'mlm') ? 2 : 0;
+  if (logits.sentence.length !== labels) {
+    throw reject(`its sentence head has ${logits.sentence.length} labels, and the manifest says ${labels}`);
+  }
+  if (!logits.mlm.every(Number.isFinite) || !logits.sentence.every(Number.isFinite)) {
+    throw reject('its logits are not finite numbers');
+  }
+}
+
+const giga = (work: number): string => (work / 1e9).toFixed(1);
+
+async function use<T>(manifest: Manifest, name: ModelFile, make: () => T | Promise<T>): Promise<T> {
   try {
     return await make();
   } catch (cause) {

@@ -14,6 +14,8 @@ export interface PipelineContext {
   readonly loadModel: () => Promise<LoadedModel>;
   readonly caches: Caches;
   readonly policy: CachePolicy;
+  /** Aborted when the client has left. */
+  readonly signal: AbortSignal;
 }
 
 /** Which tier answered, counted over the distinct questions of a request. */

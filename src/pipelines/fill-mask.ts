@@ -2,24 +2,17 @@
 import { predictionKey } from '../cache/keys.ts';
 import type { ParameterConflict, RequestError } from '../errors.ts';
 import type { Encoding } from '../inference/backend.ts';
-import {
-  MAX_ANSWER_LENGTH,
-  MAX_MASKS_PER_TEXT,
-  MAX_TARGET_LENGTH,
-  MAX_TEXT_LENGTH,
-  MAX_TRUNCATED_TEXT_LENGTH,
-} from '../limits.ts';
+import { MAX_MASKS_PER_TEXT, MAX_TARGET_LENGTH, MAX_TEXT_LENGTH, MAX_TRUNCATED_TEXT_LENGTH } from '../limits.ts';
 import { type KeyedText, predict } from '../predict/predict.ts';
 import { noWork } from '../predict/work.ts';
 import { fail, ok, type Result } from '../result.ts';
-import type { Prediction } from '../schemas/fill-mask.ts';
 import type { FillMaskQuestion } from '../schemas/questions.ts';
 import { findMasks, type MaskedText } from '../tokenizer/masks.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
 import { encodeTexts } from './encode-texts.ts';
 import { getOrCompute } from './get-or-compute.ts';
-import { presentCandidates } from './present-candidates.ts';
+import { type LazyPredictions, presentCandidates } from './present-candidates.ts';
 
 /**
  * @returns (texts, masks, top_k) candidates, best first; with the strategy `joint` one list for each text. Or the error
@@ -28,7 +21,7 @@ import { presentCandidates } from './present-candidates.ts';
 export async function fillMask(
   question: FillMaskQuestion,
   given: PipelineContext,
-): Promise<Result<Answered<Prediction[][][]>, RequestError>> {
+): Promise<Result<Answered<LazyPredictions[][]>, RequestError>> {
   const masked = findAllMasks(question);
   if (!masked.ok) return masked;
   const work = noWork();
@@ -48,13 +41,15 @@ export async function fillMask(
   const found = await getOrCompute(
     keyed.map(({ key }) => key),
     context.caches.predictions,
-    context.policy,
-    async (keys) =>
+    context,
+    context.loadModel,
+    (missing, model, beat) =>
       predict(
-        keys.map((key) => byKey.get(key) as KeyedText),
+        missing.map((key) => byKey.get(key) as KeyedText),
         question,
-        await context.loadModel(),
+        model,
         work,
+        beat,
       ),
   );
   if (!found.ok) return found;
@@ -67,7 +62,7 @@ export async function fillMask(
 
 /** The checks that need no tokenizer. */
 function findAllMasks(question: FillMaskQuestion): Result<MaskedText[], RequestError> {
-  const { top_k, targets, strategy, truncation } = question;
+  const { top_k, targets, strategy, truncation, max_answer_length: limit } = question;
   const conflict = findConflict(question);
   if (conflict) return fail({ reason: 'conflicting_parameters', conflict });
   const long = targets?.find((target) => target.length > MAX_TARGET_LENGTH);
@@ -98,7 +93,7 @@ function findAllMasks(question: FillMaskQuestion): Result<MaskedText[], RequestE
   // Each candidate repeats the text that it fills.
   const lists = (masks: number) => (strategy === 'joint' ? 1 : masks);
   const length = sum(found.map(({ text, masks }) => text.length * lists(masks.length) * top_k));
-  if (length > MAX_ANSWER_LENGTH) return fail({ reason: 'answer_too_large', length, limit: MAX_ANSWER_LENGTH });
+  if (length > limit) return fail({ reason: 'answer_too_large', length, limit });
   return ok(found);
 }
 

@@ -2,10 +2,11 @@
 import { scoreKey } from '../cache/keys.ts';
 import type { RequestError } from '../errors.ts';
 import { MAX_TEXT_LENGTH } from '../limits.ts';
+import { costModelOf } from '../model/cost.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
+import { admitWork } from '../predict/admission.ts';
 import type { ScoredTokens } from '../predict/answers.ts';
 import { logProbabilities, spansOf } from '../predict/pseudo-log-likelihood.ts';
-import { checkWorkLimit } from '../predict/runs.ts';
 import { noWork, type Work } from '../predict/work.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { ScoreQuestion } from '../schemas/questions.ts';
@@ -13,6 +14,7 @@ import type { Score } from '../schemas/score.ts';
 import { findMasks } from '../tokenizer/masks.ts';
 import { offsetsIn } from '../tokenizer/offsets.ts';
 import { continuationsIn } from '../tokenizer/words.ts';
+import type { TokenizedText } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
 import { getOrCompute } from './get-or-compute.ts';
@@ -36,12 +38,13 @@ export async function score(
   const work = noWork();
   const context = timed(given, work);
   const keys = await Promise.all(texts.map((text) => scoreKey(context, metric, text)));
-  const found = await getOrCompute(keys, context.caches.scores, context.policy, async (missing) =>
+  const found = await getOrCompute(keys, context.caches.scores, context, context.loadModel, (missing, model, beat) =>
     scoreTexts(
       missing.map((key) => keys.indexOf(key)),
       question,
-      await context.loadModel(),
+      model,
       work,
+      beat,
     ),
   );
   if (!found.ok) return found;
@@ -58,12 +61,15 @@ export async function score(
 async function scoreTexts(
   indices: readonly number[],
   { texts, isList, metric }: ScoreQuestion,
-  { tokenizer, manifest, backend }: LoadedModel,
+  model: LoadedModel,
   work: Work,
+  beat: () => void,
 ): Promise<Result<ScoredTokens[], RequestError>> {
+  const { tokenizer, manifest } = model;
   const limit = manifest.architecture.max_position_embeddings;
-  const encoded = [];
-  let modelTokens = 0;
+  const cost = costModelOf(manifest.architecture);
+  const encoded: { text: string; encoding: TokenizedText }[] = [];
+  let multiplyAdds = 0;
   for (const t of indices) {
     const index = isList ? t : undefined;
     const text = texts[t] ?? '';
@@ -72,30 +78,29 @@ async function scoreTexts(
     if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
     if (tokens <= 2) return fail({ reason: 'no_tokens', index });
     // Each token between the special ones is a run of the whole text.
-    modelTokens += tokens * (tokens - 2);
+    multiplyAdds += (tokens - 2) * cost.text(tokens, 1);
     encoded.push({ text, encoding });
   }
-  const withinLimit = checkWorkLimit('score', modelTokens);
-  if (!withinLimit.ok) return withinLimit;
-
-  const scored: ScoredTokens[] = [];
-  for (const { text, encoding } of encoded) {
-    const { input_ids, offsets } = encoding;
-    const spans = spansOf(metric, input_ids.length, continuationsIn(input_ids, tokenizer));
-    const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, backend, work);
-    const toOffsets = offsetsIn(text);
-    work.texts++;
-    scored.push(
-      spans.map(({ from }, i) => {
-        const token = input_ids[from] as number;
-        return {
-          token,
-          token_str: tokenizer.decode([token]),
-          score: logs[i] as number,
-          offsets: toOffsets(offsets[2 * from] ?? 0, offsets[2 * from + 1] ?? 0),
-        };
-      }),
-    );
-  }
-  return ok(scored);
+  return admitWork('score', multiplyAdds, model, beat, async (backend) => {
+    const scored: ScoredTokens[] = [];
+    for (const { text, encoding } of encoded) {
+      const { input_ids, offsets } = encoding;
+      const spans = spansOf(metric, input_ids.length, continuationsIn(input_ids, tokenizer));
+      const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, backend, work);
+      const toOffsets = offsetsIn(text);
+      work.texts++;
+      scored.push(
+        spans.map(({ from }, i) => {
+          const token = input_ids[from] as number;
+          return {
+            token,
+            token_str: tokenizer.decode([token]),
+            score: logs[i] as number,
+            offsets: toOffsets(offsets[2 * from] ?? 0, offsets[2 * from + 1] ?? 0),
+          };
+        }),
+      );
+    }
+    return scored;
+  });
 }

@@ -2,13 +2,16 @@
 import { pairKey } from '../cache/keys.ts';
 import type { RequestError } from '../errors.ts';
 import { MAX_TEXT_LENGTH } from '../limits.ts';
+import { costModelOf } from '../model/cost.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
+import { admitWork } from '../predict/admission.ts';
 import type { LabelProbabilities } from '../predict/answers.ts';
 import { runModel } from '../predict/runs.ts';
 import { noWork, type Work } from '../predict/work.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { SentenceQuestion } from '../schemas/questions.ts';
 import { LABELS, type Pair, type SentenceHead } from '../schemas/sentence.ts';
+import type { TokenizedText } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
 import { getOrCompute } from './get-or-compute.ts';
@@ -32,13 +35,14 @@ export async function classifyPairs<Head extends SentenceHead>(
   const work = noWork();
   const context = timed(given, work);
   const keys = await Promise.all(pairs.map((pair) => pairKey(context, head, pair)));
-  const found = await getOrCompute(keys, context.caches.pairs, context.policy, async (missing) =>
+  const found = await getOrCompute(keys, context.caches.pairs, context, context.loadModel, (missing, model, beat) =>
     runPairs(
       missing.map((key) => keys.indexOf(key)),
       question,
       context.model,
-      await context.loadModel(),
+      model,
       work,
+      beat,
     ),
   );
   if (!found.ok) return found;
@@ -54,13 +58,15 @@ export async function classifyPairs<Head extends SentenceHead>(
 async function runPairs(
   indices: readonly number[],
   { head, pairs, isList }: SentenceQuestion<SentenceHead>,
-  model: string,
-  { tokenizer, manifest, backend }: LoadedModel,
+  name: string,
+  model: LoadedModel,
   work: Work,
+  beat: () => void,
 ): Promise<Result<LabelProbabilities[], RequestError>> {
-  if (!manifest.heads.includes(head)) return fail({ reason: 'no_such_head', head, model });
+  const { tokenizer, manifest } = model;
+  if (!manifest.heads.includes(head)) return fail({ reason: 'no_such_head', head, model: name });
   const limit = manifest.architecture.max_position_embeddings;
-  const encodings = [];
+  const encodings: TokenizedText[] = [];
   for (const p of indices) {
     const { text, text_pair } = pairs[p] as Pair;
     const encoding = tokenizer.encodePair(text, text_pair);
@@ -69,10 +75,15 @@ async function runPairs(
     encodings.push(encoding);
   }
   work.texts += encodings.length;
-  const probabilities: LabelProbabilities[] = [];
-  await runModel(encodings, backend, work, ({ sentence: [first = 0, second = 0] }) => {
-    // The softmax of two logits is the sigmoid of their difference.
-    probabilities.push([1 / (1 + Math.exp(second - first)), 1 / (1 + Math.exp(first - second))]);
+  const cost = costModelOf(manifest.architecture);
+  const multiplyAdds = encodings.reduce((sum, encoding) => sum + cost.encoding(encoding), 0);
+  return admitWork('texts', multiplyAdds, model, beat, async (backend) => {
+    const probabilities: LabelProbabilities[] = [];
+    await runModel(encodings, backend, work, ({ sentence: [first = NaN, second = NaN] }) => {
+      if (!Number.isFinite(first - second)) throw new Error('the logits of the sentence head are not finite numbers');
+      // The softmax of two logits is the sigmoid of their difference.
+      probabilities.push([1 / (1 + Math.exp(second - first)), 1 / (1 + Math.exp(first - second))]);
+    });
+    return probabilities;
   });
-  return ok(probabilities);
 }

@@ -11,7 +11,7 @@ import { logitsRow, runModel } from './runs.ts';
 export async function predictMasks(
   encodings: readonly Encoding[],
   top_k: number,
-  backend: Backend,
+  backend: Pick<Backend, 'run'>,
   work: Work,
 ): Promise<Candidate[][][]> {
   const answers: Candidate[][][] = [];

@@ -21,16 +21,25 @@ const OPEN = -1;
 /** How many times as many combinations as are kept are held while they are collected. */
 const HELD = 4;
 
-/** Tokens that a search puts through the model, at most: one run at first, then one for each beam at each step. */
-export function searchTokens({ input_ids, masked_positions }: Encoding, num_beams: number): number {
-  return input_ids.length * (1 + (masked_positions.length - 1) * num_beams);
+/**
+ * @param costOf multiply-adds of a text of so many tokens, with the logits of so many masks
+ * @returns multiply-adds of a search, at most: one run at first, then one for each beam at each step
+ */
+export function searchWork(
+  { input_ids, masked_positions }: Encoding,
+  num_beams: number,
+  costOf: (tokens: number, rows: number) => number,
+): number {
+  let work = costOf(input_ids.length, masked_positions.length);
+  for (let open = masked_positions.length - 1; open > 0; open--) work += num_beams * costOf(input_ids.length, open);
+  return work;
 }
 
 /** @returns at most `num_beams` combinations, best first */
 export async function searchJointly(
   encoding: Encoding,
   num_beams: number,
-  backend: Backend,
+  backend: Pick<Backend, 'run'>,
   work: Work,
 ): Promise<Combination[]> {
   const masks = encoding.masked_positions.length;

@@ -1,15 +1,16 @@
 /** Predictions for texts that no cache has: independent masks, targets, or joint search. No HTTP, no globals. */
 import type { RequestError } from '../errors.ts';
 import type { Encoding } from '../inference/backend.ts';
+import { costModelOf } from '../model/cost.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { FillMaskQuestion } from '../schemas/questions.ts';
 import type { MaskedText } from '../tokenizer/masks.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import { admitWork, checkWork } from './admission.ts';
 import type { Candidates } from './answers.ts';
 import { predictMasks } from './independent.ts';
-import { searchJointly, searchTokens } from './joint.ts';
-import { checkWorkLimit } from './runs.ts';
+import { searchJointly, searchWork } from './joint.ts';
 import { encodeTargets, growthBy, type ModelQuery, planTargetQueries, runQueries } from './targets.ts';
 import type { Work } from './work.ts';
 
@@ -24,6 +25,7 @@ export interface KeyedText {
 
 /**
  * @param work the counters to add to
+ * @param beat is called on progress
  * @returns (texts, masks, top_k) candidates, or the error
  * @throws what the backend throws
  */
@@ -32,14 +34,20 @@ export async function predict(
   question: Pick<FillMaskQuestion, 'strategy' | 'targets' | 'top_k' | 'num_beams'>,
   model: LoadedModel,
   work: Work,
+  beat: () => void,
 ): Promise<Result<Candidates[], RequestError>> {
   work.texts += texts.length;
-  if (question.strategy === 'joint') return searchTexts(texts, question, model, work);
-  if (question.targets) return scoreTargets(texts, question.targets, question.top_k, model, work);
+  if (question.strategy === 'joint') return searchTexts(texts, question, model, work, beat);
+  if (question.targets) return scoreTargets(texts, question.targets, question.top_k, model, work, beat);
   const encodings = texts.map(({ encoding }) => encoding);
-  const answers = await predictMasks(encodings, question.top_k, model.backend, work);
+  const cost = costModelOf(model.manifest.architecture);
+  const multiplyAdds = encodings.reduce((sum, encoding) => sum + cost.encoding(encoding), 0);
+  const answers = await admitWork('texts', multiplyAdds, model, beat, (backend) =>
+    predictMasks(encodings, question.top_k, backend, work),
+  );
+  if (!answers.ok) return answers;
   return ok(
-    answers.map((ofText) =>
+    answers.value.map((ofText) =>
       ofText.map((ofMask) => ofMask.map(({ token, score }) => candidateOf([token], score, model.tokenizer))),
     ),
   );
@@ -61,29 +69,31 @@ async function searchTexts(
   { top_k, num_beams = top_k }: Pick<FillMaskQuestion, 'top_k' | 'num_beams'>,
   model: LoadedModel,
   work: Work,
+  beat: () => void,
 ): Promise<Result<Candidates[], RequestError>> {
-  const tokens = texts.reduce((sum, { encoding }) => sum + searchTokens(encoding, num_beams), 0);
-  const withinLimit = checkWorkLimit('search', tokens);
-  if (!withinLimit.ok) return withinLimit;
-  const { tokenizer } = model;
-  const answers: Candidates[] = [];
-  for (const { encoding } of texts) {
-    const combinations = await searchJointly(encoding, num_beams, model.backend, work);
-    answers.push([
-      combinations.slice(0, top_k).map((combination) => {
-        const token_strs = combination.tokens.map((token) => tokenizer.decode([token]));
-        return {
-          score: Math.exp(combination.log_probability),
-          token: combination.tokens[0]!,
-          token_str: token_strs[0] as string,
-          token_ids: [...combination.tokens],
-          token_strs,
-          fills: combination.tokens.map((token) => tokenizer.fill(Array.of(token))),
-        };
-      }),
-    ]);
-  }
-  return ok(answers);
+  const { tokenizer, manifest } = model;
+  const cost = costModelOf(manifest.architecture);
+  const multiplyAdds = texts.reduce((sum, { encoding }) => sum + searchWork(encoding, num_beams, cost.text), 0);
+  return admitWork('search', multiplyAdds, model, beat, async (backend) => {
+    const answers: Candidates[] = [];
+    for (const { encoding } of texts) {
+      const combinations = await searchJointly(encoding, num_beams, backend, work);
+      answers.push([
+        combinations.slice(0, top_k).map((combination) => {
+          const token_strs = combination.tokens.map((token) => tokenizer.decode([token]));
+          return {
+            score: Math.exp(combination.log_probability),
+            token: combination.tokens[0]!,
+            token_str: token_strs[0] as string,
+            token_ids: [...combination.tokens],
+            token_strs,
+            fills: combination.tokens.map((token) => tokenizer.fill(Array.of(token))),
+          };
+        }),
+      ]);
+    }
+    return answers;
+  });
 }
 
 async function scoreTargets(
@@ -92,6 +102,7 @@ async function scoreTargets(
   top_k: number,
   model: LoadedModel,
   work: Work,
+  beat: () => void,
 ): Promise<Result<Candidates[], RequestError>> {
   const { tokenizer, manifest } = model;
   const words = encodeTargets(
@@ -107,17 +118,19 @@ async function scoreTargets(
   }
   const { id } = manifest.special_tokens.mask;
   const plans = texts.map(({ encoding }, t) => planTargetQueries(encoding, words.value[t] ?? [], id));
+  const cost = costModelOf(manifest.architecture);
   const queries: ModelQuery[] = [];
-  let tokens = 0;
+  let multiplyAdds = 0;
   for (const plan of plans) {
     for (const query of plan.queries) {
       queries.push(query);
-      tokens += query.encoding.input_ids.length;
-      const withinLimit = checkWorkLimit('targets', tokens);
-      if (!withinLimit.ok) return withinLimit;
+      multiplyAdds += cost.encoding(query.encoding);
+      const checked = checkWork('targets', multiplyAdds, model);
+      if (!checked.ok) return checked;
     }
   }
-  await runQueries(queries, model.backend, work);
+  const run = await admitWork('targets', multiplyAdds, model, beat, (backend) => runQueries(queries, backend, work));
+  if (!run.ok) return run;
   return ok(
     plans.map(({ log_probabilities }, t) =>
       Array.from(log_probabilities, (ofMask, m) =>

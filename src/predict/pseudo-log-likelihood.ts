@@ -33,7 +33,7 @@ export async function logProbabilities(
   { input_ids, token_type_ids }: Pick<Encoding, 'input_ids' | 'token_type_ids'>,
   spans: readonly Span[],
   mask_id: number,
-  backend: Backend,
+  backend: Pick<Backend, 'run'>,
   work: Work,
 ): Promise<Float64Array> {
   const found = new Float64Array(spans.length);

@@ -1,18 +1,16 @@
-/** The runs of the model that an answer needs: as many texts in one as their masks allow, and counted. No I/O of its own. */
+/** Runs of the model in batches, and counters of them. No I/O of its own. */
 import type { Backend, Encoding, Logits } from '../inference/backend.ts';
-import { MAX_MASKS_PER_RUN, MAX_MODEL_TOKENS } from '../limits.ts';
-import { fail, ok, type Result } from '../result.ts';
-import type { RequestError, WorkKind } from '../errors.ts';
+import { MAX_MASKS_PER_RUN } from '../limits.ts';
 import type { Work } from './work.ts';
 
 /**
- * Asks the model of each text. No more logits are held at a time than a run gives.
+ * Runs the texts. No more logits are held at a time than one batch has.
  * @param use is given the logits of each text, in order
- * @throws what the backend throws
+ * @throws what the backend throws, and when a logit is not a finite number
  */
 export async function runModel(
   encodings: readonly Encoding[],
-  backend: Backend,
+  backend: Pick<Backend, 'run'>,
   work: Work,
   use: (logits: Logits, index: number) => void,
 ): Promise<void> {
@@ -29,7 +27,7 @@ export async function runModel(
   }
 }
 
-/** Each text has no more masks than a run. */
+/** Batches by their number of masks. A text has no more masks than a batch. */
 function* batchesOf(encodings: readonly Encoding[]): Generator<Encoding[]> {
   let batch: Encoding[] = [];
   let masks = 0;
@@ -49,14 +47,7 @@ function* batchesOf(encodings: readonly Encoding[]): Generator<Encoding[]> {
 export function logitsRow({ mlm, log_sum_exp }: Logits, m: number): { row: Float32Array; total: number } {
   const vocabulary = mlm.length / log_sum_exp.length;
   const total = log_sum_exp[m];
-  if (total === undefined || !Number.isInteger(vocabulary)) {
-    throw new Error('the backend answered with logits of another shape');
-  }
+  if (total === undefined || !Number.isInteger(vocabulary)) throw new Error('the logits have another shape');
+  if (!Number.isFinite(total)) throw new Error('the logits are not finite numbers');
   return { row: mlm.subarray(m * vocabulary, (m + 1) * vocabulary), total };
-}
-
-/** Asked before the first run. @param tokens over all runs, as far as they were counted */
-export function checkWorkLimit(by: WorkKind, tokens: number): Result<undefined, RequestError> {
-  if (tokens <= MAX_MODEL_TOKENS) return ok(undefined);
-  return fail({ reason: 'too_much_work', by, tokens, limit: MAX_MODEL_TOKENS });
 }

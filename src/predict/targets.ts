@@ -108,7 +108,11 @@ function* queriesOf(
   }
 }
 
-export async function runQueries(readings: readonly ModelQuery[], backend: Backend, work: Work): Promise<void> {
+export async function runQueries(
+  readings: readonly ModelQuery[],
+  backend: Pick<Backend, 'run'>,
+  work: Work,
+): Promise<void> {
   const encodings = readings.map(({ encoding }) => encoding);
   await runModel(encodings, backend, work, (logits, i) => readings[i]?.read(logits));
 }

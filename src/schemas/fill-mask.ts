@@ -30,9 +30,10 @@ export const fillMaskParameters = v.strictObject(
     targets: v.pipe(
       v.nullish(oneOrMore(target, targets, TARGET)),
       v.description(
-        `Scores only these words, each tokenized as it would stand in place of the mask. A word of up to ` +
-          `${MAX_TARGET_PIECES} pieces is scored as a whole: one mask per piece, filled from left to right, and the score is ` +
-          `the product. Compare such scores only between words with equally many pieces. Words with the same tokens are listed once.`,
+        `Scores only these words. Each is tokenized as it would stand in place of the mask. A word of several pieces, up to ` +
+          `${MAX_TARGET_PIECES}, is scored as a whole: the mask is replaced by one mask per piece, these are filled from left ` +
+          `to right, and the score is the product. Compare such scores only between words with the same number of pieces. ` +
+          `Words with the same tokens, such as a word in two cases, are listed once.`,
       ),
     ),
     strategy: v.pipe(
@@ -51,7 +52,7 @@ export const fillMaskParameters = v.strictObject(
     ),
     return_offsets: flag('Whether each candidate has the offsets of its mask.'),
     truncation: flag(
-      'Whether to truncate a text that is too long at both ends, around its masks. Each candidate says how much was cut.',
+      'Whether a text that is too long for the model is truncated at both ends, around its masks. Each candidate then says how much was cut.',
     ),
   },
   'must be an object such as {"top_k": 5}',
@@ -74,7 +75,7 @@ export const candidate = v.object({
   token_str: v.pipe(v.string(), v.description('The token as text. For a target of several pieces, the whole target.')),
   sequence: v.pipe(
     v.string(),
-    v.description('The text as it was sent, with this mask replaced (for a combination, all masks).'),
+    v.description('The text as it was sent, with this mask replaced. For a combination, all masks are replaced.'),
   ),
   token_ids: v.optional(
     v.pipe(
@@ -92,7 +93,7 @@ export const candidate = v.object({
   truncated: v.optional(
     v.pipe(
       v.object({ tokens_before: natural, tokens_after: natural }),
-      v.description('How many tokens were cut from each end, if any.'),
+      v.description('The numbers of tokens that were cut from both ends. Present only if the text was truncated.'),
     ),
   ),
 });

@@ -14,6 +14,12 @@ export const healthResponse = v.object({
   status: v.literal('ok'),
   model: v.pipe(v.string(), v.description('<id>@<revision>')),
 });
+export const readyResponse = v.object({
+  status: v.literal('ready'),
+  model: v.pipe(v.string(), v.description('<id>@<revision>')),
+});
+export type Ready = v.InferOutput<typeof readyResponse>;
+
 export type Health = v.InferOutput<typeof healthResponse>;
 
 export const infoResponse = v.object({
@@ -24,7 +30,7 @@ export const infoResponse = v.object({
   heads,
   limits: v.object({
     tokens: natural,
-    model_tokens: v.pipe(natural, v.description('Tokens of all model runs of one request.')),
+    multiply_adds: v.pipe(natural, v.description('The multiply-adds of all model runs of one request.')),
     masks_per_text: natural,
     texts: natural,
     text_length: natural,

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 /** Lowest first. Folders and files of one layer do not import each other. */
 const LAYERS = [
-  ['limits.ts', 'result.ts', 'errors.ts'],
+  ['limits.ts', 'result.ts', 'errors.ts', 'concurrency'],
   ['schemas'],
   ['inference'],
   ['tokenizer'],
@@ -59,5 +59,23 @@ describe('the layers of src', () => {
     ['app.ts', 'index.ts'],
   ])('refuse that %s imports %s', (file, imported) => {
     expect(faultOf(file, imported)).toBe(`${file} imports ${imported}`);
+  });
+});
+
+/** A promise that outlives its request may never settle: see docs/decisions/shared-state.md. The page is no worker. */
+describe('what an isolate keeps', () => {
+  const KEPT = /^(?: {2}(?:readonly |static )*#?\w+[!?]?: |(?:let|const) \w+: )[^;=()]*\bPromise</m;
+
+  it('is never a promise', () => {
+    const files = FILES.filter((file) => roomOf(file) !== 'page');
+    expect(files.filter((file) => KEPT.test(readFileSync(join(SOURCE, file), 'utf8')))).toEqual([]);
+  });
+
+  it.each([
+    '  readonly #running = 0;\n  #made: Promise<number> | undefined;',
+    '  readonly #running: Map<string, Promise<number>>;',
+    'let starting: Promise<void> | undefined;',
+  ])('would be noticed in %j', (text) => {
+    expect(KEPT.test(text)).toBe(true);
   });
 });

@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { kind } from '#kind';
 
 import { createApp } from '../../src/app.ts';
+import type { Worker } from '../../src/http/context.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 
 const [id = '', revision = ''] = env.MODEL.split('@');
@@ -24,7 +25,7 @@ export async function fillBucket(): Promise<void> {
 }
 
 /** An app as a new isolate has it, with the environment of the test or a changed one. */
-export function freshApp(changed: Partial<Env> = {}, backend = kind) {
+export function freshApp(changed: Partial<Worker['Bindings']> = {}, backend = kind) {
   const app = createApp(backend);
   return {
     async request(path: string, init?: RequestInit): Promise<Response> {

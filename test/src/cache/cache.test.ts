@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { seeded } from '../../../models/evaluation/random.ts';
 import { LruMap } from '../../../src/cache/lru-map.ts';
 import { EdgeCache, type TextCache } from '../../../src/cache/edge-cache.ts';
-import { InFlight } from '../../../src/cache/in-flight.ts';
 import { digestOf, type Part } from '../../../src/cache/digest.ts';
 import { MAX_EDGE_CACHE_OPERATIONS } from '../../../src/limits.ts';
 
@@ -122,66 +121,6 @@ describe('a bounded map', () => {
     map.set('small', 1, 10);
     map.set('large', 2, 5_000);
     expect([map.get('small'), map.get('large')]).toEqual([1, undefined]);
-  });
-});
-
-describe('what is under way', () => {
-  it('is computed once for all, each key of it', async () => {
-    const inFlight = new InFlight<string>(10_000);
-    const first = Promise.withResolvers<string[]>();
-    const asked: string[][] = [];
-    const leader = inFlight.share(['a', 'b'], (keys) => {
-      asked.push([...keys]);
-      return first.promise;
-    });
-    const follower = inFlight.share(['b', 'c', 'b'], (keys) => {
-      asked.push([...keys]);
-      return Promise.resolve(keys.map((key) => key.toUpperCase()));
-    });
-    first.resolve(['A', 'B']);
-    expect(await leader).toEqual(['A', 'B']);
-    expect(await follower).toEqual(['B', 'C', 'B']);
-    expect(asked).toEqual([['a', 'b'], ['c']]);
-    expect(inFlight.size).toBe(0);
-  });
-
-  it('is computed anew, once, when the leader fails; only the leader is told why', async () => {
-    const inFlight = new InFlight<string>(10_000);
-    const first = Promise.withResolvers<string[]>();
-    const leader = inFlight.share(['a'], () => first.promise);
-    let runs = 0;
-    const followers = Array.from({ length: 5 }, () =>
-      inFlight.share(['a'], () => {
-        runs++;
-        return Promise.resolve(['A']);
-      }),
-    );
-    first.reject(new Error('the leader went away'));
-    await expect(leader).rejects.toThrow('the leader went away');
-    expect(await Promise.all(followers)).toEqual(followers.map(() => ['A']));
-    expect(runs).toBe(1);
-    expect(inFlight.size).toBe(0);
-  });
-
-  it('is computed anew, once, when the leader never comes to an end', async () => {
-    const inFlight = new InFlight<string>(40);
-    void inFlight.share(['a'], () => new Promise<string[]>(() => undefined));
-    let runs = 0;
-    const followers = Array.from({ length: 5 }, () =>
-      inFlight.share(['a'], () => {
-        runs++;
-        // Longer than from the first of them to lose patience to the last.
-        return new Promise((resolve) => setTimeout(() => resolve(['A']), 20));
-      }),
-    );
-    expect(await Promise.all(followers)).toEqual(followers.map(() => ['A']));
-    expect(runs).toBe(1);
-  });
-
-  it('fails for who computes it, and is not remembered', async () => {
-    const inFlight = new InFlight<string>(10_000);
-    await expect(inFlight.share(['a'], () => Promise.reject(new Error('no')))).rejects.toThrow('no');
-    expect(await inFlight.share(['a'], () => Promise.resolve(['A']))).toEqual(['A']);
   });
 });
 

@@ -7,7 +7,7 @@ import { type Checkpoint, readCheckpoint } from '../../../models/build/build.ts'
 import { packEngineFile } from '../../../models/engine/pack.ts';
 import { engineBackend } from '../../../models/evaluation/backends.ts';
 import type { Backend, Encoding } from '../../../src/inference/backend.ts';
-import { searchJointly, searchTokens } from '../../../src/predict/joint.ts';
+import { searchJointly, searchWork } from '../../../src/predict/joint.ts';
 import { logProbabilities, spansOf } from '../../../src/predict/pseudo-log-likelihood.ts';
 import { planTargetQueries, runQueries, type TargetWords } from '../../../src/predict/targets.ts';
 import { continuationsIn } from '../../../src/tokenizer/words.ts';
@@ -126,7 +126,7 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
       ] as const) {
         const work = noWork();
         await searchJointly(encode(text), beams, backend, work);
-        expect(work.tokens).toBe(searchTokens(encode(text), beams));
+        expect(work.tokens).toBe(searchWork(encode(text), beams, (tokens) => tokens));
       }
     });
   });

@@ -138,6 +138,8 @@ describe('a list of texts', () => {
   });
 });
 
+const nothing = () => Promise.resolve();
+
 describe('questions in flight', () => {
   it('run the model once for all who ask the same', async () => {
     const app = freshApp();
@@ -151,16 +153,19 @@ describe('questions in flight', () => {
 
   it('that one request is refused, for asking too much, are still answered to another that waits', async () => {
     const { pairs } = createCaches();
-    const access = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
-    const refusal = { reason: 'too_much_work', by: 'score', tokens: 2, limit: 1 } as const;
+    const policy = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
+    const context = { policy, signal: new AbortController().signal };
+    const refusal = { reason: 'too_much_work', by: 'score', work: 2, limit: 1 } as const;
     const released = Promise.withResolvers<void>();
-    const refused = getOrCompute(['shared', 'more'], pairs, access, async () => {
+    const refused = getOrCompute(['shared', 'more'], pairs, context, nothing, async () => {
       await released.promise;
       return fail(refusal);
     });
     await vi.waitUntil(() => pairs.inFlight.size === 2);
-    const answered = getOrCompute(['shared'], pairs, access, async () => ok([[0.5, 0.5] as [number, number]]));
-    // It waits instead of starting its own.
+    const answered = getOrCompute(['shared'], pairs, context, nothing, async () =>
+      ok([[0.5, 0.5] as [number, number]]),
+    );
+    // It waits, and has not begun one of its own.
     await new Promise((resolve) => setTimeout(resolve));
     expect(pairs.inFlight.size).toBe(2);
     released.resolve();

@@ -5,6 +5,8 @@ import { MAX_BODY_BYTES, MAX_MASKS_PER_TEXT, MAX_TEXT_LENGTH, MAX_TEXTS } from '
 import { fillBucket, freshApp } from '../bucket.ts';
 
 const app = freshApp();
+/** One that admits little work, so that too much of it is still a small request. */
+const bounded = freshApp({ MAX_REQUEST_GMACS: '30' });
 
 beforeAll(fillBucket);
 
@@ -232,7 +234,7 @@ describe('a question that is refused', () => {
         parameters: { targets: Array.from({ length: 30 }, (_, i) => `${String.fromCharCode(97 + (i % 26))} b ${i}`) },
       },
       'too_much_work',
-      /needs at least \d+ tokens through the model.* The limit is 16384\. Each piece of a target is one run/,
+      /needs at least \d+\.\d billion multiply-adds\. The limit is 30\.0\. Each piece of a target is one run/,
     ],
     [
       'more runs for targets than there is memory to plan',
@@ -241,7 +243,7 @@ describe('a question that is refused', () => {
         parameters: { top_k: 1, targets: Array.from({ length: 100 }, (_, i) => `${i} ${'b '.repeat(14)}`) },
       },
       'too_much_work',
-      /needs at least 1[67]\d\d\d tokens/,
+      /needs at least 3\d\.\d billion multiply-adds/,
     ],
     [
       'targets behind too many different characters',
@@ -252,13 +254,13 @@ describe('a question that is refused', () => {
         parameters: { top_k: 1, targets: Array.from({ length: 100 }, (_, i) => `t${i}`) },
       },
       'too_many_targets',
-      /^100 targets × 512 different characters before a mask need more than 4096 tokenizations/,
+      /^100 targets × 512 different characters before a mask need more than 1024 tokenizations/,
     ],
     [
       'a joint search that is too wide',
       { inputs: '[MASK] '.repeat(16), parameters: { strategy: 'joint', num_beams: 100 } },
       'too_much_work',
-      /needs at least 27018 tokens .* lower num_beams, or send fewer masks or texts/,
+      /needs at least \d+\.\d billion .* lower num_beams, or send fewer masks or texts/,
     ],
     [
       'joint searches of too many texts',
@@ -296,7 +298,7 @@ describe('a question that is refused', () => {
       /that the vocabulary lacks/,
     ],
   ])('for %s gets 422 with the reason', async (_, body, error_type, sentence) => {
-    const refused = await problem(await app.ask(body));
+    const refused = await problem(await bounded.ask(body));
     expect(refused).toMatchObject({ status: 422, error_type });
     expect(refused.error).toMatch(sentence);
   });
@@ -351,7 +353,13 @@ describe('another route', () => {
     ['/score', 422, 'text_too_long', { inputs: 'a'.repeat(4097) }, /4097 characters\. The limit is 4096/],
     ['/score', 422, 'too_many_texts', { inputs: Array<string>(33).fill('a') }, /33 texts/],
     ['/score', 422, 'too_many_tokens', { inputs: 'a '.repeat(511) }, /513 tokens/],
-    ['/score', 422, 'too_much_work', { inputs: 'a '.repeat(200) }, /40400 tokens .* Each token of a text is one run/],
+    [
+      '/score',
+      422,
+      'too_much_work',
+      { inputs: 'a '.repeat(200) },
+      /needs at least \d+\.\d billion .* Each token of a text is one run/,
+    ],
     ['/sentence-order', 400, 'invalid_request', { inputs: 'a' }, /^inputs must be a pair such as/],
     ['/sentence-order', 400, 'invalid_request', { inputs: { text: 'a' } }, /^inputs\.text_pair is missing/],
     [
@@ -396,7 +404,7 @@ describe('another route', () => {
       /^The texts have at least \d+ tokens together\. The limit is 16384/,
     ],
   ])('%s answers what it cannot do by %i %s', async (path, status, error_type, sent, sentence) => {
-    const refused = await problem(await app.ask(sent, path));
+    const refused = await problem(await bounded.ask(sent, path));
     expect(refused).toMatchObject({ status, error_type });
     expect(refused.error).toMatch(sentence);
   });
@@ -444,11 +452,12 @@ describe('a question that would cost too much', () => {
         return { run: (batch) => (runs++, backend.run(batch)) };
       },
     };
-    const counted = freshApp({ CACHE: 'off' }, counting);
+    const counted = freshApp({ CACHE: 'off', MAX_REQUEST_GMACS: '30' }, counting);
     expect(await problem(await counted.ask(body, path))).toMatchObject({ status: 422, error_type });
-    expect(runs).toBe(0);
-    expect((await counted.ask({ inputs: 'A [MASK].' })).status).toBe(200);
+    // The run that compares the model with its manifest.
     expect(runs).toBe(1);
+    expect((await counted.ask({ inputs: 'A [MASK].' })).status).toBe(200);
+    expect(runs).toBe(2);
   });
 });
 
@@ -556,6 +565,21 @@ describe('routes', () => {
       limits: { tokens: 512, texts: 32, masks_per_text: 16 },
       architecture: { family: 'albert' },
     });
+  });
+
+  it('say whether the model can be read', async () => {
+    const ready = await freshApp().request('/ready');
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', model: expect.any(String) }]);
+    const bucket = { get: () => Promise.resolve(null) } as unknown as R2Bucket;
+    const empty = await freshApp({ MODELS: bucket }).request('/ready');
+    expect(empty.headers.get('retry-after')).toBe('1');
+    expect(await problem(empty)).toMatchObject({ status: 503, error_type: 'model_unavailable' });
+  });
+
+  it('forbid to guess the type of an answer', async () => {
+    for (const response of [await app.ask({ inputs: '[MASK]' }), await app.request('/nothing')]) {
+      expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+    }
   });
 
   it('say that an answer to a POST is not to be stored, and a refused GET for seconds only', async () => {

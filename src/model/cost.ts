@@ -1,0 +1,29 @@
+/** What a run of the model costs, in multiply-adds, from the manifest alone. No I/O. */
+import type { Encoding } from '../inference/backend.ts';
+import type { Manifest } from './manifest.ts';
+
+/**
+ * Reading a logit (softmax, top-k) takes as long as about this many multiply-adds of the matrices: measured with the default
+ * model, whose vocabulary is large for its size.
+ */
+const PER_LOGIT = 64;
+
+/** Multiply-adds of texts of one architecture. */
+export interface CostModel {
+  /** @param rows masks whose logits are computed */
+  readonly text: (tokens: number, rows: number) => number;
+  readonly encoding: (encoding: Encoding) => number;
+}
+
+export function costModelOf(architecture: Manifest['architecture']): CostModel {
+  const { hidden_size: H, intermediate_size: F, num_hidden_layers: N, embedding_size: E, vocab_size: V } = architecture;
+  const perToken = N * (4 * H * H + 2 * H * F) + E * H;
+  // Scores and weighted sums of attention (Vaswani et al. 2017, 3.2.1).
+  const perPair = 2 * N * H;
+  const perRow = H * E + E * V + PER_LOGIT * V;
+  const text = (tokens: number, rows: number) => tokens * perToken + tokens * tokens * perPair + rows * perRow;
+  return {
+    text,
+    encoding: ({ input_ids, masked_positions }) => text(input_ids.length, masked_positions.length),
+  };
+}

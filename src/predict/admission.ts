@@ -1,0 +1,66 @@
+/** Admission of a request's work: bounded for each request, bounded in all, and run in turns. No I/O of its own. */
+import type { RequestError, WorkKind } from '../errors.ts';
+import type { Backend, Encoding, Logits } from '../inference/backend.ts';
+import { SLICE_WORK, SLOW_WORK_PER_SECOND } from '../limits.ts';
+import { costModelOf } from '../model/cost.ts';
+import type { LoadedModel } from '../model/loaded-model.ts';
+import { fail, ok, type Result } from '../result.ts';
+
+/** Checks the work of a request against its bound, before anything runs. @param work multiply-adds, as far as they are counted */
+export function checkWork(kind: WorkKind, work: number, { max_work }: LoadedModel): Result<undefined, RequestError> {
+  return work <= max_work ? ok(undefined) : fail({ reason: 'too_much_work', by: kind, work, limit: max_work });
+}
+
+/**
+ * Admits the work, and lets `use` run it.
+ * @param work multiply-adds of all runs
+ * @param beat is called on progress
+ * @param use is given a backend that takes a turn of the queue for each part of a batch
+ * @returns what `use` returns, or the error: too much work for one request, or too much for now
+ */
+export async function admitWork<T>(
+  kind: WorkKind,
+  work: number,
+  model: LoadedModel,
+  beat: () => void,
+  use: (backend: Pick<Backend, 'run'>) => Promise<T>,
+): Promise<Result<T, RequestError>> {
+  const checked = checkWork(kind, work, model);
+  if (!checked.ok) return checked;
+  const { queue, backend, manifest } = model;
+  const job = queue.admit(work);
+  if (!job) return fail({ reason: 'overloaded', retry_after_s: Math.ceil(queue.work / SLOW_WORK_PER_SECOND) });
+  const cost = costModelOf(manifest.architecture);
+  try {
+    const value = await use({
+      async run(batch) {
+        const answers: Logits[] = [];
+        for (const part of partsOf(batch, cost.encoding)) {
+          const partWork = part.reduce((sum, encoding) => sum + cost.encoding(encoding), 0);
+          answers.push(...(await queue.turn(job, partWork, beat, (pause) => backend.run(part, pause))));
+        }
+        return answers;
+      },
+    });
+    return ok(value);
+  } finally {
+    queue.end(job);
+  }
+}
+
+/** Parts of about a slice of work, at least one text each. */
+function* partsOf(batch: readonly Encoding[], costOf: (encoding: Encoding) => number): Generator<Encoding[]> {
+  let part: Encoding[] = [];
+  let work = 0;
+  for (const encoding of batch) {
+    const own = costOf(encoding);
+    if (part.length > 0 && work + own > SLICE_WORK) {
+      yield part;
+      part = [];
+      work = 0;
+    }
+    part.push(encoding);
+    work += own;
+  }
+  if (part.length > 0) yield part;
+}

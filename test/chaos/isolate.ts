@@ -1,0 +1,235 @@
+/**
+ * The bundled worker in plain miniflare: one isolate, without the dev server, which restarts what hangs. The store is the real R2
+ * behind a wrapper that can fail in the ways that it cannot be made to.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { Miniflare } from 'miniflare';
+
+import { type Manifest, objectKey, sealManifest } from '../../src/model/manifest.ts';
+import { buildSelected } from '../deployed.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** What the store does to each read while it is set. */
+export type Fault = 'none' | 'missing' | 'throw' | 'stall' | 'stall-body' | 'cut' | 'alter';
+export const FAULTS: readonly Fault[] = ['missing', 'throw', 'stall', 'stall-body', 'cut', 'alter'];
+
+/** A second id with the same files, so that a deployment can change its model under load. */
+const OTHER = 'other';
+
+/** Wraps the worker: `PUT /control?fault=…&model=…` sets what follows. */
+const ENTRY = `
+import app from './index.js';
+let fault = 'none', model, seen = 0;
+const never = () => new Promise(() => {});
+function streamOf(body, size, change) {
+  const { readable, writable } = new IdentityTransformStream();
+  (async () => {
+    const bytes = new Uint8Array(await new Response(body).arrayBuffer());
+    const writer = writable.getWriter();
+    await change(bytes, writer);
+  })().catch(() => {});
+  return { size, body: readable };
+}
+const store = (bucket) => ({
+  async get(key) {
+    if (fault === 'throw') throw new Error('We encountered an internal error. Please try again. (10001)');
+    if (fault === 'stall') return never();
+    const object = await bucket.get(key);
+    if (fault === 'missing') { await object?.body.cancel(); return null; }
+    if (!object || fault === 'none') return object;
+    if (fault === 'cut') return streamOf(object.body, object.size, async (b, w) => { await w.write(b.subarray(0, b.length >> 1)); await w.close(); });
+    if (fault === 'stall-body') return streamOf(object.body, object.size, async (b, w) => { await w.write(b.subarray(0, b.length >> 1)); await never(); });
+    return streamOf(object.body, object.size, async (b, w) => { b[b.length >> 1] ^= 1; await w.write(b); await w.close(); });
+  },
+});
+export default {
+  fetch(request, env, ctx) {
+    const url = new URL(request.url);
+    if (url.pathname === '/control') {
+      fault = url.searchParams.get('fault') ?? fault;
+      model = url.searchParams.get('model') ?? model;
+      return new Response('ok');
+    }
+    return app.fetch(request, { ...env, MODEL: model ?? env.MODEL, MODELS: store(env.MODELS) }, ctx);
+  },
+};
+`;
+
+export interface Bundle {
+  readonly model: string;
+  readonly other: string;
+  readonly modules: Record<string, { type: 'wasm' | 'esm'; contents: Uint8Array }>;
+  readonly objects: ReadonlyMap<string, Uint8Array>;
+}
+
+export async function bundle(): Promise<Bundle> {
+  const { folder, id, revision, files } = await buildSelected();
+  const out = await mkdtemp(join(tmpdir(), 'chaos-'));
+  try {
+    const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
+    await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', '--env', '', '--outdir', out], {
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        WRANGLER_SEND_METRICS: 'false',
+        PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}`,
+      },
+    });
+    const modules: Bundle['modules'] = { 'entry.js': { type: 'esm', contents: new TextEncoder().encode(ENTRY) } };
+    for (const name of await readdir(out)) {
+      const contents = new Uint8Array(await readFile(join(out, name)));
+      if (name.endsWith('.wasm')) modules[name] = { type: 'wasm', contents };
+      if (name.endsWith('.js')) modules[name] = { type: 'esm', contents };
+    }
+    const objects = new Map<string, Uint8Array>();
+    for (const name of files) {
+      const contents = new Uint8Array(await readFile(join(folder, name)));
+      objects.set(objectKey(id, revision, name), contents);
+      if (name !== 'manifest.json') objects.set(objectKey(OTHER, revision, name), contents);
+      else {
+        const { checksum: _, ...manifest } = JSON.parse(new TextDecoder().decode(contents)) as Manifest;
+        const sealed = await sealManifest({ ...manifest, id: OTHER });
+        objects.set(objectKey(OTHER, revision, name), new TextEncoder().encode(JSON.stringify(sealed)));
+      }
+    }
+    return { model: `${id}@${revision}`, other: `${OTHER}@${revision}`, modules, objects };
+  } finally {
+    await rm(out, { recursive: true });
+  }
+}
+
+export interface Isolate {
+  readonly url: string;
+  put(which?: (key: string) => boolean): Promise<void>;
+  control(settings: { fault?: Fault; model?: string }): Promise<void>;
+  /** Bytes of V8's heap and of its array buffers, WASM memory among them. */
+  heap(): Promise<number>;
+  close(): Promise<void>;
+}
+
+const text = (value: string) => ({ type: 'text' as const, value });
+
+export async function serve({ model, modules, objects }: Bundle, cache: 'on' | 'off' = 'on'): Promise<Isolate> {
+  const mf = new Miniflare({
+    host: '127.0.0.1',
+    port: 0,
+    inspectorPort: 0,
+    workers: [
+      {
+        config: {
+          name: 'app',
+          compatibilityDate: '2026-10-01',
+          compatibilityFlags: ['enable_request_signal'],
+          manifest: { mainModule: 'entry.js', modules },
+          env: {
+            MODELS: { type: 'r2', name: 'models' },
+            MODEL: text(model),
+            ALLOWED_ORIGINS: text('*'),
+            CACHE: text(cache),
+          },
+        },
+      },
+    ],
+  } as unknown as ConstructorParameters<typeof Miniflare>[0]);
+  const url = (await mf.ready).origin;
+  const bucket = await mf.getR2Bucket('MODELS', 'app');
+  return {
+    url,
+    async put(which = () => true) {
+      for (const [key, contents] of objects) if (which(key)) await bucket.put(key, contents);
+    },
+    async control(settings) {
+      await ask(url, `/control?${new URLSearchParams(settings).toString()}`, { method: 'PUT' });
+    },
+    async heap() {
+      const inspector = (await mf.getInspectorURL()).origin.replace(/^ws/, 'http');
+      const targets = (await (await fetch(new URL('/json', inspector))).json()) as { webSocketDebuggerUrl: string }[];
+      const heaps = await Promise.all(targets.map((target) => heapOf(target.webSocketDebuggerUrl)));
+      return Math.max(...heaps);
+    },
+    close: () => mf.dispose(),
+  };
+}
+
+function heapOf(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url.replace(/^http/, 'ws'));
+    socket.addEventListener('open', () => socket.send('{"id":1,"method":"Runtime.getHeapUsage"}'));
+    socket.addEventListener('error', () => reject(new Error('the inspector does not answer')));
+    socket.addEventListener('message', ({ data }) => {
+      const { id, result } = JSON.parse(String(data)) as {
+        id?: number;
+        result?: { usedSize: number; backingStorageSize?: number };
+      };
+      if (id !== 1 || !result) return;
+      socket.close();
+      resolve(result.usedSize + (result.backingStorageSize ?? 0));
+    });
+  });
+}
+
+export interface Reply {
+  /** 0 where there was no response; `error` then says why. */
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfter: string | undefined;
+  readonly ms: number;
+  readonly error?: 'timeout' | 'left' | 'broken';
+}
+
+export interface AskOptions {
+  readonly method?: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+  readonly agent?: Agent;
+  readonly timeout_ms?: number;
+  /** The client leaves after so long. */
+  readonly leave_ms?: number;
+}
+
+export function ask(
+  url: string,
+  path: string,
+  { method = 'POST', body, headers = {}, agent, timeout_ms = 60_000, leave_ms }: AskOptions = {},
+): Promise<Reply> {
+  const start = performance.now();
+  return new Promise((resolve) => {
+    const end = (reply: Partial<Reply>) => {
+      clearTimeout(timer);
+      resolve({ status: 0, body: '', retryAfter: undefined, ms: performance.now() - start, ...reply });
+    };
+    const sent = request(
+      url + path,
+      {
+        method,
+        ...(agent && { agent }),
+        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', () => end({ error: 'broken' }));
+        response.on('end', () =>
+          end({
+            status: response.statusCode ?? 0,
+            body: Buffer.concat(chunks).toString(),
+            retryAfter: response.headers['retry-after'],
+          }),
+        );
+      },
+    );
+    const timer = setTimeout(() => {
+      end({ error: leave_ms === undefined ? 'timeout' : 'left' });
+      sent.destroy();
+    }, leave_ms ?? timeout_ms);
+    sent.on('error', () => end({ error: 'broken' }));
+    sent.end(body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body));
+  });
+}
