@@ -6,7 +6,7 @@ import { UsageError } from './commands/usage-error.ts';
 
 const USAGE = `npm run models -- <command>
 
-  add <hub-id | folder> [--revision R] [--id NAME] [--bits 4|8] [--force] [--remote]
+  add <hub-id | folder> [--revision R] [--id NAME] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force] [--remote]
              pull, convert, measure and push. It can be repeated. The name of an existing folder is a folder; any other
              name with one "/" is a model of the Hugging Face Hub, as in google-bert/bert-base-uncased
   list [--remote]
@@ -15,10 +15,11 @@ const USAGE = `npm run models -- <command>
   pull <hub-id> [--revision R] [--id NAME]
              download a model to models/.pulled/<id>, and resume an interrupted download. HF_TOKEN is for gated models,
              HF_ENDPOINT for another Hub
-  convert [id | folder] [--bits 4|8] [--force]
-             write what the bucket holds of a model to models/.build
+  convert [id | folder] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force]
+             write what the bucket holds of a model to models/.build. The first time, or with --outliers or --text, choose the
+             outlier channels and write them to calibration.json beside the checkpoint
   measure [id | folder] [--force]
-             measure the quantization error against float32, and write it beside the checkpoint
+             measure the quantization error against float32, on the probes and on running text, and write it beside the checkpoint
   push [id | folder] [--remote]
              convert, and put the model into the local bucket, or with --remote into the account's
 
@@ -33,7 +34,8 @@ const USAGE = `npm run models -- <command>
   bench-geometry [id | folder]
              measure what candidate geometries cost to serve, with random weights and the tokenizer of the model
 
---bits is the size of the weights in the layers. --force converts a model that does not fit an isolate, and accepts one
+--bits is the size of the weights in the layers. --outliers is the most extra multiply-adds for outlier channels, 0.08
+unless given. --text is a calibration text, a paragraph a line. --force converts a model that does not fit an isolate, and accepts one
 that quantization harms too much. The default model is the one that wrangler.toml selects. BACKEND=onnxruntime selects
 the environment of that name.`;
 

@@ -13,6 +13,8 @@ import { pulledFolder } from '../hub/source.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import { SERVED } from '../onnx/linear.ts';
 import { type LayerBits, type MeasuredErrors, readLayerBits, readQuantizationErrors } from './quantization-error.ts';
+import { readPlan } from './plan-file.ts';
+import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
 import { type FoundTokenizer, readTokenizer } from '../tokenizer/files.ts';
 import { packUnigram } from '../tokenizer/unigram.ts';
 
@@ -26,6 +28,8 @@ export interface Checkpoint {
   readonly tokenizer: FoundTokenizer;
   /** Of the weights in the layers, as they are built. */
   readonly bits: LayerBits;
+  /** (layers_stored,): how the inputs of the layers are quantized. */
+  readonly plan: readonly LayerPlan[];
 }
 
 /** What is served, before anything is said about it. */
@@ -65,7 +69,9 @@ export async function readCheckpoint(model: string): Promise<Checkpoint> {
         '(config.json: vocab_size)',
     );
   }
-  return { id, folder, weights, tokenizer, bits: await readLayerBits(folder) };
+  const bits = await readLayerBits(folder);
+  const plan = (await readPlan(folder, weights, bits)) ?? uncalibratedPlan(weights);
+  return { id, folder, weights, tokenizer, bits, plan };
 }
 
 function largestId(tokenizer: string): number {
@@ -77,11 +83,11 @@ function largestId(tokenizer: string): number {
   return [...pieces, ...added_tokens.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), 0);
 }
 
-export async function makeArtifacts({ weights, tokenizer, bits }: Checkpoint): Promise<Artifacts> {
+export async function makeArtifacts({ weights, tokenizer, bits, plan }: Checkpoint): Promise<Artifacts> {
   const binary = packUnigram(tokenizer.json);
   const files: Artifacts['files'] = {
-    'model.onnx': buildGraph(weights, bits === 4 ? { ...SERVED, layer_bits: 4 } : 'int8'),
-    'model.efm': packEngineFile(weights, bits),
+    'model.onnx': buildGraph(weights, bits === 4 ? { ...SERVED, layer_bits: 4 } : 'int8', plan),
+    'model.efm': packEngineFile(weights, bits, plan),
     'tokenizer.json': compactTokenizer(tokenizer.json),
     ...(binary && { 'tokenizer.bin': binary }),
   };
@@ -146,7 +152,7 @@ export function makeManifest(
       },
       'model.efm': {
         weights,
-        activations: '7 bits, a scale and a minimum for each token; 14 bits at both ends',
+        activations: '7 bits, a scale and a minimum for each token; 14 bits for outlier channels and at both ends',
         ...(errors && { error: errors['model.efm'] }),
       },
     },

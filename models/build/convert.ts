@@ -1,5 +1,10 @@
 /** npm run models -- convert: what a model will need at the edge, and if that is there, its build. Reads and writes files. */
-import { type Build, makeArtifacts, readCheckpoint, writeBuild } from './build.ts';
+import type { Encoding } from '../../src/inference/backend.ts';
+import { CALIBRATION_TEXT, MAX_UNKNOWN, MIN_TOKENS, readRunningText } from '../evaluation/running-text.ts';
+import { calibrate, DEFAULT_BUDGET } from '../quantization/calibrate.ts';
+import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
+import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from './build.ts';
+import { readPlan, writePlan } from './plan-file.ts';
 import { ISOLATE_BYTES, MAX_WASM_BYTES, type Needs, needsOf } from './memory-needs.ts';
 import {
   findQuantizationErrors,
@@ -11,6 +16,10 @@ import {
 export interface ConvertOptions {
   /** Of the weights in the layers; as it was converted before, or 8. */
   readonly bits?: LayerBits;
+  /** The most extra multiply-adds for outlier channels, as a share: chooses them anew. */
+  readonly outliers?: number;
+  /** A calibration text, a paragraph a line, in place of the one that ships: chooses outlier channels anew. */
+  readonly text?: string;
   /** Converts what does not fit, too. */
   readonly force?: boolean;
   /** Is given each line that a person should read. */
@@ -21,29 +30,33 @@ export interface ConvertOptions {
  * @param model an id, or the path of a folder
  * @throws naming what is wrong with the checkpoint; or with the arithmetic, when it fits no isolate
  */
-export async function convert(model: string, { bits, force = false, say }: ConvertOptions): Promise<Build> {
+export async function convert(model: string, options: ConvertOptions): Promise<Build> {
+  const { bits, force = false, say } = options;
   const read = await readCheckpoint(model);
-  const checkpoint = { ...read, bits: bits ?? read.bits };
-  const { id, folder, weights } = checkpoint;
+  // A plan is made for a number of bits.
+  const unplanned =
+    bits === undefined || bits === read.bits ? read : { ...read, bits, plan: uncalibratedPlan(read.weights) };
+  const { id, folder, weights } = unplanned;
   const { family, num_hidden_layers, hidden_size, vocab_size } = weights.config;
   say(
     `${id}: ${family}, ${num_hidden_layers} layers of ${hidden_size}, ${vocab_size.toLocaleString('en')} pieces, ` +
-      `${checkpoint.bits} bits in the layers`,
+      `${unplanned.bits} bits in the layers`,
   );
-  say(`  ${checkpoint.tokenizer.summary}`);
-  for (const warning of [...checkpoint.tokenizer.warnings, ...(weights.warnings ?? [])]) say(`  Warning: ${warning}`);
-  const needs = await needsOf(weights, checkpoint.bits);
+  say(`  ${unplanned.tokenizer.summary}`);
+  for (const warning of [...unplanned.tokenizer.warnings, ...(weights.warnings ?? [])]) say(`  Warning: ${warning}`);
+  const needs = await needsOf(weights, unplanned.bits, unplanned.plan);
   const fitting = Object.entries(needs).filter(([, { heapBytes }]) => heapBytes <= MAX_WASM_BYTES);
   for (const [name, need] of Object.entries(needs)) say(`  ${name}: ${arithmetic(need)}`);
   if (fitting.length === 0 && !force) {
     throw new Error(
       `${id} does not fit: of the ${mega(ISOLATE_BYTES)} of an isolate, WASM may take ${mega(MAX_WASM_BYTES)}. ` +
-        `${checkpoint.bits === 8 ? '--bits 4 halves the layers; ' : ''}--force converts it all the same.`,
+        `${unplanned.bits === 8 ? '--bits 4 halves the layers; ' : ''}--force converts it all the same.`,
     );
   }
   if (fitting.length === 1)
     say(`  only ${fitting[0]?.[0]} can serve it: the other needs more than ${mega(MAX_WASM_BYTES)}`);
 
+  const checkpoint = { ...unplanned, plan: await planOf(unplanned, options) };
   const artifacts = await makeArtifacts(checkpoint);
   const errors = await findQuantizationErrors(folder, artifacts.revision);
   const build = await writeBuild(checkpoint, artifacts, errors);
@@ -52,6 +65,46 @@ export async function convert(model: string, { bits, force = false, say }: Conve
     await writeQuantizationErrors(folder, checkpoint.bits, errors && { revision: build.revision, errors });
   }
   return build;
+}
+
+/** The plan beside the checkpoint, or a new one where there is none for these weights and bits, or another is asked for. */
+async function planOf(
+  { folder, weights, tokenizer, bits, plan: unplanned }: Checkpoint,
+  { outliers, text, say }: ConvertOptions,
+): Promise<readonly LayerPlan[]> {
+  const known = outliers === undefined && !text && (await readPlan(folder, weights, bits));
+  if (known) return known;
+  const encodings = await calibrationText(tokenizer, weights.config.max_position_embeddings, text, say);
+  if (!encodings) return unplanned;
+  const { plan, choices, extra } = await calibrate(weights, bits, encodings, outliers ?? DEFAULT_BUDGET);
+  say(
+    `  outlier channels, ${(100 * extra).toFixed(1)} % more multiply-adds in the layers; divergence with more of them, in nats:`,
+  );
+  for (const { input, divergences, chosen, channels } of choices) {
+    const share = `${((100 * chosen) / channels).toFixed(0)} %`.padStart(4);
+    say(`  ${input.padEnd(16)} ${share}   ${divergences.map((value) => value.toFixed(5)).join('  ')}`);
+  }
+  await writePlan(folder, weights, bits, plan);
+  return plan;
+}
+
+async function calibrationText(
+  tokenizer: Checkpoint['tokenizer'],
+  positions: number,
+  given: string | undefined,
+  say: ConvertOptions['say'],
+): Promise<Encoding[] | undefined> {
+  for (const file of given ? [given, CALIBRATION_TEXT] : [CALIBRATION_TEXT]) {
+    const { encodings, tokens, unknown } = await readRunningText(file, tokenizer, positions, 1);
+    const isGiven = file === given;
+    const name = isGiven ? file : 'the calibration text';
+    const instead = isGiven ? 'the text that ships is used instead' : 'there are no outlier channels';
+    if (tokens < MIN_TOKENS) say(`  ${name} has only ${tokens} tokens, and ${MIN_TOKENS} are needed: ${instead}`);
+    else if (unknown > MAX_UNKNOWN) {
+      say(`  ${(100 * unknown).toFixed(0)} % of the tokens of ${name} are not in the vocabulary: ${instead}`);
+    } else return encodings;
+  }
+  return undefined;
 }
 
 const mega = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;

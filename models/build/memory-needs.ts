@@ -1,7 +1,8 @@
 /** What a model will need at the edge, before it is converted. Compiles the kernels; reads nothing else. */
-import { createBlob, layoutSections } from '../../src/inference/efm-format.ts';
+import { createBlob, layoutSections, MAX_HEADER_BYTES } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { geometryOf } from '../engine/pack.ts';
+import type { LayerPlan } from '../quantization/plan.ts';
 import { kernelModule } from '../../src/inference/compile-kernels.ts';
 
 /** Of an isolate, for JavaScript and WASM together, and the share of it that WASM may take. */
@@ -25,8 +26,9 @@ export interface Needs {
 export async function needsOf(
   weights: EncoderWeights,
   layer_bits: 4 | 8,
+  plan: readonly LayerPlan[],
 ): Promise<Record<'engine' | 'onnxruntime', Needs>> {
-  const geometry = geometryOf(weights, layer_bits);
+  const geometry = geometryOf(weights, layer_bits, plan);
   const { totalBytes } = layoutSections(geometry);
   return {
     engine: {
@@ -50,7 +52,7 @@ async function engineHeap(blob: Uint8Array): Promise<number> {
   const pages = Math.ceil((blobStart() + blob.length - memory.buffer.byteLength) / 65_536);
   if (pages > 0) memory.grow(pages);
   // The header, and the table of the sections behind it.
-  new Uint8Array(memory.buffer).set(blob.subarray(0, 64 * 1024), blobStart());
+  new Uint8Array(memory.buffer).set(blob.subarray(0, MAX_HEADER_BYTES), blobStart());
   if (!prepare()) throw new Error('there is not enough memory to try it');
   return memory.buffer.byteLength;
 }

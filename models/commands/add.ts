@@ -4,16 +4,17 @@ import { resolve } from 'node:path';
 
 import type { Built } from '../bucket/built.ts';
 import { convert, type ConvertOptions } from '../build/convert.ts';
-import { type Command, parseBits, requireModel } from './command.ts';
+import { type Command, parseConvert, requireModel } from './command.ts';
 import { printMeasurement } from './measure.ts';
 import { type PullChoice, pullModel } from './pull.ts';
 import { pushBuilt } from './push.ts';
 import { UsageError } from './usage-error.ts';
 
 export const command: Command = {
-  accepts: ['bits', 'force', 'id', 'remote', 'revision'],
-  async run(model, { bits, force = false, id, remote, revision }) {
-    await addModel(requireModel(model), { ...parseBits(bits), force, id, remote, revision });
+  accepts: ['bits', 'force', 'id', 'outliers', 'remote', 'revision', 'text'],
+  async run(model, options) {
+    const { force = false, id, remote, revision } = options;
+    await addModel(requireModel(model), { ...parseConvert(options), force, id, remote, revision });
   },
 };
 

@@ -3,6 +3,7 @@ import type { parseArgs } from 'node:util';
 
 import { selectedModel } from '../bucket/deployed.ts';
 import type { LayerBits } from '../build/quantization-error.ts';
+import type { ConvertOptions } from '../build/convert.ts';
 import { UsageError } from './usage-error.ts';
 
 export const OPTIONS = {
@@ -11,9 +12,11 @@ export const OPTIONS = {
   force: { type: 'boolean' },
   full: { type: 'boolean' },
   id: { type: 'string' },
+  outliers: { type: 'string' },
   python: { type: 'string' },
   remote: { type: 'boolean' },
   revision: { type: 'string' },
+  text: { type: 'string' },
 } as const;
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
@@ -32,10 +35,23 @@ export function requireModel(model: string | undefined): string {
 /** The model that wrangler.toml selects, unless one is named. */
 export const orSelected = (model: string | undefined): string => model ?? selectedModel().id;
 
-export function parseBits(bits: string | undefined): { bits?: LayerBits } {
+function parseBits(bits: string | undefined): { bits?: LayerBits } {
   if (bits === undefined) return {};
   if (bits !== '4' && bits !== '8') throw new UsageError(`--bits is 4 or 8, not "${bits}"`);
   return { bits: bits === '4' ? 4 : 8 };
+}
+
+/** How a model is to be converted. */
+export function parseConvert({ bits, outliers, text }: Options): Pick<ConvertOptions, 'bits' | 'outliers' | 'text'> {
+  const budget = Number(outliers);
+  if (outliers !== undefined && !(outliers !== '' && budget >= 0 && budget <= 1)) {
+    throw new UsageError(`--outliers is a share between 0 and 1, not "${outliers}"`);
+  }
+  return {
+    ...parseBits(bits),
+    ...(outliers !== undefined && { outliers: budget }),
+    ...(text !== undefined && { text }),
+  };
 }
 
 export function warnUnlessSelected(id: string, revision: string): void {

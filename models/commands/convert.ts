@@ -1,13 +1,13 @@
 /** `convert`: writes what the bucket holds of a model to models/.build. */
 import { convert } from '../build/convert.ts';
-import { type Command, orSelected, parseBits, warnUnlessSelected } from './command.ts';
+import { type Command, orSelected, parseConvert, warnUnlessSelected } from './command.ts';
 
 export const command: Command = {
-  accepts: ['bits', 'force'],
-  async run(model, { bits, force = false }) {
+  accepts: ['bits', 'force', 'outliers', 'text'],
+  async run(model, options) {
     const { id, revision, folder } = await convert(orSelected(model), {
-      ...parseBits(bits),
-      force,
+      ...parseConvert(options),
+      force: options.force ?? false,
       say: console.error,
     });
     console.log(`${id}@${revision} is in ${folder}`);

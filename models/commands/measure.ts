@@ -25,12 +25,15 @@ export async function printMeasurement(model: string, force = false): Promise<Bu
     force,
   );
   console.log(`${build.id}@${build.revision}`);
-  for (const [name, error] of Object.entries(build.errors)) {
-    console.log(
-      `${name}: first choice as in float32: ${percent(error.clear_top1_agreement ?? 0)} of ${error.clear_masks} masks ` +
-        `where float32's leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall; ` +
-        `divergence ${error.mean_kl} nats, largest difference of a score ${error.max_score_error}`,
-    );
+  for (const [name, { text, ...probes }] of Object.entries(build.errors)) {
+    for (const [what, error] of Object.entries({ probes, ...(text && { 'running text': text }) })) {
+      const { clear_top1_agreement: clear = 0, clear_top1_standard_error: spread = 0 } = error;
+      console.log(
+        `${name}, ${what}: first choice as in float32: ${percent(clear)} ± ${(100 * spread).toFixed(2)} of ${error.clear_masks} masks ` +
+          `where float32's leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall; ` +
+          `divergence ${error.mean_kl} ± ${error.mean_kl_standard_error} nats, largest difference of a score ${error.max_score_error}`,
+      );
+    }
   }
   return build;
 }

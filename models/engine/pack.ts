@@ -1,21 +1,41 @@
 /** A checkpoint as the file that the engine reads (src/inference/efm-format.ts). No I/O, and the same bytes on every machine. */
-import { createBlob, type ModelConfig } from '../../src/inference/efm-format.ts';
+import { createBlob, type ModelConfig, OUTLIER_INPUTS, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
-import { concatenate, divisorsOf, multiplyColumns } from '../quantization/int8.ts';
+import { concatenate, multiplyColumns } from '../quantization/int8.ts';
 import { packFourBits } from '../quantization/int4.ts';
 import { packMatrix } from '../quantization/lanes.ts';
+import {
+  divisorsOf,
+  type InputPlan,
+  type LayerPlan,
+  outlierCounts,
+  permuteColumns,
+  swapsOf,
+  uncalibratedPlan,
+} from '../quantization/plan.ts';
+
+type Parts = Readonly<Record<string, Int8Array | Float32Array>>;
+/** Packed matrices by name, each with the plan of its input. */
+export type PackCache = Map<string, { readonly planned: InputPlan | undefined; readonly parts: Parts }>;
 
 /**
  * @param layer_bits of the weights in the layers; all others have 8
- * @throws naming the size that the engine cannot compute with
+ * @param plan (layers_stored,): how the inputs of the layers are quantized
+ * @param cache of packed matrices, for several calls with the same weights and bits
+ * @throws naming the size that the engine cannot compute with, or the matrix that has a number that is not finite
  */
-export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): Uint8Array<ArrayBuffer> {
+export function packEngineFile(
+  weights: EncoderWeights,
+  layer_bits: 4 | 8 = 8,
+  plan: readonly LayerPlan[] = uncalibratedPlan(weights),
+  cache: PackCache = new Map(),
+): Uint8Array<ArrayBuffer> {
   const { config, embeddings, layers, mlm, sentence } = weights;
   const { embedding_size: E, hidden_size: H, vocab_size: V } = config;
-  const { blob, sections } = createBlob(geometryOf(weights, layer_bits));
+  const { blob, sections } = createBlob(geometryOf(weights, layer_bits, plan));
   const unwritten = new Map(sections.map((section) => [section.name, section]));
 
-  const write = (name: string, data: Int8Array | Float32Array) => {
+  const write = (name: string, data: Int8Array | Float32Array | Uint32Array) => {
     const section = unwritten.get(name);
     if (!section || section.bytes < data.byteLength) throw new Error(`${name} does not fit into the file`);
     if (!data.every(Number.isFinite)) throw new Error(`${name} has a number that is not finite`);
@@ -23,13 +43,29 @@ export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): 
     // As float32 lies in memory here, which is little-endian wherever Node runs.
     blob.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), section.offset);
   };
-  const matrix = (name: string, linear: Linear, pack = packMatrix) => {
-    for (const [part, data] of Object.entries({ ...pack(linear), bias: linear.bias })) write(`${name}.${part}`, data);
+  const writePacked = (name: string, pack: () => Parts, bias: Float32Array, planned?: InputPlan) => {
+    const cached = cache.get(name);
+    let parts = cached && samePlan(cached.planned, planned) ? cached.parts : undefined;
+    try {
+      parts ??= pack();
+    } catch (error) {
+      throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
+    }
+    cache.set(name, { planned, parts });
+    for (const [part, data] of Object.entries({ ...parts, bias })) write(`${name}.${part}`, data);
   };
-  const ofLayer = layer_bits === 4 ? packFourBits : packMatrix;
+  const matrix = (name: string, linear: Linear) =>
+    writePacked(
+      name,
+      () => {
+        const { weight, scale, sum } = packMatrix(linear);
+        return { weight, scale, sum };
+      },
+      linear.bias,
+    );
   const norm = (name: string, { gamma, beta }: LayerNorm) => {
-    write(`${name}.gain`, gamma);
-    write(`${name}.shift`, beta);
+    write(`${name}.gamma`, gamma);
+    write(`${name}.beta`, beta);
   };
 
   matrix('words', { weight: embeddings.words, bias: mlm.bias, inputs: E, outputs: V });
@@ -47,27 +83,31 @@ export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): 
   if (embeddings.projection) matrix('projection', embeddings.projection);
   for (const [i, layer] of layers.entries()) {
     const name = `layer.${i}`;
-    const { attentionDivisors, feedForwardDivisors } = divisorsOf(weights, i);
+    const planned = plan[i];
+    if (!planned) throw new RangeError(`the plan has no layer ${i}`);
+    const ofLayer = (part: string, input: OutlierInput, linear: Linear) => {
+      const pack = () => {
+        const smooth = multiplyColumns(linear, divisorsOf(layer, input, planned[input]));
+        const { outliers } = planned[input];
+        const permuted = permuteColumns(smooth, swapsOf(outliers));
+        return { ...(layer_bits === 4 ? packFourBits : packMatrix)(permuted, outliers.length) };
+      };
+      writePacked(`${name}.${part}`, pack, linear.bias, planned[input]);
+    };
     const { query, key, value } = layer;
-    matrix(
-      `${name}.query`,
-      multiplyColumns(scaled(query, 1 / Math.sqrt(H / config.num_attention_heads)), attentionDivisors),
-      ofLayer,
-    );
-    matrix(`${name}.key_value`, multiplyColumns(concatenate(key, value), attentionDivisors), ofLayer);
-    matrix(`${name}.attention`, layer.attention, ofLayer);
+    ofLayer('query', 'query_key_value', scaled(query, 1 / Math.sqrt(H / config.num_attention_heads)));
+    ofLayer('key_value', 'query_key_value', concatenate(key, value));
+    ofLayer('attention', 'attention', layer.attention);
     norm(`${name}.attention`, layer.attentionNorm);
-    matrix(`${name}.feed_forward`, multiplyColumns(layer.feedForward, feedForwardDivisors), ofLayer);
-    matrix(`${name}.output`, layer.feedForwardOutput, ofLayer);
+    ofLayer('feed_forward', 'feed_forward', layer.feedForward);
+    ofLayer('output', 'output', layer.feedForwardOutput);
     norm(`${name}.output`, layer.outputNorm);
-    write(
-      `${name}.smooth_attention`,
-      attentionDivisors.map((divisor) => 1 / divisor),
-    );
-    write(
-      `${name}.smooth_feed_forward`,
-      feedForwardDivisors.map((divisor) => 1 / divisor),
-    );
+    const factors = (input: OutlierInput) => divisorsOf(layer, input, planned[input]).map((divisor) => 1 / divisor);
+    write(`${name}.smooth_attention`, factors('query_key_value'));
+    write(`${name}.smooth_feed_forward`, factors('feed_forward'));
+    for (const input of OUTLIER_INPUTS) {
+      write(`${name}.${input}.swaps`, Uint32Array.from(swapsOf(planned[input].outliers)));
+    }
   }
   matrix('mlm', mlm.dense);
   norm('mlm', mlm.norm);
@@ -81,8 +121,15 @@ export function packEngineFile(weights: EncoderWeights, layer_bits: 4 | 8 = 8): 
   return blob;
 }
 
+const samePlan = (a: InputPlan | undefined, b: InputPlan | undefined): boolean =>
+  a?.range === b?.range && a?.outliers.join() === b?.outliers.join();
+
 /** What the header of the file says of a model. */
-export function geometryOf({ config, embeddings, mlm, sentence }: EncoderWeights, layer_bits: 4 | 8): ModelConfig {
+export function geometryOf(
+  { config, embeddings, mlm, sentence }: EncoderWeights,
+  layer_bits: 4 | 8,
+  plan: readonly LayerPlan[],
+): ModelConfig {
   return {
     ...config,
     projection: embeddings.projection !== undefined,
@@ -90,6 +137,7 @@ export function geometryOf({ config, embeddings, mlm, sentence }: EncoderWeights
     gelu: config.hidden_act === 'gelu' ? 'erf' : 'tanh',
     decoder: mlm.decoder !== undefined,
     layer_bits,
+    outliers: outlierCounts(plan),
   };
 }
 

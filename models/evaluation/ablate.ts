@@ -17,6 +17,7 @@ const PLAIN: Int8Scheme = {
   ends: 'int8',
   decoder: 'once',
   feedForwardOutput: 'once',
+  outliers: false,
 };
 const PER_TOKEN: Int8Scheme = { ...PLAIN, scales: 'fine' };
 

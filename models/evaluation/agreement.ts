@@ -5,66 +5,116 @@ import type { QuantizationError } from '../../src/schemas/model.ts';
 /** By how many logits the reference's first choice leads the second where the choice counts as clear. */
 export const CLEAR_LEAD = 0.1;
 
+/** Sums over the masks of one text. */
+interface Counts {
+  masks: number;
+  agreed: number;
+  clear: number;
+  clearAgreed: number;
+  divergence: number;
+}
+
 /**
- * @param served the build whose error is measured
+ * @param served the builds whose errors are measured
  * @param reference the same weights in float32
- * @param encodings of the probe texts
+ * @param encodings of the texts
  * @param progress is told the number of texts done
+ * @returns an error for each of `served`
  */
 export async function compareBackends(
-  served: Backend,
+  served: readonly Backend[],
   reference: Backend,
   encodings: readonly Encoding[],
   progress: (done: number) => void = () => undefined,
-): Promise<QuantizationError> {
-  let masks = 0;
-  let agreed = 0;
-  let clear = 0;
-  let clearAgreed = 0;
-  let divergence = 0;
-  let largest = 0;
+): Promise<QuantizationError[]> {
+  const counted = served.map(() => ({ texts: [] as Counts[], largest: 0 }));
   for (const [i, encoding] of encodings.entries()) {
-    const [[ours], [theirs]] = [await served.run([encoding]), await reference.run([encoding])];
-    if (!ours || !theirs) throw new Error('a backend gave no answer');
-    const count = encoding.masked_positions.length;
-    const vocabulary = theirs.mlm.length / count;
-    for (let m = 0; m < count; m++) {
-      const q = softmax(ours.mlm.subarray(m * vocabulary, (m + 1) * vocabulary));
-      const p = softmax(theirs.mlm.subarray(m * vocabulary, (m + 1) * vocabulary));
-      const [first, second] = firstTwo(p);
-      const same = firstTwo(q)[0] === first ? 1 : 0;
-      masks++;
-      agreed += same;
-      // A difference of logits is a ratio of probabilities.
-      if (Math.log(p[first]! / p[second]!) >= CLEAR_LEAD) {
-        clear++;
-        clearAgreed += same;
+    const expected = (await runOne(reference, encoding)).map(withScores);
+    for (const [s, backend] of served.entries()) {
+      const found = await runOne(backend, encoding);
+      const counts: Counts = { masks: expected.length, agreed: 0, clear: 0, clearAgreed: 0, divergence: 0 };
+      const counter = counted[s] as (typeof counted)[number];
+      for (const [m, p] of expected.entries()) {
+        const q = found[m] as Distribution;
+        const [first, second] = firstTwo(p.logits);
+        const same = firstTwo(q.logits)[0] === first ? 1 : 0;
+        counts.agreed += same;
+        if (p.logits[first]! - p.logits[second]! >= CLEAR_LEAD) {
+          counts.clear++;
+          counts.clearAgreed += same;
+        }
+        counts.divergence += divergence(p, q);
+        for (let id = 0; id < p.logits.length; id++) {
+          const score = Math.exp(q.logits[id]! - q.log_sum_exp);
+          counter.largest = Math.max(counter.largest, Math.abs(p.scores[id]! - score));
+        }
       }
-      for (let id = 0; id < vocabulary; id++) {
-        const [pi = 0, qi = 0] = [p[id], q[id]];
-        if (pi > 0) divergence += pi * Math.log(pi / qi);
-        largest = Math.max(largest, Math.abs(pi - qi));
-      }
+      counter.texts.push(counts);
     }
     progress(i + 1);
   }
-  return {
-    texts: encodings.length,
-    masks,
-    top1_agreement: round(agreed / masks),
-    clear_masks: clear,
-    clear_top1_agreement: round(clear === 0 ? 1 : clearAgreed / clear),
-    mean_kl: round(divergence / masks),
-    max_score_error: round(largest),
-  };
+  return counted.map(({ texts, largest }) => {
+    const of = (field: keyof Counts) => texts.map((counts) => counts[field]);
+    const clear = sum(of('clear'));
+    const kept = clear === 0 ? { value: 1, error: 0 } : ratio(of('clearAgreed'), of('clear'));
+    const mean = ratio(of('divergence'), of('masks'));
+    return {
+      texts: texts.length,
+      masks: sum(of('masks')),
+      top1_agreement: round(ratio(of('agreed'), of('masks')).value),
+      clear_masks: clear,
+      clear_top1_agreement: round(kept.value),
+      clear_top1_standard_error: round(kept.error),
+      mean_kl: round(mean.value),
+      mean_kl_standard_error: round(mean.error),
+      max_score_error: round(largest),
+    };
+  });
 }
 
-function softmax(logits: Float32Array): Float64Array {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  const weights = Float64Array.from(logits, (logit) => Math.exp(logit - largest));
-  const sum = weights.reduce((a, b) => a + b, 0);
-  return weights.map((weight) => weight / sum);
+/** The reference's choice at one mask. */
+interface Distribution {
+  /** (vocab_size,) each */
+  readonly logits: Float32Array;
+  readonly log_sum_exp: number;
 }
+export type ReferenceDistribution = Distribution & {
+  /** (vocab_size,) probabilities */
+  readonly scores: Float64Array;
+};
+
+/** What a backend says of one text, for each mask. */
+export async function runOne(backend: Backend, encoding: Encoding): Promise<Distribution[]> {
+  const [answer] = await backend.run([encoding]);
+  if (!answer) throw new Error('a backend gave no answer');
+  const width = answer.mlm.length / answer.log_sum_exp.length;
+  return Array.from(answer.log_sum_exp, (log_sum_exp, m) => ({
+    logits: answer.mlm.subarray(m * width, (m + 1) * width),
+    log_sum_exp,
+  }));
+}
+
+export function withScores({ logits, log_sum_exp }: Distribution): ReferenceDistribution {
+  return { logits, log_sum_exp, scores: Float64Array.from(logits, (logit) => Math.exp(logit - log_sum_exp)) };
+}
+
+/** Kullback-Leibler, in nats: Σ p (log p − log q). */
+export function divergence(p: ReferenceDistribution, q: Distribution): number {
+  let difference = 0;
+  for (let id = 0; id < p.logits.length; id++) {
+    difference += p.scores[id]! * (p.logits[id]! - q.logits[id]!);
+  }
+  return Math.max(0, difference - p.log_sum_exp + q.log_sum_exp);
+}
+
+/** Σ part / Σ whole and its standard error, by the spread between texts: the masks of one text are not independent. */
+function ratio(part: readonly number[], whole: readonly number[]): { value: number; error: number } {
+  const value = sum(part) / sum(whole);
+  const squares = part.map((x, i) => (x - value * whole[i]!) ** 2);
+  return { value, error: Math.sqrt(sum(squares)) / sum(whole) };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** Where the two largest values are. */
 export function firstTwo(values: Float64Array | Float32Array): [first: number, second: number] {

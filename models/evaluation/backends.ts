@@ -2,20 +2,43 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import type { Backend, ModelBytes } from '../../src/inference/backend.ts';
+import { Tensor } from 'onnxruntime-web/wasm';
+
+import type { Backend, Encoding, ModelBytes } from '../../src/inference/backend.ts';
 import { type EngineBackend, loadEngine } from '../../src/inference/engine.ts';
-import { onnxruntime } from '../../src/inference/onnxruntime.ts';
+import { onnxruntime, startSession } from '../../src/inference/onnxruntime.ts';
 import { type Build, kernelModule } from '../../src/inference/compile-kernels.ts';
 
 let ort: Promise<WebAssembly.Module> | undefined;
 const kernels: Partial<Record<Build, Promise<WebAssembly.Module>>> = {};
 
-/** @param graph the bytes of `model.onnx` */
-export async function onnxBackend(graph: Uint8Array): Promise<Backend> {
+async function ortModule(): Promise<WebAssembly.Module> {
   ort ??= readFile(fileURLToPath(import.meta.resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm'))).then((bytes) =>
     WebAssembly.compile(new Uint8Array(bytes)),
   );
-  return onnxruntime(await ort).create(inMemory(graph));
+  return ort;
+}
+
+/** @param graph the bytes of `model.onnx` */
+export async function onnxBackend(graph: Uint8Array): Promise<Backend> {
+  return onnxruntime(await ortModule()).create(inMemory(graph));
+}
+
+const tensor = (data: Int32Array) => new Tensor('int32', data, [data.length]);
+
+/** Runs a graph with outputs of any names. @returns all of them */
+export async function onnxRunner(
+  graph: Uint8Array,
+): Promise<(encoding: Encoding) => Promise<ReadonlyMap<string, Float32Array>>> {
+  const session = await startSession(await ortModule(), graph);
+  return async ({ input_ids, token_type_ids, masked_positions }) => {
+    const outputs = await session.run({
+      input_ids: tensor(input_ids),
+      token_type_ids: tensor(token_type_ids),
+      masked_positions: tensor(masked_positions),
+    });
+    return new Map(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
+  };
 }
 
 /** @param blob the bytes of `model.efm` */

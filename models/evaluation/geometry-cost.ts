@@ -17,6 +17,7 @@ import { seeded } from './random.ts';
 import { engineBackend } from './backends.ts';
 import { TENSORS } from '../checkpoint/families.ts';
 import type { FoundTokenizer } from '../tokenizer/files.ts';
+import { uncalibratedPlan } from '../quantization/plan.ts';
 
 /** hidden size × layers; the last is the yardstick, ALBERT-base. */
 const GEOMETRIES = ['256x4', '256x6', '384x6', '512x8', '640x10', '768x7', '768x12'] as const;
@@ -55,7 +56,14 @@ export async function benchGeometries(model: string, progress: (what: string) =>
         num_attention_heads: hidden / 64,
         intermediate_size: 4 * hidden,
       });
-      const checkpoint = { id: `random-${geometry}`, folder: '', weights, tokenizer, bits: 8 as const };
+      const checkpoint = {
+        id: `random-${geometry}`,
+        folder: '',
+        weights,
+        tokenizer,
+        bits: 8 as const,
+        plan: uncalibratedPlan(weights),
+      };
       const artifacts = await makeArtifacts(checkpoint);
       const { server, url } = await serve(checkpoint, artifacts);
       running.push({

@@ -5,14 +5,20 @@ import { join } from 'node:path';
 import type { Encoding } from '../../src/inference/backend.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
+import type { QuantizationError } from '../../src/schemas/model.ts';
 import { compareBackends } from './agreement.ts';
+import { DEFAULT_BUDGET, extraMultiplyAdds, worstInput } from '../quantization/calibrate.ts';
+import { CALIBRATION_TEXT, HELD_OUT_TEXT, MAX_UNKNOWN, readRunningText } from './running-text.ts';
 import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from '../build/build.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import { type LayerBits, type MeasuredErrors, writeQuantizationErrors } from '../build/quantization-error.ts';
 import { engineBackend, onnxBackend } from './backends.ts';
 
-/** The least share of clear first choices that has to survive: a model that keeps fewer is not to be served. */
-const LEAST_AGREEMENT: Record<LayerBits, number> = { 8: 0.99, 4: 0.9 };
+/** What a build has to keep of float32, on the probes and on running text: a model that keeps less is not to be served. */
+const THRESHOLDS: Record<LayerBits, { readonly clear: number; readonly divergence: number }> = {
+  8: { clear: 0.99, divergence: 0.002 },
+  4: { clear: 0.9, divergence: 0.05 },
+};
 
 /** The probe texts, masked by hand, as the checkpoint's tokenizer sees them; without those that are too long for it. */
 export async function encodeProbes({ tokenizer, weights }: Checkpoint): Promise<Encoding[]> {
@@ -26,8 +32,9 @@ export async function encodeProbes({ tokenizer, weights }: Checkpoint): Promise<
 /**
  * @param model an id, or the path of a folder
  * @param force also records an error that is too large
- * @returns the build, whose manifest now says it
- * @throws when too little survives; nothing is written then
+ * @returns the build, whose manifest now has the error
+ * @throws when the error is too large, naming the input of a layer that costs most and the option that helps; nothing is
+ *   written then
  */
 export async function measure(
   model: string,
@@ -35,30 +42,55 @@ export async function measure(
   force = false,
 ): Promise<Build & { errors: MeasuredErrors }> {
   const checkpoint = await readCheckpoint(model);
-  const { id, bits } = checkpoint;
+  const { id, bits, weights, tokenizer } = checkpoint;
   const artifacts = await makeArtifacts(checkpoint);
   const { revision, files } = artifacts;
-  const encodings = await encodeProbes(checkpoint);
-  const reference = await onnxBackend(buildGraph(checkpoint.weights, 'float32'));
-  const served = {
-    'model.onnx': await onnxBackend(files['model.onnx']),
-    'model.efm': await engineBackend(files['model.efm']),
+  const probes = await encodeProbes(checkpoint);
+  const text = await readRunningText(HELD_OUT_TEXT, tokenizer, weights.config.max_position_embeddings);
+  const reference = await onnxBackend(buildGraph(weights, 'float32'));
+  const served = [await onnxBackend(files['model.onnx']), await engineBackend(files['model.efm'])];
+  // Where most of the text is unknown to the vocabulary, its masks measure nothing.
+  const masked = text.unknown > MAX_UNKNOWN ? [] : text.encodings;
+  const of = probes.length + masked.length;
+  const onProbes = await compareBackends(served, reference, probes, (done) => progress(done, of));
+  const onText = await compareBackends(served, reference, masked, (done) => progress(probes.length + done, of));
+  const errorOf = (i: number): QuantizationError => {
+    const ofText = masked.length > 0 ? onText[i] : undefined;
+    return Object.assign(onProbes[i]!, ofText && { text: ofText });
   };
-  const compare = async (name: keyof typeof served, before: number) => {
-    const error = await compareBackends(served[name], reference, encodings, (done) =>
-      progress(before + done, 2 * encodings.length),
-    );
-    const { clear_top1_agreement: survived = 0 } = error;
-    if (survived >= LEAST_AGREEMENT[bits] || force) return error;
-    throw new Error(
-      `${id}: only ${(100 * survived).toFixed(1)} % of the clear first choices survive quantization in ${name}, ` +
-        `${100 * LEAST_AGREEMENT[bits]} % have to (--force takes it all the same). quantization.json is left as it was.`,
-    );
-  };
-  const errors = {
-    'model.onnx': await compare('model.onnx', 0),
-    'model.efm': await compare('model.efm', encodings.length),
-  };
+  const errors = { 'model.onnx': errorOf(0), 'model.efm': errorOf(1) };
+  if (!force) {
+    for (const [name, error] of Object.entries(errors)) {
+      const found = tooLarge(bits, error);
+      if (found) {
+        throw new Error(
+          `${id}: quantization costs ${name} too much: ${found}. ${await whatHelps(checkpoint)} ` +
+            '--force accepts it as it is. quantization.json is unchanged.',
+        );
+      }
+    }
+  }
   await writeQuantizationErrors(checkpoint.folder, bits, { revision, errors });
   return { ...(await writeBuild(checkpoint, artifacts, errors)), errors };
+}
+
+/** What is beyond a threshold: on running text, or on the probes where the vocabulary does not know the text. */
+function tooLarge(bits: LayerBits, error: QuantizationError): string | undefined {
+  const { clear, divergence } = THRESHOLDS[bits];
+  const { clear_top1_agreement: kept = 1, mean_kl, masks } = error.text ?? error;
+  const where = `over ${masks} masks of ${error.text ? 'running text' : 'the probes'}`;
+  if (kept < clear)
+    return `${(100 * kept).toFixed(2)} % of the clear first choices survive ${where}, at least ${100 * clear} % must`;
+  return mean_kl > divergence
+    ? `the divergence is ${mean_kl} nats ${where}, at most ${divergence} is allowed`
+    : undefined;
+}
+
+async function whatHelps({ weights, bits, plan, tokenizer }: Checkpoint): Promise<string> {
+  const { encodings } = await readRunningText(CALIBRATION_TEXT, tokenizer, weights.config.max_position_embeddings, 1);
+  const { name, before, after } = await worstInput(weights, bits, plan, encodings);
+  const matrix = `The input of ${name} costs most: with a fifth of its channels as outliers the divergence falls from ${before.toPrecision(3)} to ${after.toPrecision(3)}.`;
+  if (bits === 4) return `${matrix} Convert it with --bits 8.`;
+  const budget = Math.max(DEFAULT_BUDGET, extraMultiplyAdds(weights, plan));
+  return `${matrix} Convert it with --outliers ${(1.5 * budget).toFixed(2)}, which allows as many extra multiply-adds.`;
 }

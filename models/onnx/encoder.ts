@@ -8,13 +8,26 @@
  * One text a run, so nothing is padded. Tensors are (1, sequence, width) where an operator wants a batch. A layer's weights
  * are in the graph once, however often it is applied; likewise the word embeddings, where they are the decoder as well.
  */
-import { layerOrder } from '../../src/inference/efm-format.ts';
+import { layerOrder, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
 import { fourBitMatrices } from './four-bits.ts';
 import { float32Matrices, int8Matrices, type Int8Scheme, type Matrices, perTensorMatrices, SERVED } from './linear.ts';
-import { concatenate, divisorsOf, multiplyColumns } from '../quantization/int8.ts';
+import { multiplyColumns } from '../quantization/int8.ts';
+import { divisorsOf, type LayerPlan, matrixOf, uncalibratedPlan } from '../quantization/plan.ts';
 import { encodeModel, FLOAT, type Graph, INT32 } from './protobuf.ts';
+
+/** (outputs, channels) */
+function takeColumns(linear: Linear, channels: readonly number[]): Linear {
+  const { inputs, outputs } = linear;
+  const weight = new Float32Array(outputs * channels.length);
+  for (let n = 0; n < outputs; n++) {
+    for (const [i, channel] of channels.entries()) {
+      weight[n * channels.length + i] = linear.weight[n * inputs + channel] as number;
+    }
+  }
+  return { ...linear, weight, inputs: channels.length };
+}
 
 function multiplyBy(by: Matrices, x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name {
   return by.multiply(by.prepare(x), name, linear);
@@ -30,12 +43,26 @@ const GELU_LEAST = -0.1701;
 export function buildGraph(
   weights: EncoderWeights,
   precision: 'float32' | 'int8' | Int8Scheme,
+  plan?: readonly LayerPlan[],
 ): Uint8Array<ArrayBuffer> {
-  return encodeModel(encoderGraph(weights, precision), OPSETS);
+  return encodeModel(encoderGraph(weights, precision, plan), OPSETS);
 }
 
-/** The same before it is written to bytes. */
-export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'int8' | Int8Scheme): Graph {
+/** The name of the graph's output that has an input of a layer, the i-th time that the layer is applied. */
+const tapName = (stored: number, input: OutlierInput, i: number): string => `layer.${stored}.${input}.${i}`;
+
+/** In float32, with the inputs of all layers as outputs (1, sequence, inputs), named by `tapName`. */
+export function buildTappedGraph(weights: EncoderWeights): Uint8Array<ArrayBuffer> {
+  return encodeModel(encoderGraph(weights, 'float32', undefined, true), OPSETS);
+}
+
+/** The same before it is written to bytes. @param tapped adds the inputs of all layers to the outputs */
+export function encoderGraph(
+  weights: EncoderWeights,
+  precision: 'float32' | 'int8' | Int8Scheme,
+  plan: readonly LayerPlan[] = uncalibratedPlan(weights),
+  tapped = false,
+): Graph {
   const { config, embeddings, layers, mlm, sentence } = weights;
   const { projection } = embeddings;
   const graph = new GraphBuilder();
@@ -60,17 +87,39 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
       ? inLayers.multiplyTwice(x, name, linear)
       : inLayers.multiplyFrom(GELU_LEAST, x, name, linear);
   };
-  /** The product of a layer-norm's output. */
-  const afterNorm = (x: Name, name: Name, linear: Linear, divisors: Float32Array) => {
-    if (scheme === 'float32' || !scheme.smooth) return multiply(x, name, linear);
-    const even = graph.add('Mul', [
-      x,
+  const taps: { name: Name; from: Name; width: number }[] = [];
+  /** Smooths an input of a layer and multiplies it: outlier channels in float32, the others as `product` does. */
+  const project = (x: Name, stored: number, input: OutlierInput, product = multiply): Name => {
+    const [layer, planned] = [layers[stored], plan[stored]?.[input]];
+    if (!layer || !planned) throw new RangeError(`there is no layer ${stored}`);
+    const linear = matrixOf(layer, input);
+    const name = `layer.${stored}.${input}`;
+    if (tapped) {
+      const times = taps.filter((tap) => tap.name.startsWith(`${name}.`)).length;
+      taps.push({ name: tapName(stored, input, times), from: x, width: linear.inputs });
+    }
+    if (scheme === 'float32') return product(x, name, linear);
+    const divisors = divisorsOf(layer, input, planned);
+    const smooth = scheme.smooth && divisors.some((divisor) => divisor !== 1);
+    const factors = () =>
       graph.vector(
         `${name}.smoothing`,
         divisors.map((divisor) => 1 / divisor),
-      ),
+      );
+    const even = smooth ? graph.add('Mul', [x, factors()]) : x;
+    const matrix = smooth ? multiplyColumns(linear, divisors) : linear;
+    const { outliers } = planned;
+    if (!scheme.outliers || outliers.length === 0) return product(even, name, matrix);
+    const others = Array.from({ length: linear.inputs }, (_, channel) => channel).filter((c) => !outliers.includes(c));
+    const part = (which: string, channels: readonly number[]) => ({
+      x: graph.add('Gather', [even, graph.vector(`${name}.${which}`, Int32Array.from(channels))], { axis: -1 }),
+      linear: takeColumns(matrix, channels),
+    });
+    const [worst, rest] = [part('outliers', outliers), part('others', others)];
+    return graph.add('Add', [
+      product(rest.x, name, rest.linear),
+      multiplyBy(exact, worst.x, `${name}.of_outliers`, worst.linear),
     ]);
-    return multiply(even, name, multiplyColumns(linear, divisors));
   };
   const gammaBeta = (name: Name, { gamma, beta }: LayerNorm) => [
     graph.vector(`${name}.gain`, gamma),
@@ -118,18 +167,17 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
       : graph.addFused('BiasGelu', [product, shift]);
   const applied = layers.map((layer, stored) => {
     const name = (part: string) => `layer.${stored}.${part}`;
-    const { attentionDivisors, feedForwardDivisors } = divisorsOf(weights, stored);
-    const queryKeyValue = concatenate(layer.query, layer.key, layer.value);
+    const queryKeyValue = matrixOf(layer, 'query_key_value');
     return (input: Name): Name => {
       const together = graph.add('Add', [
-        afterNorm(input, name('query_key_value'), queryKeyValue, attentionDivisors),
+        project(input, stored, 'query_key_value'),
         bias(name('query_key_value'), queryKeyValue),
       ]);
       const [query = '', key = '', value = ''] = graph.addMany(3, 'Split', [together], { axis: -1 });
       const context = graph.addFused('MultiHeadAttention', [query, key, value], {
         num_heads: config.num_attention_heads,
       });
-      const attention = multiply(context, name('attention'), layer.attention);
+      const attention = project(context, stored, 'attention');
       const middle = addAndNormalize(
         attention,
         input,
@@ -137,17 +185,14 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
         layer.attentionNorm,
         bias(name('attention'), layer.attention),
       );
-      const wide = gelu(
-        afterNorm(middle, name('feed_forward'), layer.feedForward, feedForwardDivisors),
-        bias(name('feed_forward'), layer.feedForward),
-      );
-      const narrow = afterGelu(wide, name('feed_forward_output'), layer.feedForwardOutput);
+      const wide = gelu(project(middle, stored, 'feed_forward'), bias(name('feed_forward'), layer.feedForward));
+      const narrow = project(wide, stored, 'output', afterGelu);
       return addAndNormalize(
         narrow,
         middle,
         name('output.norm'),
         layer.outputNorm,
-        bias(name('feed_forward_output'), layer.feedForwardOutput),
+        bias(name('output'), layer.feedForwardOutput),
       );
     };
   });
@@ -183,6 +228,7 @@ export function encoderGraph(weights: EncoderWeights, precision: 'float32' | 'in
     });
   }
 
+  for (const { name, from, width } of taps) outputs.push({ name, type: FLOAT, shape: [1, 'sequence', width], from });
   return graph.finish(
     config.family,
     [

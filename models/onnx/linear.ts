@@ -55,6 +55,8 @@ export interface Int8Scheme {
   readonly decoder: 'once' | 'twice';
   /** Likewise after GELU; or once with the range moved to begin at the least value that GELU has. */
   readonly feedForwardOutput: 'once' | 'moved' | 'twice';
+  /** Whether the outlier channels of the plan are multiplied in float32, apart from the others. */
+  readonly outliers: boolean;
   /** Of the weights in the layers, if not 8. */
   readonly layer_bits?: 4;
 }
@@ -65,6 +67,7 @@ export const SERVED: Int8Scheme = {
   ends: 'float32',
   decoder: 'twice',
   feedForwardOutput: 'moved',
+  outliers: true,
 };
 
 /**

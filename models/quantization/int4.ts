@@ -4,8 +4,8 @@
  * (lanes.ts) is proved of these. No I/O, and the same result on every machine.
  */
 import type { Linear } from '../checkpoint/encoder.ts';
-import { padTo8, STEP_INPUTS } from '../../src/inference/efm-format.ts';
-import { LANE_LIMIT, type PackedMatrix, proveNoOverflow, worstLane } from './lanes.ts';
+import { STEP_INPUTS } from '../../src/inference/efm-format.ts';
+import { emptySums, LANE_LIMIT, type PackedMatrix, proveNoOverflow, worstLane } from './lanes.ts';
 
 const MOST = 7;
 /** 7 × 18 is what 8 bits hold. */
@@ -15,18 +15,21 @@ const LEAST_SHARE = 0.7;
 
 /** A matrix (outputs, inputs) in 4 bits. */
 export interface FourBitRows {
-  /** (outputs, inputs), each in −7 … 7 */
+  /** (outputs, inputs): of an outlier in −127 … 127 with a step of 1, of the others in −7 … 7 */
   readonly values: Int8Array;
-  /** (outputs, inputs / 32), each in 1 … 18 */
+  /** (outputs, (inputs − outliers) / 32), each in 1 … 18 */
   readonly steps: Uint8Array;
   /** (outputs,) */
   readonly scales: Float32Array;
 }
 
-/** @param linear of which inputs is a multiple of 32 */
-export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bias'>): FourBitRows {
-  if (inputs % STEP_INPUTS !== 0) throw new Error(`4 bits want a multiple of ${STEP_INPUTS} inputs, not ${inputs}`);
-  const blocks = inputs / STEP_INPUTS;
+/**
+ * @param linear its inputs are a multiple of 32
+ * @param outliers how many of its inputs, the first ones, have 8 bits
+ */
+export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bias'>, outliers = 0): FourBitRows {
+  if (inputs % STEP_INPUTS !== 0) throw new Error(`4 bits need a multiple of ${STEP_INPUTS} inputs, not ${inputs}`);
+  const blocks = (inputs - outliers) / STEP_INPUTS;
   const rows: FourBitRows = {
     values: new Int8Array(outputs * inputs),
     steps: new Uint8Array(outputs * blocks),
@@ -35,7 +38,7 @@ export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bi
   for (let n = 0; n < outputs; n++) {
     const values = rows.values.subarray(n * inputs, (n + 1) * inputs);
     const steps = rows.steps.subarray(n * blocks, (n + 1) * blocks);
-    rows.scales[n] = roundColumn(weight.subarray(n * inputs, (n + 1) * inputs), values, steps);
+    rows.scales[n] = roundColumn(weight.subarray(n * inputs, (n + 1) * inputs), values, steps, outliers);
   }
   return rows;
 }
@@ -44,7 +47,7 @@ export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bi
  * @param weights (K,) of one output
  * @returns the scale; `values` and `steps` are written
  */
-function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array): number {
+function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array, outliers: number): number {
   let largest = 0;
   for (let k = 0; k < weights.length; k++) largest = Math.max(largest, Math.abs(weights[k]!));
   if (!Number.isFinite(largest)) throw new Error('a weight is not finite');
@@ -53,11 +56,16 @@ function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array
   const expanded = new Int8Array(weights.length);
   for (;;) {
     for (let block = 0; block < steps.length; block++) {
-      const from = block * STEP_INPUTS;
+      const from = outliers + block * STEP_INPUTS;
       const to = from + STEP_INPUTS;
       steps[block] = roundBlock(weights.subarray(from, to), scale, values.subarray(from, to));
     }
-    for (let k = 0; k < values.length; k++) expanded[k] = values[k]! * steps[Math.floor(k / STEP_INPUTS)]!;
+    for (let k = 0; k < outliers; k++) {
+      expanded[k] = values[k] = Math.max(-127, Math.min(127, Math.round(weights[k]! / scale)));
+    }
+    for (let k = outliers; k < values.length; k++) {
+      expanded[k] = values[k]! * steps[Math.floor((k - outliers) / STEP_INPUTS)]!;
+    }
     const worst = worstLane(expanded);
     if (worst <= LANE_LIMIT) return scale;
     scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
@@ -90,37 +98,48 @@ function roundTo(weight: number, step: number): number {
   return Math.max(-MOST, Math.min(MOST, Math.round(weight / step)));
 }
 
-/** In the order in which the engine unpacks them. */
-export function packFourBits(linear: Omit<Linear, 'bias'>): PackedMatrix {
+/**
+ * In the order in which the engine unpacks them. Outliers, the first inputs, have 8 bits in steps of the same scale.
+ * @param outliers a multiple of 32
+ */
+export function packFourBits(linear: Omit<Linear, 'bias'>, outliers = 0): PackedMatrix {
   const { inputs: K, outputs } = linear;
-  const { values, steps, scales } = quantizeToFourBits(linear);
-  const width = padTo8(outputs);
-  const blocks = K / STEP_INPUTS;
-  const panelBytes = 4 * K + 8 * blocks;
+  const { values, steps, scales } = quantizeToFourBits(linear, outliers);
+  const main = K - outliers;
+  const blocks = main / STEP_INPUTS;
+  const panelBytes = 8 * outliers + 4 * main + 8 * blocks;
   const packed: PackedMatrix = {
-    weight: new Int8Array((width / 8) * panelBytes),
-    scale: new Float32Array(width),
-    sum: new Float32Array(width),
+    weight: new Int8Array((outputs / 8) * panelBytes),
+    scale: scales,
+    ...emptySums(outputs),
   };
-  const asEightBits = new Int8Array(K * width);
+  const asEightBits = new Int8Array(K * outputs);
   for (let n = 0; n < outputs; n++) {
     const panel = (n >> 3) * panelBytes;
-    let sum = 0;
+    const fourBits = panel + 8 * outliers;
+    let [sum, ofOutliers] = [0, 0];
     for (let k = 0; k < K; k++) {
-      const q = values[n * K + k]!;
-      const at = panel + (k >> 3) * 32 + (n & 7) * 4 + (k & 3);
-      // Low halves are written first.
-      packed.weight[at] = packed.weight[at]! + ((q + 8) << (k & 4));
-      const value = q * steps[n * blocks + Math.floor(k / STEP_INPUTS)]!;
-      asEightBits[(n >> 3) * 8 * K + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] = value;
-      sum += value;
+      const q = values[n * K + k] as number;
+      const place = (k >> 2) * 32 + (n & 7) * 4 + (k & 3);
+      const i = k - outliers;
+      let value = q;
+      if (i < 0) {
+        packed.weight[panel + place] = q;
+        ofOutliers += q;
+      } else {
+        const at = fourBits + (i >> 3) * 32 + (n & 7) * 4 + (i & 3);
+        // Low halves are written first.
+        packed.weight[at] = packed.weight[at]! + ((q + 8) << (i & 4));
+        value = q * steps[n * blocks + Math.floor(i / STEP_INPUTS)]!;
+        sum += value;
+      }
+      asEightBits[(n >> 3) * 8 * K + place] = value;
     }
     for (let block = 0; block < blocks; block++) {
-      packed.weight[panel + 4 * K + 8 * block + (n & 7)] = steps[n * blocks + block]!;
+      packed.weight[fourBits + 4 * main + 8 * block + (n & 7)] = steps[n * blocks + block] as number;
     }
-    const scale = scales[n]!;
-    packed.scale[n] = scale;
-    packed.sum[n] = scale * sum;
+    packed.sum[n] = scales[n]! * sum;
+    packed.outlier_sum[n] = scales[n]! * ofOutliers;
   }
   proveNoOverflow(asEightBits, K);
   return packed;

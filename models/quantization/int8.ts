@@ -1,6 +1,5 @@
 /** Rounds a weight matrix to int8, a scale for each row. No I/O, and the same result on every machine. */
-import { layerOrder } from '../../src/inference/efm-format.ts';
-import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
+import type { Linear } from '../checkpoint/encoder.ts';
 
 export interface QuantizedRows {
   /** (rows, columns), each in [-127, 127]: symmetric, so that there is no zero point. */
@@ -27,41 +26,17 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
 }
 
 /**
- * What to divide each channel of a layer-norm's output by, so that its large channels do not take the steps from the small
- * ones: the square root of how large the channel is over how large its weights are (SmoothQuant, Xiao et al. 2023, α = ½).
- * How large a channel is follows from its gamma and beta; no text is needed for it.
+ * Divisors for the channels of an input, so that large channels do not take the quantization steps from the small ones: the
+ * square root of a channel's range over the range of its weights (SmoothQuant, Xiao et al. 2023, α = ½).
+ * @param range (inputs,)
  * @returns (inputs,)
  */
-function smoothing({ gamma, beta }: LayerNorm, { weight, inputs }: Pick<Linear, 'weight' | 'inputs'>): Float32Array {
+export function smoothing(range: Float32Array, { weight, inputs }: Pick<Linear, 'weight' | 'inputs'>): Float32Array {
   const weights = new Float32Array(inputs);
-  for (const [i, w] of weight.entries()) weights[i % inputs] = Math.max(weights[i % inputs]!, Math.abs(w));
-  const divisors = gamma.map((g, channel) => {
-    const values = 3 * Math.abs(g) + Math.abs(beta[channel]!); // Three standard deviations.
-    return Math.sqrt(values / weights[channel]!);
-  });
-  // A channel that is always zero, or that nothing weighs, may be divided by anything.
+  for (const [i, w] of weight.entries()) weights[i % inputs] = Math.max(weights[i % inputs] as number, Math.abs(w));
+  const divisors = range.map((largest, channel) => Math.sqrt(largest / weights[channel]!));
+  // A channel that is always zero, or whose weights all are, may have any divisor.
   return divisors.map((divisor) => (divisor > 0 && Number.isFinite(divisor) ? divisor : 1));
-}
-
-/** What to divide the inputs of the two products of a stored layer by that come after a layer-norm. (hidden_size,) each. */
-export function divisorsOf(
-  weights: EncoderWeights,
-  stored: number,
-): { attentionDivisors: Float32Array; feedForwardDivisors: Float32Array } {
-  const { config, embeddings, layers } = weights;
-  const layer = layers[stored];
-  if (!layer) throw new RangeError(`there is no layer ${stored}`);
-  // A layer that is applied several times has several before it: that of its last application.
-  const order = layerOrder(config);
-  const at = order.lastIndexOf(stored);
-  const first = embeddings.projection ? undefined : embeddings.norm;
-  const before = at > 0 ? layers[order[at - 1] ?? 0]?.outputNorm : first;
-  return {
-    attentionDivisors: before
-      ? smoothing(before, concatenate(layer.query, layer.key, layer.value))
-      : new Float32Array(config.hidden_size).fill(1),
-    feedForwardDivisors: smoothing(layer.attentionNorm, layer.feedForward),
-  };
 }
 
 /** The matrix for an input whose channels were divided: (outputs, inputs) with each column multiplied. */

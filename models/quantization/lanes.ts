@@ -2,8 +2,9 @@
  * Weights for the inner loop of the engine (src/inference/kernels/tiles.ts): int8, in the order in which it reads them, and so
  * small that its 16-bit sums cannot overflow. No I/O, and the same result on every machine.
  *
- * The loop multiplies by activations of 0 … 127 and adds four products in each 16-bit lane before it widens them. A lane
- * holds for every activation there can be where its weights of one sign add up to no more than 32767 / 127.
+ * The loop multiplies by activations of 0 … 127 and adds four products in each 16-bit lane before it widens them. No
+ * activations overflow a lane whose weights of one sign add up to at most 32767 / 127. Outlier channels pass the same loop
+ * twice, with the upper and the lower seven bits of their activations, so the same bound holds for them.
  */
 import type { Linear } from '../checkpoint/encoder.ts';
 import { padTo8 } from '../../src/inference/efm-format.ts';
@@ -19,33 +20,41 @@ export interface PackedMatrix {
   readonly weight: Int8Array;
   /** (N,): what one step of a column is worth */
   readonly scale: Float32Array;
-  /** (N,): scale × the sum of the column */
+  /** (N,): scale × the sum of the column, without its outliers */
   readonly sum: Float32Array;
+  /** (N,): scale × the sum of the column's outliers */
+  readonly outlier_sum: Float32Array;
 }
 
+/** Sums of columns: what is added for a row's minimum. */
+export const emptySums = (width: number) => ({ sum: new Float32Array(width), outlier_sum: new Float32Array(width) });
+
 /**
- * Rounds each output's weights with a scale of its own. Where a lane would overflow, that output's scale grows until none
- * does.
- * @param linear of which inputs is a multiple of 8
+ * Rounds each output's weights with a scale of its own. Where a lane would overflow, the scale of that output grows until
+ * none does.
+ * @param linear its inputs are a multiple of 8
+ * @param outliers how many of its inputs, the first ones, have 14 bits
  */
-export function packMatrix({ weight, inputs, outputs }: Omit<Linear, 'bias'>): PackedMatrix {
+export function packMatrix({ weight, inputs, outputs }: Omit<Linear, 'bias'>, outliers = 0): PackedMatrix {
   const width = padTo8(outputs);
   const packed: PackedMatrix = {
     weight: new Int8Array(inputs * width),
     scale: new Float32Array(width),
-    sum: new Float32Array(width),
+    ...emptySums(width),
   };
   for (let n = 0; n < outputs; n++) {
     const { values, scale } = roundColumn(weight.subarray(n * inputs, (n + 1) * inputs));
     const panel = (n >> 3) * 8 * inputs + (n & 7) * 4;
-    let sum = 0;
+    let [sum, ofOutliers] = [0, 0];
     for (let k = 0; k < inputs; k++) {
       const value = values[k]!;
       packed.weight[panel + (k >> 2) * 32 + (k & 3)] = value;
-      sum += value;
+      if (k < outliers) ofOutliers += value;
+      else sum += value;
     }
     packed.scale[n] = scale;
     packed.sum[n] = scale * sum;
+    packed.outlier_sum[n] = scale * ofOutliers;
   }
   proveNoOverflow(packed.weight, inputs);
   return packed;

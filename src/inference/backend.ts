@@ -1,4 +1,4 @@
-/** The seam between the pipeline and what computes logits. Types only. */
+/** The interface between the pipelines and what computes logits. Types only. */
 
 /** The files of a revision that hold weights: a backend reads one of them. */
 export type WeightsFile = 'model.onnx' | 'model.efm';
@@ -13,7 +13,7 @@ export interface Encoding {
   readonly masked_positions: Int32Array;
 }
 
-/** What the model says of one text. */
+/** What the model predicts for one text. */
 export interface Logits {
   /** (masks, vocab_size), row-major: one row for each of `masked_positions`. */
   readonly mlm: Float32Array;
@@ -46,7 +46,7 @@ export interface Backend {
 export interface ModelBytes {
   readonly size: number;
   /**
-   * Gives the file piece by piece, in order, `size` bytes in all. A piece is another's as soon as `take` has returned.
+   * Reads the file piece by piece, in order, `size` bytes in all. The buffer is reused after `take` returns; copy what you keep.
    * @throws what `take` throws, and when the store fails or has fewer or more bytes
    */
   read(take: (piece: Uint8Array) => void): Promise<void>;

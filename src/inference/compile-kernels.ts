@@ -4,15 +4,18 @@
  */
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
+
+import { kernelConstants } from './efm-format.ts';
 
 export const BUILDS = ['relaxed', 'plain'] as const;
 export type Build = (typeof BUILDS)[number];
 
 const root = join(import.meta.dirname, '../..');
 const SOURCES = join(root, 'src/inference/kernels');
+const FORMAT = join(root, 'src/inference/efm-format.ts');
 const FOLDER = join(root, 'src/inference/.build');
 const COMPILER = join(root, 'node_modules/assemblyscript/bin/asc.js');
 
@@ -24,10 +27,11 @@ const COMPILER = join(root, 'node_modules/assemblyscript/bin/asc.js');
 export async function compileKernels(build: Build): Promise<string> {
   const file = join(FOLDER, `engine-${build}.wasm`);
   const sources = (await readdir(SOURCES)).map((name) => join(SOURCES, name));
-  const times = await Promise.all([...sources, import.meta.filename, COMPILER].map(changed));
+  const times = await Promise.all([...sources, FORMAT, import.meta.filename, COMPILER].map(changed));
   if ((await changed(file)) > Math.max(...times)) return file;
 
   await mkdir(FOLDER, { recursive: true });
+  await writeConstants();
   const part = `${file}.${randomUUID()}`;
   const features = build === 'relaxed' ? ['simd', 'relaxed-simd'] : ['simd'];
   try {
@@ -50,6 +54,15 @@ export async function compileKernels(build: Build): Promise<string> {
   }
   await rename(part, file);
   return file;
+}
+
+/** Writes what the kernels know of the file format, where kernels/model.ts imports it. */
+async function writeConstants(): Promise<void> {
+  const lines = Object.entries(kernelConstants()).map(([name, value]) => `export const ${name}: i32 = ${value};\n`);
+  const file = join(FOLDER, 'efm-constants.ts');
+  const part = `${file}.${randomUUID()}`;
+  await writeFile(part, lines.join(''));
+  await rename(part, file);
 }
 
 const changed = async (file: string): Promise<number> =>

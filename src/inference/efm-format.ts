@@ -1,13 +1,14 @@
 /**
- * The file that the engine reads, `model.efm`: everything in the order and the form in which the kernels use it, so that
- * loading is copying. Little-endian.
+ * The file that the engine reads, `model.efm`. Everything has the order and the form in which the kernels use it, so loading
+ * is one copy. Little-endian.
  *
- *   header      96 bytes: see `writeHeader`
- *   table       for each section 40 bytes: its name (32 bytes of ASCII, zeros behind), offset and length (u32)
+ *   header      96 bytes of fields, see `AT`
+ *   outliers    (layers_stored, 4) u32: how many input channels of each matrix have 14 bits, see `OUTLIER_INPUTS`
+ *   table       for each section 40 bytes: its name (32 bytes of ASCII, padded with zeros), offset and length (u32)
  *   sections    each at a multiple of 64
  *
- * What sections there are, how long each is and where it begins follows from the geometry. The table says it again, and a
- * file of which that is not so is refused. No I/O.
+ * The header determines which sections there are, their lengths and their offsets. The table repeats this, and a file
+ * whose table differs is refused. No I/O.
  */
 
 /** The sizes that a file has to state; names as in `config.json` of transformers. */
@@ -35,7 +36,21 @@ export interface ModelConfig {
   readonly decoder: boolean;
   /** Of the weights in the layers; all others have 8. */
   readonly layer_bits: 4 | 8;
+  /** (layers_stored,): how many outlier channels each input has. */
+  readonly outliers: readonly LayerOutliers[];
 }
+
+/** The inputs of a layer's matrices. The query, key and value matrices share one. */
+export const OUTLIER_INPUTS = ['query_key_value', 'attention', 'feed_forward', 'output'] as const;
+export type OutlierInput = (typeof OUTLIER_INPUTS)[number];
+/**
+ * Outlier channels come first in a matrix. They are quantized to 14 bits with a scale of their own, and the other channels
+ * to 7 bits. A count is a multiple of 8, or of 32 where the other weights have 4 bits.
+ */
+export type LayerOutliers = Readonly<Record<OutlierInput, number>>;
+export const NO_OUTLIERS: LayerOutliers = { query_key_value: 0, attention: 0, feed_forward: 0, output: 0 };
+/** 1024 × 127 × 16383 is the largest multiple of the step that an i32 can sum. */
+export const MAX_OUTLIERS = 1024;
 
 export interface Section {
   readonly name: string;
@@ -48,7 +63,7 @@ export class BlobError extends Error {
   override readonly name = 'BlobError';
 }
 
-const BLOB_VERSION = 2;
+const BLOB_VERSION = 3;
 /** 'efm' and a zero, in the order of the file. */
 const MAGIC = 0x006d6665;
 const BYTE_ORDER = 0x01020304;
@@ -56,8 +71,8 @@ const HEADER_BYTES = 96;
 const NAME_BYTES = 32;
 const ENTRY_BYTES = NAME_BYTES + 8;
 const ALIGNMENT = 64;
-/** Of the header and the table: 48 layers, twice what any of these models has. A lie may not make us wait for more. */
-const MAX_HEADER_BYTES = 64 * 1024;
+/** Header and table of 48 layers, twice what any of these models has. Bounds how much is read before a corrupt header is refused. */
+export const MAX_HEADER_BYTES = 80 * 1024;
 /** WASM addresses 4 GiB, an isolate has 128 MB. */
 const MAX_BLOB_BYTES = 2 ** 30;
 /** Attention adds up head-size products of 2 × 12 bits in 32. */
@@ -95,6 +110,8 @@ const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMEN
 /** Inputs that share a step where weights have 4 bits. */
 export const STEP_INPUTS = 32;
 
+const SECTIONS_PER_LAYER = 35;
+
 /** The width of a matrix in the file. */
 export const padTo8 = (width: number): number => Math.ceil(width / 8) * 8;
 
@@ -116,8 +133,11 @@ export function layerOrder(
 
 /**
  * Every section of a file of this geometry, in order. A matrix (inputs K, outputs N rounded up to 8) is four:
- * `weight` (N / 8, K / 4, 8, 4) int8; `scale`, `sum` (scale × Σ weight) and `bias`, (N,) float32. With 4 bits, `weight` is
- * (N / 8) × [(K / 8, 8, 4) bytes, (K / 32, 8) uint8]: see models/quantization/int4.ts.
+ * `weight` (N / 8, K / 4, 8, 4) int8; `scale`, `sum` (scale × Σ weight) and `bias`, (N,) float32. A matrix of a layer has K₁
+ * outlier channels in front: `sum` is that of the others, and a fifth section, `outlier_sum`, is that of the outliers. With
+ * 4 bits, `weight` is (N / 8) × [(K₁ / 4, 8, 4) int8, (K₂ / 8, 8, 4) bytes, (K₂ / 32, 8) uint8], where K₂ = K − K₁: see
+ * models/quantization/int4.ts. `swaps`, (K₁,) u32, permutes an input: channel i changes places with channel swaps[i], for
+ * i = 0, 1, ….
  */
 export function layoutSections(geometry: ModelConfig): {
   sections: Section[];
@@ -127,14 +147,20 @@ export function layoutSections(geometry: ModelConfig): {
   const { vocab_size: V, embedding_size: E, hidden_size: H, intermediate_size: F } = geometry;
   const sizes: [name: string, bytes: number][] = [];
   const floats = (name: string, count: number) => sizes.push([name, 4 * count]);
-  const matrix = (name: string, inputs: number, outputs: number, bits = 8) => {
+  const matrix = (name: string, inputs: number, outputs: number) => {
     const width = padTo8(outputs);
-    sizes.push([`${name}.weight`, bits === 4 ? (inputs / 2 + inputs / STEP_INPUTS) * width : inputs * width]);
+    sizes.push([`${name}.weight`, inputs * width]);
     for (const part of ['scale', 'sum', 'bias']) floats(`${name}.${part}`, width);
   };
+  const layerMatrix = (name: string, inputs: number, outputs: number, outliers: number) => {
+    const others = inputs - outliers;
+    const bytes = geometry.layer_bits === 4 ? others / 2 + others / STEP_INPUTS : others;
+    sizes.push([`${name}.weight`, (outliers + bytes) * outputs]);
+    for (const part of ['scale', 'sum', 'bias', 'outlier_sum']) floats(`${name}.${part}`, outputs);
+  };
   const norm = (name: string, width: number) => {
-    floats(`${name}.gain`, width);
-    floats(`${name}.shift`, width);
+    floats(`${name}.gamma`, width);
+    floats(`${name}.beta`, width);
   };
 
   matrix('words', E, V);
@@ -142,18 +168,18 @@ export function layoutSections(geometry: ModelConfig): {
   floats('types', geometry.type_vocab_size * E);
   norm('embeddings', E);
   if (geometry.projection) matrix('projection', E, H);
-  for (let layer = 0; layer < geometry.layers_stored; layer++) {
+  for (const [layer, outliers] of geometry.outliers.entries()) {
     const name = (part: string) => `layer.${layer}.${part}`;
-    const { layer_bits: bits } = geometry;
-    matrix(name('query'), H, H, bits);
-    matrix(name('key_value'), H, 2 * H, bits);
-    matrix(name('attention'), H, H, bits);
+    layerMatrix(name('query'), H, H, outliers.query_key_value);
+    layerMatrix(name('key_value'), H, 2 * H, outliers.query_key_value);
+    layerMatrix(name('attention'), H, H, outliers.attention);
     norm(name('attention'), H);
-    matrix(name('feed_forward'), H, F, bits);
-    matrix(name('output'), F, H, bits);
+    layerMatrix(name('feed_forward'), H, F, outliers.feed_forward);
+    layerMatrix(name('output'), F, H, outliers.output);
     norm(name('output'), H);
     floats(name('smooth_attention'), H);
     floats(name('smooth_feed_forward'), H);
+    for (const input of OUTLIER_INPUTS) floats(`${name(input)}.swaps`, outliers[input]);
   }
   matrix('mlm', H, E);
   norm('mlm', E);
@@ -164,7 +190,7 @@ export function layoutSections(geometry: ModelConfig): {
     floats('sentence.bias', 2);
   }
 
-  const headerBytes = align(HEADER_BYTES + sizes.length * ENTRY_BYTES);
+  const headerBytes = align(tableOffset(geometry.layers_stored) + sizes.length * ENTRY_BYTES);
   let end = headerBytes;
   const sections = sizes.map(([name, bytes]) => {
     const offset = end;
@@ -173,6 +199,9 @@ export function layoutSections(geometry: ModelConfig): {
   });
   return { sections, headerBytes, totalBytes: end };
 }
+
+const OUTLIER_BYTES = 4 * OUTLIER_INPUTS.length;
+const tableOffset = (layers_stored: number): number => HEADER_BYTES + layers_stored * OUTLIER_BYTES;
 
 /** @returns a file of the right size: header and table written, sections zero. */
 export function createBlob(geometry: ModelConfig): { blob: Uint8Array<ArrayBuffer>; sections: Section[] } {
@@ -198,8 +227,11 @@ export function createBlob(geometry: ModelConfig): { blob: Uint8Array<ArrayBuffe
       (geometry.layer_bits === 4 ? FLAGS.four_bits : 0),
   );
   view.setFloat32(AT.epsilon, geometry.layer_norm_eps, true);
+  for (const [i, outliers] of geometry.outliers.entries()) {
+    for (const [j, input] of OUTLIER_INPUTS.entries()) write(HEADER_BYTES + i * OUTLIER_BYTES + 4 * j, outliers[input]);
+  }
   for (const [i, { name, offset, bytes }] of sections.entries()) {
-    const entry = HEADER_BYTES + i * ENTRY_BYTES;
+    const entry = tableOffset(geometry.layers_stored) + i * ENTRY_BYTES;
     new TextEncoder().encodeInto(name, blob.subarray(entry, entry + NAME_BYTES));
     write(entry + NAME_BYTES, offset);
     write(entry + NAME_BYTES + 4, bytes);
@@ -241,15 +273,27 @@ export function readHeader(header: Uint8Array, size: number): ModelConfig {
   const read = (at: number) => view.getUint32(at, true);
   const flags = read(AT.flags);
   if (flags > KNOWN_FLAGS) throw new BlobError(`flags: ${flags} has bits that this engine does not know`);
-  const sizes = Object.fromEntries(FIELDS.map((field, i) => [field, read(AT.fields + 4 * i)]));
+  const sizes = Object.fromEntries(FIELDS.map((field, i) => [field, read(AT.fields + 4 * i)])) as Record<
+    (typeof FIELDS)[number],
+    number
+  >;
+  // More are refused below; counts that a header of the wrong length has no room for are read as 0.
+  const layers = Math.min(sizes.layers_stored, MAX_HEADER_BYTES / OUTLIER_BYTES);
+  const count = (at: number) => (at + 4 <= header.length ? read(at) : 0);
   const geometry: ModelConfig = {
-    ...(sizes as Record<(typeof FIELDS)[number], number>),
+    ...sizes,
     layer_norm_eps: view.getFloat32(AT.epsilon, true),
     projection: (flags & FLAGS.projection) !== 0,
     sentence: (flags & FLAGS.sentence) !== 0,
     gelu: flags & FLAGS.tanh ? 'tanh' : 'erf',
     decoder: (flags & FLAGS.decoder) !== 0,
     layer_bits: flags & FLAGS.four_bits ? 4 : 8,
+    outliers: Array.from({ length: layers }, (_, i) => {
+      const counts = OUTLIER_INPUTS.map(
+        (input, j) => [input, count(HEADER_BYTES + i * OUTLIER_BYTES + 4 * j)] as const,
+      );
+      return Object.fromEntries(counts) as LayerOutliers;
+    }),
   };
   const wrong = whyUnusable(geometry);
   if (wrong) throw new BlobError(wrong);
@@ -263,7 +307,7 @@ export function readHeader(header: Uint8Array, size: number): ModelConfig {
   expect('total bytes', read(AT.total), totalBytes);
   if (size !== totalBytes) throw new BlobError(`total bytes: ${totalBytes} where the file has ${size}`);
   for (const [i, { name, offset, bytes }] of sections.entries()) {
-    const entry = HEADER_BYTES + i * ENTRY_BYTES;
+    const entry = tableOffset(geometry.layers_stored) + i * ENTRY_BYTES;
     const written = String.fromCharCode(...header.subarray(entry, entry + NAME_BYTES)).replace(/\0+$/, '');
     expect(`name of section ${i}`, JSON.stringify(written), JSON.stringify(name));
     expect(`offset of ${name}`, read(entry + NAME_BYTES), offset);
@@ -276,7 +320,7 @@ export function readHeader(header: Uint8Array, size: number): ModelConfig {
 function whyUnusable(geometry: ModelConfig): string | undefined {
   for (const field of FIELDS) {
     if (!Number.isSafeInteger(geometry[field]) || geometry[field] < 1)
-      return `${field}: ${geometry[field]} is no count`;
+      return `${field}: ${geometry[field]} is not a count`;
     if (geometry[field] > 2 ** 24) return `${field}: ${geometry[field]} is too large`;
   }
   const { embedding_size, hidden_size, intermediate_size, num_attention_heads, num_hidden_layers, layers_stored } =
@@ -294,18 +338,92 @@ function whyUnusable(geometry: ModelConfig): string | undefined {
     return `layers_stored: ${layers_stored} is no multiple of ${inner} up to num_hidden_layers, ${num_hidden_layers}`;
   }
   for (const width of geometry.layer_bits === 4 ? [hidden_size, intermediate_size] : []) {
-    if (width % STEP_INPUTS !== 0) return `layer bits: 4 want multiples of ${STEP_INPUTS}, and a width is ${width}`;
+    if (width % STEP_INPUTS !== 0)
+      return `layer_bits: 4 needs widths that are multiples of ${STEP_INPUTS}, not ${width}`;
   }
   if (!geometry.projection && embedding_size !== hidden_size) {
     return `embedding_size: ${embedding_size} is not hidden_size, ${hidden_size}, and there is no projection`;
   }
   const { layer_norm_eps: epsilon } = geometry;
   if (!(epsilon > 0 && epsilon < 1)) return `layer_norm_eps: ${epsilon} is not between 0 and 1`;
-  // Before the sections are listed, there may be too many of them to list.
-  const perLayer = 26;
-  if (HEADER_BYTES + layers_stored * perLayer * ENTRY_BYTES > MAX_HEADER_BYTES) {
+  // Checked before the sections are listed, since there may be too many to list.
+  if (tableOffset(layers_stored) + layers_stored * SECTIONS_PER_LAYER * ENTRY_BYTES > MAX_HEADER_BYTES) {
     return `layers_stored: ${layers_stored} is too many`;
+  }
+  if (geometry.outliers.length !== layers_stored) return `outliers: there are not as many as layers_stored`;
+  const step = geometry.layer_bits === 4 ? STEP_INPUTS : 8;
+  for (const layer of geometry.outliers) {
+    for (const input of OUTLIER_INPUTS) {
+      const width = input === 'output' ? intermediate_size : hidden_size;
+      const count = layer[input];
+      if (count % step !== 0 || count > Math.min(width - step, MAX_OUTLIERS)) {
+        return `outliers: ${count} of ${input} is no multiple of ${step} up to ${Math.min(width - step, MAX_OUTLIERS)}`;
+      }
+    }
   }
   const { totalBytes } = layoutSections(geometry);
   return totalBytes > MAX_BLOB_BYTES ? `total bytes: ${totalBytes} is more than ${MAX_BLOB_BYTES}` : undefined;
+}
+
+/**
+ * What the kernels know of this file: offsets in the header, flags, and section numbers. Those of a layer count from its
+ * first section, those of the heads from the first one after the layers. Compiled into the kernels (compile-kernels.ts).
+ */
+export function kernelConstants(): Readonly<Record<string, number>> {
+  const { sections } = layoutSections({
+    vocab_size: 8,
+    embedding_size: 8,
+    hidden_size: 8,
+    intermediate_size: 8,
+    num_hidden_layers: 1,
+    layers_stored: 1,
+    num_attention_heads: 1,
+    max_position_embeddings: 8,
+    type_vocab_size: 1,
+    inner_group_num: 1,
+    layer_norm_eps: 0.1,
+    projection: true,
+    sentence: true,
+    gelu: 'erf',
+    decoder: true,
+    layer_bits: 8,
+    outliers: [NO_OUTLIERS],
+  });
+  const index = (name: string) => sections.findIndex((section) => section.name === name);
+  const layer = (name: string) => index(`layer.0.${name}`) - index('layer.0.query.weight');
+  const head = (name: string) => index(name) - index('mlm.weight');
+  return {
+    ...Object.fromEntries(FIELDS.map((field, i) => [`OFFSET_${field.toUpperCase()}`, AT.fields + 4 * i])),
+    OFFSET_FLAGS: AT.flags,
+    OFFSET_EPSILON: AT.epsilon,
+    OFFSET_TOTAL_BYTES: AT.total,
+    OFFSET_OUTLIERS: HEADER_BYTES,
+    OUTLIER_BYTES,
+    ENTRY_BYTES,
+    ENTRY_OFFSET: NAME_BYTES,
+    ...Object.fromEntries(Object.entries(FLAGS).map(([flag, bit]) => [`FLAG_${flag.toUpperCase()}`, bit])),
+    STEP_INPUTS,
+    WORDS: index('words.weight'),
+    POSITION_ROWS: index('positions'),
+    TYPE_ROWS: index('types'),
+    EMBEDDING_NORM: index('embeddings.gamma'),
+    PROJECTION: index('projection.weight'),
+    PROJECTION_SECTIONS: index('layer.0.query.weight') - index('projection.weight'),
+    LAYER_SECTIONS: index('mlm.weight') - index('layer.0.query.weight'),
+    QUERY: layer('query.weight'),
+    KEY_VALUE: layer('key_value.weight'),
+    ATTENTION: layer('attention.weight'),
+    ATTENTION_NORM: layer('attention.gamma'),
+    FEED_FORWARD: layer('feed_forward.weight'),
+    OUTPUT: layer('output.weight'),
+    OUTPUT_NORM: layer('output.gamma'),
+    SMOOTH_QUERY_KEY_VALUE: layer('smooth_attention'),
+    SMOOTH_FEED_FORWARD: layer('smooth_feed_forward'),
+    SWAPS: layer('query_key_value.swaps'),
+    ...Object.fromEntries(OUTLIER_INPUTS.map((input, i) => [`INPUT_${input.toUpperCase()}`, i])),
+    MLM: head('mlm.weight'),
+    MLM_NORM: head('mlm.gamma'),
+    DECODER: head('decoder.weight'),
+    DECODER_SECTIONS: head('pooler.weight') - head('decoder.weight'),
+  };
 }

@@ -1,6 +1,6 @@
 /**
- * The engine of our own behind the backend interface: what is around the kernels. Its memory is the model file as it lies in
- * the bucket, and the working space behind it, laid out once. No I/O of its own.
+ * Our own engine behind the backend interface: everything around the kernels. Its memory holds the model file as it is in the
+ * bucket, followed by the working space, laid out once. No I/O of its own.
  */
 import type { Backend, BackendKind, Encoding, Logits, ModelBytes, Pause } from './backend.ts';
 import { type ModelConfig, headerBytesOf, layerOrder, readHeader } from './efm-format.ts';
@@ -28,13 +28,13 @@ interface Kernels {
   readonly sentenceLogits: WebAssembly.Global;
 }
 
-/** Of both builds. Whoever changes what the kernels compute, in any bit, changes this: answers are remembered by it. */
-const NUMERICS = 'engine 1';
+/** Of both builds. Part of the cache keys: change it whenever any bit that the kernels compute changes. */
+const NUMERICS = 'engine 2';
 
 const PAGE_BYTES = 65_536;
-/** As many masks as the kernels decode together (LOGIT_ROWS). */
+/** How many masks the kernels decode together (LOGIT_ROWS). */
 const MASKS_AT_ONCE = 8;
-/** A text's keys take up a multiple of 8 of the places there are. */
+/** The keys of a text take a multiple of 8 slots. */
 const slotsOf = ({ input_ids }: Encoding): number => Math.ceil(input_ids.length / 8) * 8;
 
 /** @param module the kernels, compiled */
@@ -55,7 +55,7 @@ export function engine(module: WebAssembly.Module): BackendKind {
 const instantiate = (module: WebAssembly.Module): Kernels =>
   new WebAssembly.Instance(module).exports as unknown as Kernels;
 
-/** One copy, from the store's pieces to where the kernels use it. The header is read before memory is grown for the rest. */
+/** Copies the file once, to where the kernels use it. The header is checked before memory grows for the rest. */
 export async function loadEngine(module: WebAssembly.Module, file: ModelBytes): Promise<EngineBackend> {
   const kernels = instantiate(module);
   const { memory } = kernels;
@@ -76,7 +76,7 @@ export async function loadEngine(module: WebAssembly.Module, file: ModelBytes): 
   });
   geometry ??= readHeader(head, file.size);
   await file.verify(new Uint8Array(memory.buffer, start, file.size));
-  if (!kernels.prepare()) throw new Error('there is not enough memory for it');
+  if (!kernels.prepare()) throw new Error('the isolate has not enough memory for this model');
   return new EngineBackend(kernels, geometry);
 }
 
@@ -103,7 +103,7 @@ export class EngineBackend implements Backend {
     this.#capacity = Math.ceil(geometry.max_position_embeddings / 8) * 8;
   }
 
-  /** Texts are packed end to end, as many as there is room for, and answered alike alone and in company. */
+  /** Packs as many texts into a run as fit. A text's result does not depend on the rest of the batch. */
   async run(batch: readonly Encoding[], pause?: Pause): Promise<Logits[]> {
     const answers: Logits[] = [];
     let group: Encoding[] = [];
@@ -144,7 +144,7 @@ export class EngineBackend implements Backend {
     return texts.reduce((sum, { input_ids: { length } }) => sum + length * (perToken + 2 * length * H), 0);
   }
 
-  /** Puts ids, types and beginnings where `embed` reads them. */
+  /** Writes ids, types and starts where `embed` reads them. */
   write(texts: readonly Encoding[]): void {
     const { memory, inputIds, tokenTypeIds, starts } = this.kernels;
     const total = texts.reduce((sum, { input_ids }) => sum + input_ids.length, 0);
@@ -162,8 +162,8 @@ export class EngineBackend implements Backend {
   }
 
   /**
-   * Of each text the rows that the heads want: the first one for the sentence head, and those of the masks.
-   * @returns for each text which of the selected rows they are
+   * Selects the rows that the heads read: of each text the first row for the sentence head, and the rows of its masks.
+   * @returns for each text its place among the selected rows
    */
   #select(texts: readonly Encoding[]): { first: number; masks: number }[] {
     const { memory, selection, selectionStarts, masked } = this.kernels;

@@ -89,7 +89,8 @@ function logSumExp(logits: Float32Array): number {
 
 let starting = false;
 
-async function startSession(runtime: WebAssembly.Module, graph: Uint8Array): Promise<ort.InferenceSession> {
+/** A session outside the backend interface, for a graph with other outputs. */
+export async function startSession(runtime: WebAssembly.Module, graph: Uint8Array): Promise<ort.InferenceSession> {
   // Nobody else may start while `instantiate` is replaced, or the second would restore the first one's replacement.
   if (starting) throw new Error('onnxruntime-web is being started already');
   starting = true;

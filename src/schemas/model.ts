@@ -5,7 +5,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 
 /** The difference between the served weights and those of the checkpoint, measured over `masks` masks of the probe texts. */
-const quantizationError = v.strictObject({
+const measured = {
   texts: count,
   masks: count,
   /** Share of masks with the same first choice as fp32. */
@@ -13,10 +13,18 @@ const quantizationError = v.strictObject({
   /** The same, over the masks where the first choice of fp32 leads by at least 0.1 logits. Older manifests lack it. */
   clear_masks: v.optional(count),
   clear_top1_agreement: v.optional(share),
+  /** By the spread between texts. Older manifests lack the standard errors. */
+  clear_top1_standard_error: v.optional(v.pipe(v.number(), v.minValue(0))),
   /** Mean Kullback-Leibler divergence of the served distribution from that of fp32, in nats. */
   mean_kl: v.pipe(v.number(), v.minValue(0)),
+  mean_kl_standard_error: v.optional(v.pipe(v.number(), v.minValue(0))),
   /** The largest difference of a probability. */
   max_score_error: share,
+};
+const quantizationError = v.strictObject({
+  ...measured,
+  /** The same over running text. Older manifests lack it. */
+  text: v.optional(v.strictObject(measured)),
 });
 export type QuantizationError = v.InferOutput<typeof quantizationError>;
 

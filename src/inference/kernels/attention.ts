@@ -2,9 +2,9 @@
  * Scaled dot-product attention (Vaswani et al. 2017, 3.2), a text and a head at a time: softmax(q kᵀ / √D) v. The
  * division by √D is in the weights of the query.
  *
- * Both products are of 16-bit whole numbers. Queries and keys have 13 bits, a scale for each row and head: D × 4095² stays
- * below 2³¹ for D up to 128. Values have 16 bits, likewise; what one step of a value is worth goes into the share of
- * its key, and the shares of a query are scaled to a sum of 32767, so that this product stays below 2³¹ too.
+ * Both products multiply 16-bit integers. Queries and keys have 13 bits and a scale for each row and head: D × 4095² stays
+ * below 2³¹ for D up to 128. Values have 16 bits and a scale for each row and head. That scale is multiplied into the softmax
+ * weight of its key. The weights of a query are scaled to a sum of 32767, so this product stays below 2³¹ too.
  */
 import { exp, hmax, round, inverseScale, hsum } from './math';
 import {
@@ -27,7 +27,7 @@ import { gemmTileI16 } from './tiles';
 const QUERY_STEPS: f32 = 4095;
 const VALUE_STEPS: f32 = 32767;
 const WEIGHT_STEPS: f32 = 32767;
-/** For what stands behind the last key: its share is nothing. */
+/** For slots behind the last key: their softmax weight is 0. */
 const MASKED_SCORE: f32 = -1e30;
 
 /**
@@ -45,14 +45,14 @@ export function storeKeysValues(rows: usize, first: i32, count: i32): void {
   }
 }
 
-/** How large the largest of (D,) f32 is. */
+/** The largest magnitude of (D,) f32. */
 function maxAbs(x: usize): f32 {
   let largest = f32x4.splat(0);
   for (let i = 0; i < D; i += 4) largest = f32x4.max(largest, f32x4.abs(v128.load(x + i * 4)));
   return hmax(largest);
 }
 
-/** Four numbers in steps, as i16 in the lower half. */
+/** Rounds four numbers to i16, in the lower half. */
 // @ts-ignore: decorator
 @inline
 function toSteps(x: usize, inverse: v128): v128 {
@@ -94,7 +94,7 @@ function storeValue(value: usize, head: i32, slot: i32): void {
 }
 
 /**
- * Queries of one text; the contexts take their place.
+ * Attention for queries of one text, in place.
  * @param rows (count, H) f32
  * @param slot of the text's first key
  * @param length of the text
@@ -112,7 +112,7 @@ function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32):
   const firstKey = keys + head * CAPACITY * D * 2 + slot * D * 2;
   const scalesOfKeys = keyScales + (head * CAPACITY + slot) * 4;
   for (let i = 0; i < 4; i++) {
-    // In a group that is not full the last row stands in for the missing ones.
+    // A group that is not full repeats its last row.
     store<f32>(scales + i * 4, packQuery(rows + min(i, count - 1) * H * 4, i));
   }
   for (let panel = 0; panel < panels; panel++) {
@@ -144,10 +144,10 @@ function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32):
   }
 }
 
-/** (4,) f32: what one step is worth, of the queries and then of the contexts. */
+/** (4,) f32: the scales of the queries, then of the contexts. */
 const scales: usize = memory.data(16, 16);
 
-/** @returns what one step of the query is worth */
+/** @returns the scale of the query */
 function packQuery(query: usize, i: i32): f32 {
   const largest = maxAbs(query);
   const inverse = inverseScale(largest, QUERY_STEPS);
@@ -162,11 +162,11 @@ function packQuery(query: usize, i: i32): f32 {
 }
 
 /**
- * Softmax of the scores of one query, each share times what a step of its value is worth, in whole numbers.
+ * Softmax of the scores of one query, each weight times the scale of its value, rounded to integers.
  * @param scores (length rounded up to 8,) f32
  * @param scales (length rounded up to 8,) f32
  * @param out (length rounded up to 8 / 2, 4, 2) i16, of which every fourth pair is written
- * @returns what one step of Σ share × value is worth
+ * @returns the scale of Σ weight × value
  */
 function softmaxWeights(scores: usize, length: i32, scales: usize, out: usize): f32 {
   const padded = (length + 7) & ~7;
@@ -177,10 +177,10 @@ function softmaxWeights(scores: usize, length: i32, scales: usize, out: usize): 
   let sum = f32x4.splat(0);
   let weightedSum = f32x4.splat(0);
   for (let key = 0; key < padded; key += 4) {
-    const share = exp(f32x4.sub(v128.load(scores + key * 4), largest));
-    sum = f32x4.add(sum, share);
-    // Behind the last key the scale is another text's: it must not count.
-    let weighted = f32x4.mul(share, v128.load(scales + key * 4));
+    const weight = exp(f32x4.sub(v128.load(scores + key * 4), largest));
+    sum = f32x4.add(sum, weight);
+    // Slots behind the last key hold scales of another text: mask them.
+    let weighted = f32x4.mul(weight, v128.load(scales + key * 4));
     if (key + 4 > length) weighted = v128.and(weighted, before(length - key));
     weightedSum = f32x4.add(weightedSum, weighted);
     v128.store(scores + key * 4, weighted);
@@ -197,7 +197,7 @@ function softmaxWeights(scores: usize, length: i32, scales: usize, out: usize): 
   return weighted / (WEIGHT_STEPS * hsum(sum));
 }
 
-/** Ones in the first `count` lanes, which may be none or less. */
+/** A mask of the first `count` lanes; `count` may be 0 or negative. */
 // @ts-ignore: decorator
 @inline
 function before(count: i32): v128 {

@@ -2,22 +2,18 @@
  * Ids to the first hidden states: word + position + type, normalized; for ALBERT then projected from E to H (Lan et al.
  * 2020, factorized embedding).
  *
- * Words are in the blob once, as the decoder of the MLM head: (V / 8, E / 4, 8, 4) int8 with a scale for each. The row of
- * type 0 is in the positions already; type rows are what the other types differ by.
+ * The word table is in the file once, in the layout of the MLM decoder: (V / 8, E / 4, 8, 4) int8 with a scale for each row.
+ * Type row 0 is already added to the positions; type rows hold the difference from it.
  */
+import { EMBEDDING_NORM, POSITION_ROWS, PROJECTION, TYPE_ROWS, WORDS } from '../.build/efm-constants';
 import {
   BLOCK,
   CAPACITY,
   E,
-  EMBEDDING_NORM,
   H,
   POSITION_COUNT,
-  POSITION_ROWS,
-  PROJECTION,
   TYPE_COUNT,
-  TYPE_ROWS,
   V,
-  WORDS,
   hasProjection,
   hidden,
   inputIds,
@@ -52,7 +48,7 @@ export function embed(texts: i32): void {
   let text = 0;
   for (let first = 0; first < rows; first += BLOCK) {
     const count = min(BLOCK, rows - first);
-    // Without a projection E is H, and the rows are where they belong at once.
+    // Without a projection E = H, and the rows are written in place.
     const block = hasProjection ? narrow : hidden + first * H * 4;
     for (let i = 0; i < count; i++) {
       while (load<i32>(starts + text * 4 + 4) <= first + i) text++;
@@ -66,7 +62,7 @@ export function embed(texts: i32): void {
   }
 }
 
-/** (E,) f32: the sum of a token's three rows. An id that the model does not have stops the run. */
+/** Sums the three rows of a token, (E,) f32. Traps on an id outside the tables. */
 function addRows(row: i32, position: i32, out: usize): void {
   const id = load<i32>(inputIds + row * 4);
   const type = load<i32>(tokenTypeIds + row * 4);

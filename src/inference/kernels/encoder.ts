@@ -4,26 +4,34 @@
  *   h = norm(x + attention(x))        x = norm(h + W₂ gelu(W₁ h))
  *
  * Keys and values of all rows first, then everything else for BLOCK rows at a time, so that what lies between two
- * products stays small. After the last layer only some rows are asked for: it computes no others.
+ * products stays small. Of the last layer only the selected rows are needed, and no others are computed.
  */
 import { attend, storeKeysValues } from './attention';
 import {
-  ACTIVATION_BYTES,
   ATTENTION,
   ATTENTION_NORM,
-  BLOCK,
-  F,
   FEED_FORWARD,
-  H,
   KEY_VALUE,
   OUTPUT,
   OUTPUT_NORM,
   QUERY,
   SMOOTH_FEED_FORWARD,
   SMOOTH_QUERY_KEY_VALUE,
+  INPUT_ATTENTION,
+  INPUT_FEED_FORWARD,
+  INPUT_OUTPUT,
+  INPUT_QUERY_KEY_VALUE,
+} from '../.build/efm-constants';
+import {
+  ACTIVATION_BYTES,
+  BLOCK,
+  F,
+  H,
+  SCALE_BYTES,
   hidden,
   layerSection,
   narrow,
+  outlierCount,
   quantized,
   quantizedBlock,
   quantizedBlockScales,
@@ -33,6 +41,7 @@ import {
   selectionStarts,
   slots,
   starts,
+  swapsOf,
   wide,
 } from './model';
 import { matmul } from './matmul';
@@ -46,7 +55,7 @@ export function encode(layer: i32, texts: i32): void {
   for (let first = 0; first < rows; first += BLOCK) attendAndFeedForward(layer, texts, starts, first, min(BLOCK, rows - first));
 }
 
-/** The same, but of the rows in `selection` alone, which then are the first of `hidden`, in that order. */
+/** The same for the rows in `selection` only. They become the first rows of `hidden`, in that order. */
 export function encodeSelected(layer: i32, texts: i32): void {
   computeKeysValues(layer, load<i32>(starts + texts * 4));
   const rows = load<i32>(selectionStarts + texts * 4);
@@ -65,26 +74,31 @@ export function encodeSelected(layer: i32, texts: i32): void {
   }
 }
 
-/** Quantizes all rows, and keeps the keys and values of each. */
+/** Quantizes all rows, and stores the keys and values of each. */
 function computeKeysValues(layer: i32, rows: i32): void {
+  const outliers = outlierCount(layer, INPUT_QUERY_KEY_VALUE);
+  const matrix = layerSection(layer) + KEY_VALUE;
   for (let first = 0; first < rows; first += BLOCK) {
     const count = min(BLOCK, rows - first);
     quantizeRows(layer, first, count);
-    const matrix = layerSection(layer) + KEY_VALUE;
-    matmul(quantizedFrom(first), quantizedScales + first * 8, count, H, matrix, 2 * H, wide);
+    const scales = quantizedScales + first * SCALE_BYTES;
+    matmul(quantizedFrom(first, outliers), scales, count, H, outliers, matrix, 2 * H, wide);
     storeKeysValues(wide, first, count);
   }
 }
 
 function quantizeRows(layer: i32, first: i32, count: i32): void {
   const smoothing = section(layerSection(layer) + SMOOTH_QUERY_KEY_VALUE);
-  quantize(hidden + first * H * 4, count, H, smoothing, quantizedFrom(first), quantizedScales + first * 8);
+  const outliers = outlierCount(layer, INPUT_QUERY_KEY_VALUE);
+  const swaps = swapsOf(layer, INPUT_QUERY_KEY_VALUE);
+  const scales = quantizedScales + first * SCALE_BYTES;
+  quantize(hidden + first * H * 4, count, H, smoothing, swaps, outliers, quantizedFrom(first, outliers), scales);
 }
 
 // @ts-ignore: decorator
 @inline
-function quantizedFrom(row: i32): usize {
-  return quantized + row * H * ACTIVATION_BYTES;
+function quantizedFrom(row: i32, outliers: i32): usize {
+  return quantized + row * (H + outliers) * ACTIVATION_BYTES;
 }
 
 /**
@@ -94,7 +108,9 @@ function quantizedFrom(row: i32): usize {
 function attendAndFeedForward(layer: i32, texts: i32, textStarts: usize, first: i32, count: i32): void {
   const sections = layerSection(layer);
   const x = hidden + first * H * 4;
-  matmul(quantizedFrom(first), quantizedScales + first * 8, count, H, sections + QUERY, H, narrow);
+  const outliers = outlierCount(layer, INPUT_QUERY_KEY_VALUE);
+  const scales = quantizedScales + first * SCALE_BYTES;
+  matmul(quantizedFrom(first, outliers), scales, count, H, outliers, sections + QUERY, H, narrow);
   for (let text = 0; text < texts; text++) {
     const from = max(first, load<i32>(textStarts + text * 4));
     const to = min(first + count, load<i32>(textStarts + text * 4 + 4));
@@ -103,14 +119,29 @@ function attendAndFeedForward(layer: i32, texts: i32, textStarts: usize, first: 
     const length = load<i32>(starts + text * 4 + 4) - firstKey;
     attend(narrow + (from - first) * H * 4, to - from, load<i32>(slots + firstKey * 4), length);
   }
-  quantize(narrow, count, H, 0, quantizedBlock, quantizedBlockScales);
-  matmul(quantizedBlock, quantizedBlockScales, count, H, sections + ATTENTION, H, wide);
+  project(layer, INPUT_ATTENTION, narrow, count, H, 0, sections + ATTENTION, H, wide);
   addAndNormalize(x, wide, count, H, sections + ATTENTION_NORM);
 
-  quantize(x, count, H, section(sections + SMOOTH_FEED_FORWARD), quantizedBlock, quantizedBlockScales);
-  matmul(quantizedBlock, quantizedBlockScales, count, H, sections + FEED_FORWARD, F, wide);
+  const smoothing = section(sections + SMOOTH_FEED_FORWARD);
+  project(layer, INPUT_FEED_FORWARD, x, count, H, smoothing, sections + FEED_FORWARD, F, wide);
   applyGelu(wide, count, F);
-  quantize(wide, count, F, 0, quantizedBlock, quantizedBlockScales);
-  matmul(quantizedBlock, quantizedBlockScales, count, F, sections + OUTPUT, H, narrow);
+  project(layer, INPUT_OUTPUT, wide, count, F, 0, sections + OUTPUT, H, narrow);
   addAndNormalize(x, narrow, count, H, sections + OUTPUT_NORM);
+}
+
+/** Quantizes one block of an input and multiplies it by its matrix. @param x (count, K) f32 @param out (count, N) f32 */
+function project(
+  layer: i32,
+  input: i32,
+  x: usize,
+  count: i32,
+  K: i32,
+  smoothing: usize,
+  matrix: i32,
+  N: i32,
+  out: usize,
+): void {
+  const outliers = outlierCount(layer, input);
+  quantize(x, count, K, smoothing, swapsOf(layer, input), outliers, quantizedBlock, quantizedBlockScales);
+  matmul(quantizedBlock, quantizedBlockScales, count, K, outliers, matrix, N, out);
 }

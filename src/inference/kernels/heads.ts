@@ -1,12 +1,11 @@
-/** What is asked of the encoded rows: the masked words, and whether two segments belong in this order. */
+/** The heads: logits of the masked words, and of the pair of segments. */
 import { exp, hmax, hsum, tanh } from './math';
+import { MLM, MLM_NORM } from '../.build/efm-constants';
 import {
   E,
   H,
   LOGITS_WIDTH,
   LOGIT_ROWS,
-  MLM,
-  MLM_NORM,
   V,
   decoderSection,
   headSection,
@@ -49,10 +48,10 @@ export function predict(first: i32, count: i32): void {
   for (let i = 0; i < count; i++) storeLogSumExpParts(logits + i * LOGITS_WIDTH * 4, logSumExpParts + i * 16);
 }
 
-/** What a softmax divides by: the largest logit is taken off first, so that nothing overflows. @param row (V,) f32 */
+/** The parts of log Σ e^logit: the largest logit is subtracted first, so nothing overflows. @param row (V,) f32 */
 function storeLogSumExpParts(row: usize, out: usize): void {
   const end = row + LOGITS_WIDTH * 4;
-  // What fills the last eight up is nobody's.
+  // Masks the padding columns (V is rounded up to a multiple of 8).
   for (let at = row + V * 4; at < end; at += 4) store<f32>(at, PADDING_LOGIT);
   let most = f32x4.splat(PADDING_LOGIT);
   for (let at = row; at < end; at += 16) most = f32x4.max(most, v128.load(at));

@@ -1,12 +1,12 @@
 /**
- * Weights of 4 bits, made 8 again. A weight is q × step × scale: q in −7 … 7, a step in 1 … 18 for each column and 32 inputs, and the
- * column's scale. q × step fits 8 bits exactly, so that everything after this is as with weights of 8 bits.
+ * Unpacks weights of 4 bits to 8. A weight is q × step × scale: q in −7 … 7, a step in 1 … 18 for each column and 32 inputs, and the
+ * column's scale. q × step fits 8 bits exactly, so everything after this is the same as with weights of 8 bits.
  *
  * Of eight columns: (K / 8, 8, 4) bytes, whose low halves are q + 8 of inputs 8 i … 8 i + 3 and whose high halves those of the
  * four that follow; then the steps, (K / 32, 8) uint8. Written by models/quantization/int4.ts.
  */
 
-const STEP_INPUTS: i32 = 32;
+import { STEP_INPUTS } from '../.build/efm-constants';
 
 /** Of eight columns with K inputs. */
 export function packedBytes(K: i32): i32 {
@@ -23,7 +23,7 @@ export function unpackColumns(packed: usize, K: i32, out: usize): void {
   const eight = i8x16.splat(8);
   const low = i8x16.splat(15);
   for (let k = 0; k < K; k += STEP_INPUTS) {
-    // (8, 2): the step of each column twice, in 16 bits; then for two columns each, as their four inputs lie.
+    // The step of each column in 16 bits, repeated for its four inputs, two columns a vector.
     const ofColumns = i16x8.extend_low_i8x16_u(v128.load64_zero(steps));
     steps += 8;
     const step01 = v128.shuffle<i16>(ofColumns, ofColumns, 0, 0, 0, 0, 1, 1, 1, 1);

@@ -1,4 +1,4 @@
-/** Functions of four numbers at a time. Only operations whose result the WASM specification fixes to the bit. */
+/** Functions of four numbers at a time. They use only operations whose result the WASM specification defines exactly. */
 
 // @ts-ignore: decorator
 @inline
@@ -18,7 +18,7 @@ export function round(x: v128): v128 {
 }
 
 /**
- * e to the power of x, to 2 in the last place, for −87 ≤ x ≤ 88; beyond, what it is at that end.
+ * e to the power of x, to 2 in the last place, for −87 ≤ x ≤ 88; x is clamped to that range.
  * x = n ln 2 + r with |r| ≤ ½ ln 2, where ln 2 is taken in two parts so that n times the first is exact; then a
  * polynomial for e to the power of r (the coefficients are those of expf in Moshier's Cephes library).
  */
@@ -79,10 +79,10 @@ export function geluByErf(x: v128): v128 {
   return v128.bitselect(below, above, f32x4.lt(x, four(0)));
 }
 
-/** Below it a row is as good as zero. Its inverse, times any number of steps here, is still finite. */
+/** A smaller range counts as zero. Its inverse, times any number of steps here, is still finite. */
 const TINY: f32 = 1e-30;
 
-/** How many steps of that size there are in one; none of a size that is as good as zero. */
+/** steps / size in all lanes; 0 where the size counts as zero. */
 // @ts-ignore: decorator
 @inline
 export function inverseScale(size: f32, steps: f32): v128 {

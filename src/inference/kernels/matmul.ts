@@ -4,52 +4,68 @@
  *
  *   y[m, n] = (Σ q w) × scale[m] × scale[n]  +  minimum[m] × (scale[n] Σ w)  +  b[n]
  *
- * A matrix is four sections of the blob, N rounded up to 8: weights (N / 8, K / 4, 8, 4) int8; scales, scaled sums and
- * biases (N,) f32. Every row is computed alike wherever it stands, so texts do not feel each other's company.
+ * Outlier channels add the same two terms with a scale and a minimum of their own. A matrix is sections of the model file, N
+ * rounded up to 8: weights (N / 8, K / 4, 8, 4) int8; scales, scaled sums and biases (N,) f32; in a layer also the scaled
+ * sums of the outliers. A row's result does not depend on the rest of the batch.
  */
 import { packedBytes, unpackColumns } from './int4';
-import { ACTIVATION_BYTES, fourBits, section, tile, unpacked } from './model';
+import { ACTIVATION_BYTES, SCALE_BYTES, fourBits, outlierTile, section, tile, unpacked } from './model';
 import { gemmTileI8 } from './tiles';
 
 /**
- * By a matrix of a layer, whose weights have 8 bits or 4: those become 8 eight columns at a time, for all rows.
+ * By a matrix of a layer, whose weights have 8 bits or 4. Weights of 4 bits are unpacked eight columns at a time, for all
+ * rows.
  * @param q packed by `quantize`
- * @param scales (rows, 2) f32
+ * @param scales (rows, 4) f32
+ * @param outliers how many of the K channels, which come first in the matrix
  * @param matrix the first of its sections
  * @param out (rows rounded up to 4, N) f32
  */
-export function matmul(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
-  const weights = section(matrix);
-  const step = groupBytes(K);
+export function matmul(
+  q: usize,
+  scales: usize,
+  rows: i32,
+  K: i32,
+  outliers: i32,
+  matrix: i32,
+  N: i32,
+  out: usize,
+): void {
+  const main = K - outliers;
+  const panelBytes = outliers * 8 + (fourBits ? packedBytes(main) : main * 8);
+  const groupBytes = (K + outliers) * 4 * ACTIVATION_BYTES;
+  let panel = section(matrix);
   for (let n = 0; n < N; n += 8) {
-    let columns = weights + n * K;
+    let columns = panel + outliers * 8;
     if (fourBits) {
-      unpackColumns(weights + (n >> 3) * packedBytes(K), K, unpacked);
+      unpackColumns(columns, main, unpacked);
       columns = unpacked;
     }
+    let group = q;
     for (let row = 0; row < rows; row += 4) {
-      gemmTileI8(q + (row >> 2) * step, columns, K);
-      finish(matrix, n, scales + row * 8, out + (row * N + n) * 4, N);
+      gemmTileI8(group, columns, main, tile);
+      if (outliers) {
+        const ofOutliers = group + main * 4 * ACTIVATION_BYTES;
+        gemmTileI8(ofOutliers, panel, outliers, outlierTile);
+        gemmTileI8(ofOutliers + outliers * 4 * ACTIVATION_BYTES, panel, outliers, outlierTile + 128);
+        finishWithOutliers(matrix, n, scales + row * SCALE_BYTES, out + (row * N + n) * 4, N);
+      } else finish(matrix, n, scales + row * SCALE_BYTES, out + (row * N + n) * 4, N);
+      group += groupBytes;
     }
+    panel += panelBytes;
   }
 }
 
-/** The same for activations of 14 bits, packed by `quantize14`. @param out (rows rounded up to 2, N) f32 */
+/** By any other matrix, for activations of 14 bits, packed by `quantize14`. @param out (rows rounded up to 2, N) f32 */
 export function matmul14(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
   const weights = section(matrix);
-  const step = groupBytes(K);
+  const groupBytes = K * 4 * ACTIVATION_BYTES;
   for (let n = 0; n < N; n += 8) {
     for (let row = 0; row < rows; row += 2) {
-      gemmTileI8(q + (row >> 1) * step, weights + n * K, K);
-      finish14(matrix, n, scales + row * 8, out + (row * N + n) * 4, N);
+      gemmTileI8(q + (row >> 1) * groupBytes, weights + n * K, K, tile);
+      finish14(matrix, n, scales + row * SCALE_BYTES, out + (row * N + n) * 4, N);
     }
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function groupBytes(K: i32): i32 {
-  return K * 4 * ACTIVATION_BYTES;
 }
 
 function finish(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void {
@@ -60,7 +76,29 @@ function finish(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void {
     const bias = v128.load(section(matrix + 3) + column);
     for (let row = 0; row < 4; row++) {
       const sums = f32x4.convert_i32x4_s(v128.load(tile + row * 32 + half * 16));
-      write(sums, scale, sum, bias, scales + row * 8, out + row * N * 4 + half * 16);
+      write(sums, scale, sum, bias, scales + row * SCALE_BYTES, out + row * N * 4 + half * 16);
+    }
+  }
+}
+
+function finishWithOutliers(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void {
+  for (let half = 0; half < 2; half++) {
+    const column = (n + half * 4) * 4;
+    const scale = v128.load(section(matrix + 1) + column);
+    const sum = v128.load(section(matrix + 2) + column);
+    const bias = v128.load(section(matrix + 3) + column);
+    const outlierSum = v128.load(section(matrix + 4) + column);
+    for (let row = 0; row < 4; row++) {
+      const scaleOfRow = scales + row * SCALE_BYTES;
+      const main = f32x4.mul(f32x4.convert_i32x4_s(v128.load(tile + row * 32 + half * 16)), v128.load32_splat(scaleOfRow));
+      // 128 coarse + fine is exact in 32 bits: efm-format.ts bounds the number of outliers for that.
+      const at = outlierTile + row * 64 + half * 16;
+      const both = i32x4.add(i32x4.shl(v128.load(at), 7), v128.load(at, 32));
+      const ofOutliers = f32x4.mul(f32x4.convert_i32x4_s(both), v128.load32_splat(scaleOfRow, 8));
+      const product = f32x4.mul(f32x4.add(main, ofOutliers), scale);
+      let constant = f32x4.add(f32x4.mul(v128.load32_splat(scaleOfRow, 4), sum), bias);
+      constant = f32x4.add(constant, f32x4.mul(v128.load32_splat(scaleOfRow, 12), outlierSum));
+      v128.store(out + row * N * 4 + half * 16, f32x4.add(product, constant));
     }
   }
 }
@@ -75,7 +113,7 @@ function finish14(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void 
       const at = tile + row * 64 + half * 16;
       const coarse = f32x4.mul(f32x4.convert_i32x4_s(v128.load(at)), f32x4.splat(128));
       const sums = f32x4.add(coarse, f32x4.convert_i32x4_s(v128.load(at, 32)));
-      write(sums, scale, sum, bias, scales + row * 8, out + row * N * 4 + half * 16);
+      write(sums, scale, sum, bias, scales + row * SCALE_BYTES, out + row * N * 4 + half * 16);
     }
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Where everything lies in the one flat memory. Nothing is allocated after `prepare`, and nothing is ever freed.
+ * The layout of the one flat memory. Nothing is allocated after `prepare`, and nothing is ever freed.
  *
  *   0 … __heap_base      a tile of products, and what the compiler keeps
  *   blob                 the model file as it was read: header, section table, sections (src/inference/efm-format.ts)
- *   rows                 what the layers hand on, laid out by `prepare`
+ *   rows                 activations, laid out by `prepare`
  *
  * Letters for sizes, here and in the other files:
  *
@@ -12,61 +12,52 @@
  *   slots: a text's keys begin at a multiple of 8, so that they can be read eight at a time
  */
 
+import {
+  DECODER,
+  DECODER_SECTIONS,
+  ENTRY_BYTES,
+  ENTRY_OFFSET,
+  FLAG_DECODER,
+  FLAG_FOUR_BITS,
+  FLAG_PROJECTION,
+  FLAG_SENTENCE,
+  FLAG_TANH,
+  INPUT_OUTPUT,
+  INPUT_QUERY_KEY_VALUE,
+  LAYER_SECTIONS,
+  OFFSET_EMBEDDING_SIZE,
+  OFFSET_EPSILON,
+  OFFSET_FLAGS,
+  OFFSET_HIDDEN_SIZE,
+  OFFSET_INTERMEDIATE_SIZE,
+  OFFSET_LAYERS_STORED,
+  OFFSET_MAX_POSITION_EMBEDDINGS,
+  OFFSET_NUM_ATTENTION_HEADS,
+  OFFSET_OUTLIERS,
+  OFFSET_TOTAL_BYTES,
+  OFFSET_TYPE_VOCAB_SIZE,
+  OFFSET_VOCAB_SIZE,
+  OUTLIER_BYTES,
+  PROJECTION,
+  PROJECTION_SECTIONS,
+  SWAPS,
+  WORDS,
+} from '../.build/efm-constants';
+
 /** Whether this is the build that uses relaxed SIMD. */
 export const relaxedSimd: bool = ASC_FEATURE_RELAXED_SIMD;
 
 /** Bytes of one quantized activation: the plain build multiplies 16-bit lanes. */
 export const ACTIVATION_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
 
+/** Bytes of a row's scale and minimum, twice: of the main channels and of the outliers. */
+export const SCALE_BYTES: i32 = 16;
+
 /** Rows that go through a layer together: their activations stay in the second-level cache while the weights pass. */
 export const BLOCK: i32 = 64;
 
 /** Masks whose logits are computed together. */
 export const LOGIT_ROWS: i32 = 8;
-
-// Offsets in the header, which src/inference/efm-format.ts writes and checks.
-const VOCAB_SIZE: usize = 24;
-const EMBEDDING_SIZE: usize = 28;
-const HIDDEN_SIZE: usize = 32;
-const INTERMEDIATE_SIZE: usize = 36;
-const LAYERS_STORED: usize = 44;
-const HEADS: usize = 48;
-const POSITIONS: usize = 52;
-const TYPES: usize = 56;
-const FLAGS: usize = 64;
-const EPSILON: usize = 68;
-const TOTAL_BYTES: usize = 16;
-const TABLE: usize = 96;
-const ENTRY_BYTES: usize = 40;
-const ENTRY_OFFSET: usize = 32;
-
-const FLAG_PROJECTION: i32 = 1;
-const FLAG_SENTENCE: i32 = 2;
-const FLAG_GELU_TANH: i32 = 4;
-const FLAG_DECODER: i32 = 8;
-const FLAG_FOUR_BITS: i32 = 16;
-
-// Sections, by their place in the table. A matrix is four: weights, scales, scaled sums of its columns, bias.
-export const WORDS: i32 = 0;
-export const POSITION_ROWS: i32 = 4;
-export const TYPE_ROWS: i32 = 5;
-export const EMBEDDING_NORM: i32 = 6;
-export const PROJECTION: i32 = 8;
-// Within a layer:
-export const QUERY: i32 = 0;
-export const KEY_VALUE: i32 = 4;
-export const ATTENTION: i32 = 8;
-export const ATTENTION_NORM: i32 = 12;
-export const FEED_FORWARD: i32 = 14;
-export const OUTPUT: i32 = 18;
-export const OUTPUT_NORM: i32 = 22;
-export const SMOOTH_QUERY_KEY_VALUE: i32 = 24;
-export const SMOOTH_FEED_FORWARD: i32 = 25;
-const LAYER_SECTIONS: i32 = 26;
-// After the layers, from `headSection`:
-export const MLM: i32 = 0;
-export const MLM_NORM: i32 = 4;
-const AFTER_MLM: i32 = 6;
 
 export let V: i32 = 0;
 export let E: i32 = 0;
@@ -87,35 +78,36 @@ export let fourBits: bool = false;
 let hasDecoder: bool = false;
 export let epsilon: f32 = 0;
 let layersStored: i32 = 0;
+let table: usize = 0;
 
 /** (R,) i32 each: what the caller writes before a run. */
 export let inputIds: usize = 0;
 export let tokenTypeIds: usize = 0;
 /** (texts + 1,) i32: the row where each text begins, and the number of rows. */
 export let starts: usize = 0;
-/** Ascending rows that the heads want, i32, and (texts + 1,) where each text's begin in that list. */
+/** Ascending rows that the heads read, i32, and (texts + 1,) where each text's begin in that list. */
 export let selection: usize = 0;
 export let selectionStarts: usize = 0;
 /** (masks,) i32: rows for the MLM head, counted in the selection. */
 export let masked: usize = 0;
 
-/** (R, H) f32: what the layers hand on. */
+/** (R, H) f32: the hidden states between layers. */
 export let hidden: usize = 0;
-/** Quantized (R, H), packed for `matmul`, and a scale and a minimum for each row. */
+/** Quantized (R, H) and outliers, packed for `matmul`, and two scales and minima for each row. */
 export let quantized: usize = 0;
 export let quantizedScales: usize = 0;
 /** (R,) i32: the slot of each row's key. */
 export let slots: usize = 0;
-/** (A, CAPACITY / 8, D / 2, 8, 2) i16 and (A, CAPACITY) f32: keys, and what one step of each is worth. */
+/** (A, CAPACITY / 8, D / 2, 8, 2) i16 and (A, CAPACITY) f32: keys and their scales. */
 export let keys: usize = 0;
 export let keyScales: usize = 0;
 /** (A, D / 8, CAPACITY / 2, 8, 2) i16 and (A, CAPACITY) f32 */
 export let values: usize = 0;
 export let valueScales: usize = 0;
-/** (BLOCK, max(F, 2 H)) f32 and (BLOCK, max(H, E)) f32: what passes between two products. */
+/** (BLOCK, max(F, 2 H)) f32 and (BLOCK, max(H, E)) f32: activations between two products. */
 export let wide: usize = 0;
 export let narrow: usize = 0;
-/** Quantized (BLOCK, max(F, 2 H, 2 E)), which has room for two rows for each, and their scales and minima. */
+/** Quantized (BLOCK, max(F, 2 H, 2 E)) and outliers, with room for two rows for each, and their scales and minima. */
 export let quantizedBlock: usize = 0;
 export let quantizedBlockScales: usize = 0;
 /** For four queries of one head: (D / 2, 4, 2) i16; (4, CAPACITY) f32; (CAPACITY / 2, 4, 2) i16 */
@@ -129,11 +121,16 @@ export let logSumExpParts: usize = 0;
 /** (2,) f32 */
 export let sentenceLogits: usize = 0;
 
-/** (K / 4, 8, 4) int8: eight columns of a matrix with 4 bits, as the inner loop wants them. */
+/** (K / 4, 8, 4) int8: eight unpacked columns of a matrix with 4 bits. */
 export let unpacked: usize = 0;
 
-/** (4, 8) i32: what an inner loop computes. */
+/** (max(F, H),) f32: a row before it is quantized. */
+export let rowBuffer: usize = 0;
+
+/** (4, 8) i32: the result of an inner loop. */
 export const tile: usize = memory.data(128, 16);
+/** (8, 8) i32: its result for the outliers of four rows, upper and lower seven bits. */
+export const outlierTile: usize = memory.data(256, 16);
 
 const ALIGNMENT: usize = 64;
 
@@ -150,12 +147,29 @@ export function blobStart(): usize {
 
 /** The address of a section of the blob. */
 export function section(index: i32): usize {
-  return blobStart() + load<u32>(blobStart() + TABLE + <usize>index * ENTRY_BYTES + ENTRY_OFFSET);
+  return blobStart() + load<u32>(table + index * ENTRY_BYTES + ENTRY_OFFSET);
 }
 
 /** Of a stored layer, the first section. */
 export function layerSection(layer: i32): i32 {
-  return PROJECTION + (hasProjection ? 4 : 0) + layer * LAYER_SECTIONS;
+  return PROJECTION + (hasProjection ? PROJECTION_SECTIONS : 0) + layer * LAYER_SECTIONS;
+}
+
+/** How many outlier channels an input of a stored layer has. */
+export function outlierCount(layer: i32, input: i32): i32 {
+  return load<i32>(blobStart() + OFFSET_OUTLIERS + layer * OUTLIER_BYTES + input * 4);
+}
+
+/** The largest count of an input in any layer. */
+function mostOutliers(input: i32): i32 {
+  let most = 0;
+  for (let layer = 0; layer < layersStored; layer++) most = max(most, outlierCount(layer, input));
+  return most;
+}
+
+/** (outlierCount,) i32: channel i of the input changes places with channel swaps[i], for i = 0, 1, … */
+export function swapsOf(layer: i32, input: i32): usize {
+  return section(layerSection(layer) + SWAPS + input);
 }
 
 export function headSection(): i32 {
@@ -164,12 +178,12 @@ export function headSection(): i32 {
 
 /** (V, E): the words, unless the head has a decoder of its own. */
 export function decoderSection(): i32 {
-  return hasDecoder ? headSection() + AFTER_MLM : WORDS;
+  return hasDecoder ? headSection() + DECODER : WORDS;
 }
 
 /** The pooler's matrix, then the classifier's weights and biases. */
 export function poolerSection(): i32 {
-  return headSection() + AFTER_MLM + (hasDecoder ? 4 : 0);
+  return headSection() + DECODER + (hasDecoder ? DECODER_SECTIONS : 0);
 }
 
 let end: usize = 0;
@@ -186,26 +200,27 @@ function place(bytes: i32): usize {
  */
 export function prepare(): bool {
   const blob = blobStart();
-  V = load<i32>(blob + VOCAB_SIZE);
-  E = load<i32>(blob + EMBEDDING_SIZE);
-  H = load<i32>(blob + HIDDEN_SIZE);
-  F = load<i32>(blob + INTERMEDIATE_SIZE);
-  A = load<i32>(blob + HEADS);
+  V = load<i32>(blob + OFFSET_VOCAB_SIZE);
+  E = load<i32>(blob + OFFSET_EMBEDDING_SIZE);
+  H = load<i32>(blob + OFFSET_HIDDEN_SIZE);
+  F = load<i32>(blob + OFFSET_INTERMEDIATE_SIZE);
+  A = load<i32>(blob + OFFSET_NUM_ATTENTION_HEADS);
   D = H / A;
-  layersStored = load<i32>(blob + LAYERS_STORED);
-  POSITION_COUNT = load<i32>(blob + POSITIONS);
-  TYPE_COUNT = load<i32>(blob + TYPES);
+  layersStored = load<i32>(blob + OFFSET_LAYERS_STORED);
+  table = blob + OFFSET_OUTLIERS + layersStored * OUTLIER_BYTES;
+  POSITION_COUNT = load<i32>(blob + OFFSET_MAX_POSITION_EMBEDDINGS);
+  TYPE_COUNT = load<i32>(blob + OFFSET_TYPE_VOCAB_SIZE);
   CAPACITY = (POSITION_COUNT + 7) & ~7;
   LOGITS_WIDTH = (V + 7) & ~7;
-  const flags = load<i32>(blob + FLAGS);
+  const flags = load<i32>(blob + OFFSET_FLAGS);
   hasProjection = (flags & FLAG_PROJECTION) != 0;
   hasSentence = (flags & FLAG_SENTENCE) != 0;
-  geluTanh = (flags & FLAG_GELU_TANH) != 0;
+  geluTanh = (flags & FLAG_TANH) != 0;
   hasDecoder = (flags & FLAG_DECODER) != 0;
   fourBits = (flags & FLAG_FOUR_BITS) != 0;
-  epsilon = load<f32>(blob + EPSILON);
+  epsilon = load<f32>(blob + OFFSET_EPSILON);
 
-  end = blob + load<u32>(blob + TOTAL_BYTES);
+  end = blob + load<u32>(blob + OFFSET_TOTAL_BYTES);
   inputIds = place(CAPACITY * 4);
   tokenTypeIds = place(CAPACITY * 4);
   starts = place(CAPACITY * 4 + 4);
@@ -213,8 +228,8 @@ export function prepare(): bool {
   selectionStarts = place(CAPACITY * 4 + 4);
   masked = place(CAPACITY * 4);
   hidden = place(CAPACITY * H * 4);
-  quantized = place(CAPACITY * H * ACTIVATION_BYTES);
-  quantizedScales = place(CAPACITY * 8);
+  quantized = place(CAPACITY * (H + mostOutliers(INPUT_QUERY_KEY_VALUE)) * ACTIVATION_BYTES);
+  quantizedScales = place(CAPACITY * SCALE_BYTES);
   slots = place(CAPACITY * 4);
   keys = place(CAPACITY * H * 2);
   keyScales = place(CAPACITY * A * 4);
@@ -222,8 +237,9 @@ export function prepare(): bool {
   valueScales = place(CAPACITY * A * 4);
   wide = place(BLOCK * max(F, 2 * H) * 4);
   narrow = place(BLOCK * max(H, E) * 4);
-  quantizedBlock = place(BLOCK * max(F, 2 * max(H, E)) * ACTIVATION_BYTES);
-  quantizedBlockScales = place(BLOCK * 8);
+  quantizedBlock = place(BLOCK * max(F + mostOutliers(INPUT_OUTPUT), 2 * max(H, E)) * ACTIVATION_BYTES);
+  quantizedBlockScales = place(BLOCK * SCALE_BYTES);
+  rowBuffer = place(max(F, H) * 4);
   fourQueries = place(D * 8);
   fourScores = place(CAPACITY * 16);
   fourWeights = place(CAPACITY * 8);

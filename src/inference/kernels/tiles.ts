@@ -1,6 +1,6 @@
 /**
- * The inner loops: products of four rows with eight columns, as whole numbers. Nine tenths of the time go by here. Each
- * loop is a function of its own that leaves its sums in `tile`: what follows would take registers from it.
+ * The inner loops: products of four rows and eight columns of integers. They take nine tenths of the time. Each loop is a
+ * function of its own that stores its sums in memory: the code that follows would take registers from it.
  */
 import { ACTIVATION_BYTES, tile } from './model';
 
@@ -9,23 +9,23 @@ import { ACTIVATION_BYTES, tile } from './model';
  * @param a (K / 4, 4 rows, 4) activations in 0 … 127, ACTIVATION_BYTES each
  * @param w (K / 4, 8 columns, 4) int8
  * @param K a multiple of 8
- * @returns in `tile`, (4, 8) i32: Σ a w
+ * @param out (4, 8) i32: Σ a w
  */
-export function gemmTileI8(a: usize, w: usize, K: i32): void {
-  if (ASC_FEATURE_RELAXED_SIMD) relaxed(a, w, K);
+export function gemmTileI8(a: usize, w: usize, K: i32, out: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) relaxed(a, w, K, out);
   else {
-    plain(a, w, K, tile);
-    plain(a + 8 * ACTIVATION_BYTES, w, K, tile + 64);
+    plain(a, w, K, out);
+    plain(a + 8 * ACTIVATION_BYTES, w, K, out + 64);
   }
 }
 
 /**
  * Two instructions multiply 16 pairs each and add neighbours in 16 bits; both results are added in 16 bits again before a
- * third widens them to 32. That no sum leaves the 16 bits is proved of the weights when they are packed (models/engine).
+ * third widens them to 32. Packing proves that no sum of these weights overflows 16 bits (models/quantization/lanes.ts).
  */
 // @ts-ignore: decorator
 @inline
-function relaxed(a: usize, w: usize, K: i32): void {
+function relaxed(a: usize, w: usize, K: i32, out: usize): void {
   const ones = i16x8.splat(1);
   let s00 = i32x4.splat(0);
   let s01 = s00;
@@ -59,17 +59,17 @@ function relaxed(a: usize, w: usize, K: i32): void {
     a += 32;
     w += 64;
   }
-  v128.store(tile, s00);
-  v128.store(tile, s01, 16);
-  v128.store(tile, s10, 32);
-  v128.store(tile, s11, 48);
-  v128.store(tile, s20, 64);
-  v128.store(tile, s21, 80);
-  v128.store(tile, s30, 96);
-  v128.store(tile, s31, 112);
+  v128.store(out, s00);
+  v128.store(out, s01, 16);
+  v128.store(out, s10, 32);
+  v128.store(out, s11, 48);
+  v128.store(out, s20, 64);
+  v128.store(out, s21, 80);
+  v128.store(out, s30, 96);
+  v128.store(out, s31, 112);
 }
 
-/** The second operand stays within 7 bits: only then is the result of this instruction the same everywhere. */
+/** The result of this instruction is the same on every machine only where the second operand has 7 bits. */
 // @ts-ignore: decorator
 @inline
 function dot(weights: v128, activations: v128): v128 {
@@ -120,7 +120,7 @@ function addPairs(x: v128, y: v128): v128 {
 }
 
 /**
- * 16-bit by 16-bit, for attention. The caller sees to it that sums stay within 32 bits.
+ * 16-bit by 16-bit, for attention. The caller ensures that sums fit 32 bits.
  * @param a (pairs, 4 rows, 2) i16
  * @param b (pairs, 8 columns, 2) i16
  * @returns in `tile`, (4, 8) i32

@@ -14,6 +14,11 @@ import { encodeProbes } from '../../../models/evaluation/measure.ts';
 import { BlobError, layerOrder } from '../../../src/inference/efm-format.ts';
 import type { Encoding, Logits } from '../../../src/inference/backend.ts';
 import { type EngineBackend, loadEngine } from '../../../src/inference/engine.ts';
+import { forInputs, type LayerPlan, uncalibratedPlan } from '../../../models/quantization/plan.ts';
+import { sample } from '../../../models/evaluation/random.ts';
+import { buildGraph } from '../../../models/onnx/encoder.ts';
+import { onnxBackend } from '../../../models/evaluation/backends.ts';
+import { compareBackends } from '../../../models/evaluation/agreement.ts';
 import { simulate, type Simulation } from './simulation.ts';
 
 const ROUNDING = 5e-5;
@@ -75,6 +80,32 @@ const BERT: EncoderConfig = { ...SMALL, family: 'bert', embedding_size: 96, laye
 /** Two groups of two layers, for a depth of three. */
 const GROUPED: EncoderConfig = { ...SMALL, num_hidden_layers: 6, layers_stored: 4, inner_group_num: 2 };
 
+/** Outlier channels of each input, anywhere; another number of each. */
+function withOutliers(weights: EncoderWeights, step = 8): LayerPlan[] {
+  const counts = { query_key_value: 2 * step, attention: step, feed_forward: step, output: 3 * step };
+  const random = seeded(5);
+  return uncalibratedPlan(weights).map((layer) =>
+    forInputs((input) => {
+      const { range } = layer[input];
+      return { range, outliers: sample(Array.from(range.keys()), counts[input], random) };
+    }),
+  );
+}
+
+/** A few channels of every input are 30 times as large as the rest. */
+function spiked(config: EncoderConfig): { weights: EncoderWeights; plan: LayerPlan[] } {
+  const weights = randomWeights(config);
+  const plan = withOutliers(weights);
+  for (const [i, layer] of weights.layers.entries()) {
+    const channels = (input: keyof LayerPlan) => plan[i]?.[input].outliers ?? [];
+    for (const channel of channels('feed_forward')) layer.attentionNorm.gamma[channel] = 30;
+    for (const channel of channels('query_key_value')) layer.outputNorm.gamma[channel] = 30;
+    for (const channel of channels('output')) layer.feedForward.bias[channel] = 30;
+    for (const channel of channels('attention')) layer.value.bias[channel] = 30;
+  }
+  return { weights, plan };
+}
+
 /** With a decoder that is not the words. */
 function untied(config: EncoderConfig): EncoderWeights {
   const weights = randomWeights(config);
@@ -107,6 +138,12 @@ describe('the two builds', () => {
     expect(await hashes(packed, 'plain')).toEqual(await hashes(packed, 'relaxed'));
   });
 
+  it.each([4, 8] as const)('give the same bits with outlier channels and weights of %i bits', async (bits) => {
+    const weights = randomWeights(BERT);
+    const packed = packEngineFile(weights, bits, withOutliers(weights, bits === 4 ? 32 : 8));
+    expect(await hashes(packed, 'plain')).toEqual(await hashes(packed, 'relaxed'));
+  });
+
   it('give the same bits with weights of 4 bits', async () => {
     const packed = packEngineFile(randomWeights(BERT), 4);
     expect(await hashes(packed, 'plain')).toEqual(await hashes(packed, 'relaxed'));
@@ -128,6 +165,24 @@ describe('a matrix of zeros', () => {
       expect(hash(await (await engineBackend(packed, 'plain')).run([text]))).toBe(hash(answers));
     },
   );
+});
+
+describe('outlier channels', () => {
+  it('take error away where a few channels are large, in both files', async () => {
+    const { weights, plan } = spiked(BERT);
+    const texts = Array.from({ length: 6 }, (_, seed) => encoding(20, [2, 7, 11], seed, BERT.vocab_size, 2));
+    const reference = await onnxBackend(buildGraph(weights, 'float32'));
+    const error = async (outliers: LayerPlan[]) => {
+      const engine = await engineBackend(packEngineFile(weights, 8, outliers));
+      const onnx = await onnxBackend(buildGraph(weights, 'int8', outliers));
+      const [ofEngine, ofOnnx] = await compareBackends([engine, onnx], reference, texts);
+      return { engine: ofEngine?.mean_kl ?? NaN, onnx: ofOnnx?.mean_kl ?? NaN };
+    };
+    const without = await error(uncalibratedPlan(weights));
+    const found = await error(plan);
+    expect(found.engine).toBeLessThan(without.engine / 2);
+    expect(found.onnx).toBeLessThan(without.onnx);
+  });
 });
 
 describe('a text', () => {
@@ -229,6 +284,11 @@ describe('every step of the engine', () => {
     ['an ALBERT with groups of layers', () => packEngineFile(randomWeights(GROUPED))],
     ['a decoder of its own', () => packEngineFile(untied(SMALL))],
     ['weights of 4 bits', () => packEngineFile(randomWeights(BERT), 4)],
+    ['outlier channels', () => packEngineFile(randomWeights(GROUPED), 8, withOutliers(randomWeights(GROUPED)))],
+    [
+      'outlier channels and weights of 4 bits',
+      () => packEngineFile(randomWeights(BERT), 4, withOutliers(randomWeights(BERT), 32)),
+    ],
   ])('is its arithmetic in double precision, for %s', async (_, pack) => {
     const { steps, heads } = await compareSteps(pack(), TEXTS);
     for (const rows of steps) {

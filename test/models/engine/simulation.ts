@@ -3,7 +3,13 @@
  * held against. Rounds activations as the engine does (the scale in float32, so that hardly any falls on the other side of a
  * half) and nothing else; attention is not rounded at all.
  */
-import { type ModelConfig, layoutSections, readHeader, STEP_INPUTS } from '../../../src/inference/efm-format.ts';
+import {
+  type ModelConfig,
+  layoutSections,
+  type OutlierInput,
+  readHeader,
+  STEP_INPUTS,
+} from '../../../src/inference/efm-format.ts';
 
 type Rows = Float64Array[];
 
@@ -28,22 +34,26 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
     const { offset, bytes } = sections.get(name) ?? { offset: NaN, bytes: NaN };
     return new Float32Array(blob.buffer, blob.byteOffset + offset, bytes / 4);
   };
-  const weight = (name: string, inputs: number) => {
+  const weight = (name: string, inputs: number, outliers = 0) => {
     const { offset, bytes } = sections.get(`${name}.weight`) ?? { offset: NaN, bytes: NaN };
     const packed = new Int8Array(blob.buffer, blob.byteOffset + offset, bytes);
     if (name.startsWith('layer.') && geometry.layer_bits === 4) {
+      const main = inputs - outliers;
       return (k: number, n: number) => {
-        const panel = (n >> 3) * (4 * inputs + (8 * inputs) / STEP_INPUTS);
-        const both = packed[panel + (k >> 3) * 32 + (n & 7) * 4 + (k & 3)] as number;
-        const step = packed[panel + 4 * inputs + Math.floor(k / STEP_INPUTS) * 8 + (n & 7)] as number;
-        return (((k & 4 ? both >> 4 : both) & 15) - 8) * step;
+        const panel = (n >> 3) * (8 * outliers + 4 * main + (8 * main) / STEP_INPUTS);
+        if (k < outliers) return packed[panel + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] as number;
+        const i = k - outliers;
+        const fourBits = panel + 8 * outliers;
+        const both = packed[fourBits + (i >> 3) * 32 + (n & 7) * 4 + (i & 3)] as number;
+        const step = packed[fourBits + 4 * main + Math.floor(i / STEP_INPUTS) * 8 + (n & 7)] as number;
+        return (((i & 4 ? both >> 4 : both) & 15) - 8) * step;
       };
     }
     return (k: number, n: number) => packed[(n >> 3) * 8 * inputs + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] as number;
   };
   /** x W + b, with x as it is given. */
-  const multiply = (name: string, x: Float64Array, outputs: number): Float64Array => {
-    const [w, scale, bias] = [weight(name, x.length), floats(`${name}.scale`), floats(`${name}.bias`)];
+  const multiply = (name: string, x: Float64Array, outputs: number, outliers = 0): Float64Array => {
+    const [w, scale, bias] = [weight(name, x.length, outliers), floats(`${name}.scale`), floats(`${name}.bias`)];
     return Float64Array.from({ length: outputs }, (_, n) => {
       let sum = 0;
       for (let k = 0; k < x.length; k++) sum += (x[k] as number) * w(k, n);
@@ -51,7 +61,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
     });
   };
   const normalize = (name: string, x: Float64Array): Float64Array => {
-    const [gamma, beta] = [floats(`${name}.gain`), floats(`${name}.shift`)];
+    const [gamma, beta] = [floats(`${name}.gamma`), floats(`${name}.beta`)];
     const mean = x.reduce((a, b) => a + b, 0) / x.length;
     const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
     const deviation = Math.sqrt(variance + geometry.layer_norm_eps);
@@ -77,15 +87,34 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
     encode(layer, x) {
       const name = `layer.${layer}`;
       const [before, between] = [floats(`${name}.smooth_attention`), floats(`${name}.smooth_feed_forward`)];
-      const taken = x.map((row) => round(even(row, before), 127));
-      const queries = taken.map((row) => multiply(`${name}.query`, row, H));
-      const keysAndValues = taken.map((row) => multiply(`${name}.key_value`, row, 2 * H));
+      const outliers = geometry.outliers[layer];
+      if (!outliers) throw new RangeError(`there is no layer ${layer}`);
+      /** Outliers in front, rounded apart from the rest. */
+      const rounded = (input: OutlierInput, row: Float64Array) => {
+        const { offset } = sections.get(`${name}.${input}.swaps`) ?? { offset: NaN };
+        const permuted = row.slice();
+        for (const [i, other] of new Uint32Array(blob.buffer, blob.byteOffset + offset, outliers[input]).entries()) {
+          [permuted[i], permuted[other]] = [at(permuted, other), at(permuted, i)];
+        }
+        const count = outliers[input];
+        return Float64Array.of(
+          ...(count > 0 ? round(permuted.subarray(0, count), 16_383) : []),
+          ...round(permuted.subarray(count), 127),
+        );
+      };
+      const multiplyInput = (input: OutlierInput, part: string, row: Float64Array, outputs: number) =>
+        multiply(`${name}.${part}`, row, outputs, outliers[input]);
+      const taken = x.map((row) => rounded('query_key_value', even(row, before)));
+      const queries = taken.map((row) => multiplyInput('query_key_value', 'query', row, H));
+      const keysAndValues = taken.map((row) => multiplyInput('query_key_value', 'key_value', row, 2 * H));
       const contexts = attention(queries, keysAndValues, geometry.num_attention_heads);
+      const project = (input: OutlierInput, row: Float64Array, outputs: number) =>
+        multiplyInput(input, input, rounded(input, row), outputs);
       return x.map((row, i) => {
-        const attended = multiply(`${name}.attention`, round(contexts[i] as Float64Array, 127), H);
+        const attended = project('attention', contexts[i] as Float64Array, H);
         const middle = normalize(`${name}.attention`, add(row, attended));
-        const wide = activate(multiply(`${name}.feed_forward`, round(even(middle, between), 127), F));
-        return normalize(`${name}.output`, add(middle, multiply(`${name}.output`, round(wide, 127), H)));
+        const wide = activate(project('feed_forward', even(middle, between), F));
+        return normalize(`${name}.output`, add(middle, project('output', wide, H)));
       });
     },
     predict(row) {

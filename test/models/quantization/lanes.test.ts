@@ -63,6 +63,20 @@ describe('packed weights', () => {
     }
   });
 
+  it('sum their outliers, the first inputs, apart', () => {
+    const given = weights(() => gaussian());
+    const [all, split] = [0, 16].map((outliers) =>
+      packMatrix({ weight: given, inputs: INPUTS, outputs: OUTPUTS }, outliers),
+    );
+    expect(split?.weight).toEqual(all?.weight);
+    for (let n = 0; n < OUTPUTS; n++) {
+      let ofOutliers = 0;
+      for (let k = 0; k < 16; k++) ofOutliers += split?.weight[place(k, n)] ?? NaN;
+      expect(split?.outlier_sum[n]).toBe(Math.fround((split?.scale[n] ?? NaN) * ofOutliers));
+      expect((split?.sum[n] ?? NaN) + (split?.outlier_sum[n] ?? NaN)).toBeCloseTo(all?.sum[n] ?? NaN, 3);
+    }
+  });
+
   it('leave what is behind the last output at zero', () => {
     const { weight, scale } = packMatrix({ weight: weights(() => 1), inputs: INPUTS, outputs: OUTPUTS });
     for (let n = OUTPUTS; n < WIDTH; n++) {

@@ -5,6 +5,7 @@ import {
   BlobError,
   createBlob,
   type ModelConfig,
+  NO_OUTLIERS,
   headerBytesOf,
   readHeader,
 } from '../../../src/inference/efm-format.ts';
@@ -27,9 +28,13 @@ const geometry: ModelConfig = {
   gelu: 'tanh',
   decoder: false,
   layer_bits: 8,
+  outliers: Array.from({ length: 3 }, () => NO_OUTLIERS),
 };
 const { blob, sections } = createBlob(geometry);
 const header = blob.subarray(0, headerBytesOf(blob));
+
+/** Behind the fields and the outliers of three layers. */
+const TABLE = 96 + 3 * 16;
 
 /** The header with one 32-bit number changed. */
 function changed(at: number, value: number): Uint8Array {
@@ -41,9 +46,20 @@ function changed(at: number, value: number): Uint8Array {
 describe('the header', () => {
   it.each([
     geometry,
-    { ...geometry, layers_stored: 1, gelu: 'erf' as const },
+    { ...geometry, layers_stored: 1, outliers: [NO_OUTLIERS], gelu: 'erf' as const },
+    {
+      ...geometry,
+      outliers: geometry.outliers.with(1, { query_key_value: 8, attention: 16, feed_forward: 0, output: 48 }),
+    },
     { ...geometry, projection: false, embedding_size: 32, sentence: false },
-    { ...geometry, num_hidden_layers: 4, layers_stored: 2, inner_group_num: 2, decoder: true },
+    {
+      ...geometry,
+      num_hidden_layers: 4,
+      layers_stored: 2,
+      outliers: [NO_OUTLIERS, NO_OUTLIERS],
+      inner_group_num: 2,
+      decoder: true,
+    },
     { ...geometry, layer_bits: 4 as const },
   ])('comes back as it was written', (given) => {
     const { blob: file } = createBlob(given);
@@ -61,19 +77,19 @@ describe('the header', () => {
   });
 
   it('is little-endian', () => {
-    expect([...blob.subarray(0, 12)]).toEqual([0x65, 0x66, 0x6d, 0, 4, 3, 2, 1, 2, 0, 0, 0]);
+    expect([...blob.subarray(0, 12)]).toEqual([0x65, 0x66, 0x6d, 0, 4, 3, 2, 1, 3, 0, 0, 0]);
   });
 
   it.each([
     ['magic', changed(0, 0), /^magic/],
     ['byte order', changed(4, 0x04030201), /^byte order: 0x4030201 where little-endian has 0x1020304/],
-    ['version', changed(8, 1), /^version: 1 where this engine reads 2: build the model again/],
+    ['version', changed(8, 1), /^version: 1 where this engine reads 3: build the model again/],
     ['length of the header, too small', changed(12, 95), /^header bytes: 95/],
     ['length of the header, too large', changed(12, 2 ** 31), /^header bytes: 2147483648 is not between/],
     ['length of the header, another', changed(12, 128), /^header bytes: 128/],
     ['length of the file', changed(16, blob.length + 64), /^total bytes/],
     ['number of sections', changed(20, sections.length - 1), /^sections/],
-    ['vocabulary', changed(24, 0), /^vocab_size: 0 is no count/],
+    ['vocabulary', changed(24, 0), /^vocab_size: 0 is not a count/],
     ['vocabulary, larger than the sections are', changed(24, 1000), /^(total bytes|length of words)/],
     ['embedding size', changed(28, 12), /^embedding_size: 12 is no multiple of 8/],
     ['hidden size', changed(32, 2 ** 31), /^hidden_size: 2147483648 is too large/],
@@ -85,14 +101,25 @@ describe('the header', () => {
     ['positions', changed(52, 2 ** 30), /^max_position_embeddings: \d+ is too large/],
     ['flags', changed(64, 32), /^flags: 32/],
     ['no projection where sizes differ', changed(64, 6), /^embedding_size: 16 is not hidden_size, 32/],
+    ['outliers, no multiple of 8', changed(96, 4), /^outliers: 4 of query_key_value is no multiple of 8 up to 24/],
+    [
+      'outliers, all of the channels',
+      changed(96 + 16 + 12, 64),
+      /^outliers: 64 of output is no multiple of 8 up to 56/,
+    ],
+    [
+      'outliers, others than the sections have',
+      changed(96 + 4, 8),
+      /^total bytes|^length of layer\.0\.attention\.swaps/,
+    ],
     ['epsilon', changed(68, 0), /^layer_norm_eps: 0/],
     [
       'name of a section',
-      changed(96, 0x41414141),
+      changed(TABLE, 0x41414141),
       /^name of section 0: "AAAAs\.weight" where this geometry has "words.weight"/,
     ],
-    ['offset of a section', changed(96 + 40 + 32, 64), /^offset of words\.scale: 64/],
-    ['length of a section', changed(96 + 40 + 36, 4), /^length of words\.scale: 4/],
+    ['offset of a section', changed(TABLE + 40 + 32, 64), /^offset of words\.scale: 64/],
+    ['length of a section', changed(TABLE + 40 + 36, 4), /^length of words\.scale: 4/],
   ])('that is wrong in its %s is refused by that name', (_, wrong, message) => {
     expect(() => readHeader(wrong, blob.length)).toThrow(BlobError);
     expect(() => readHeader(wrong, blob.length)).toThrow(message);

@@ -1,0 +1,62 @@
+/** The running texts that ship, as a checkpoint's tokenizer sees them, with masks. Reads files. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Encoding } from '../../src/inference/backend.ts';
+import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
+import type { FoundTokenizer } from '../tokenizer/files.ts';
+import { sample, seeded } from './random.ts';
+
+const FOLDER = join(import.meta.dirname, '../text');
+/** For `convert`, which chooses outlier channels by it. */
+export const CALIBRATION_TEXT = join(FOLDER, 'calibration.txt');
+/** For `measure`: no sentence is in the other one. */
+export const HELD_OUT_TEXT = join(FOLDER, 'held-out.txt');
+
+/** A text with a larger share of unknown tokens says nothing about a model. */
+export const MAX_UNKNOWN = 0.2;
+/** Calibration needs at least so many tokens. */
+export const MIN_TOKENS = 256;
+
+/** Every token is masked in one of so many copies of its paragraph: 14 % of each. */
+const COPIES = 7;
+
+interface RunningText {
+  readonly encodings: Encoding[];
+  readonly tokens: number;
+  /** Share of the tokens that are not in the vocabulary. */
+  readonly unknown: number;
+}
+
+/**
+ * @param file a paragraph a line
+ * @param positions the longest text that the model takes, in tokens; the rest of a paragraph is left out
+ * @param copies of each paragraph, up to COPIES
+ */
+export async function readRunningText(
+  file: string,
+  { json, special_tokens }: FoundTokenizer,
+  positions: number,
+  copies = COPIES,
+): Promise<RunningText> {
+  const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
+  const random = seeded(1);
+  const encodings: Encoding[] = [];
+  let [tokens, unknown] = [0, 0];
+  for (const paragraph of (await readFile(file, 'utf8')).split('\n').filter((line) => line.trim() !== '')) {
+    const { input_ids: all } = tokenizer.encode({ text: paragraph, masks: [] });
+    const ids = all.length > positions ? Int32Array.of(...all.subarray(0, positions - 1), all.at(-1) ?? 0) : all;
+    const places = Array.from(ids.keys()).slice(1, -1);
+    tokens += places.length;
+    unknown += places.filter((place) => ids[place] === tokenizer.unk_id).length;
+    const shuffled = sample(places, Infinity, random);
+    for (let copy = 0; copy < copies; copy++) {
+      const masked_positions = Int32Array.from(shuffled.filter((_, i) => i % COPIES === copy)).toSorted();
+      if (masked_positions.length === 0) continue;
+      const input_ids = ids.slice();
+      for (const position of masked_positions) input_ids[position] = special_tokens.mask.id;
+      encodings.push({ input_ids, token_type_ids: new Int32Array(ids.length), masked_positions });
+    }
+  }
+  return { encodings, tokens, unknown: tokens === 0 ? 1 : unknown / tokens };
+}

@@ -1,0 +1,144 @@
+/** Which channels are outliers: chosen by a text, kept beside the checkpoint, folded into the weights. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { readPlan, writePlan } from '../../../models/build/plan-file.ts';
+import type { EncoderConfig, EncoderWeights } from '../../../models/checkpoint/encoder.ts';
+import { randomWeights } from '../../../models/evaluation/geometry-cost.ts';
+import { seeded } from '../../../models/evaluation/random.ts';
+import { calibrate, extraMultiplyAdds, worstInput } from '../../../models/quantization/calibrate.ts';
+import { divisorsOf, forInputs, permuteColumns, swapsOf, uncalibratedPlan } from '../../../models/quantization/plan.ts';
+import type { Encoding } from '../../../src/inference/backend.ts';
+
+const CONFIG: EncoderConfig = {
+  family: 'bert',
+  vocab_size: 200,
+  embedding_size: 64,
+  hidden_size: 64,
+  intermediate_size: 128,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 40,
+  type_vocab_size: 1,
+  layer_norm_eps: 1e-12,
+  hidden_act: 'gelu',
+  position_offset: 0,
+  tie_word_embeddings: true,
+  layers_stored: 2,
+  inner_group_num: 1,
+};
+
+const random = seeded(9);
+const texts: Encoding[] = Array.from({ length: 8 }, () => ({
+  input_ids: Int32Array.from({ length: 20 }, () => random(CONFIG.vocab_size)),
+  token_type_ids: new Int32Array(20),
+  masked_positions: Int32Array.of(3, 9, 14),
+}));
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** One channel after the first layer's feed-forward matrix is far larger than all others. */
+function withOutlier(): EncoderWeights {
+  const weights = randomWeights(CONFIG);
+  weights.layers[0].feedForward.bias[77] = 60;
+  // So that the logits spread as those of a trained model do.
+  for (const [i, word] of weights.embeddings.words.entries()) weights.embeddings.words[i] = 20 * word;
+  return weights;
+}
+
+describe('the permutation', () => {
+  it.each([[[5, 3, 9]], [[0, 1, 2]], [[2, 1, 0]], [[1, 7, 0, 6]], [[]]])(
+    'brings channels %j to the front',
+    (outliers) => {
+      const inputs = 10;
+      const row = Float32Array.from({ length: 2 * inputs }, (_, i) => i % inputs);
+      const { weight } = permuteColumns({ weight: row, inputs }, swapsOf(outliers));
+      for (const from of [0, inputs]) {
+        const permuted = [...weight.subarray(from, from + inputs)];
+        expect(permuted.slice(0, outliers.length)).toEqual(outliers);
+        expect(permuted.toSorted((a, b) => a - b)).toEqual(Array.from({ length: inputs }, (_, i) => i));
+      }
+    },
+  );
+});
+
+describe('calibration', () => {
+  it('chooses the channel that spoils the others, where it is, within the budget', async () => {
+    const weights = withOutlier();
+    const { plan, choices, extra } = await calibrate(weights, 8, texts, 0.08);
+    expect(plan[0]?.output.outliers[0]).toBe(77);
+    expect(extra).toBeLessThanOrEqual(0.08);
+    expect(extra).toBe(extraMultiplyAdds(weights, plan));
+    const [none = 0, some = 0] = choices.find(({ input }) => input === 'output')?.divergences ?? [];
+    expect(some).toBeLessThan(none / 4);
+    expect((await calibrate(weights, 8, texts, 0)).plan[0]?.output.outliers).toEqual([]);
+  });
+
+  it('names the input that costs most', async () => {
+    const weights = withOutlier();
+    const { name, before, after } = await worstInput(weights, 8, uncalibratedPlan(weights), texts);
+    expect(name).toBe('layer.0.output');
+    expect(after).toBeLessThan(before / 4);
+  });
+
+  it('accepts a channel that is constant and a matrix that is zero', async () => {
+    const weights = withOutlier();
+    weights.layers[0].attentionNorm.gamma[3] = 0;
+    for (const part of ['query', 'key', 'value'] as const) weights.layers[1]?.[part].weight.fill(0);
+    const { plan } = await calibrate(weights, 8, texts, 0.08);
+    for (const [i, layer] of plan.entries()) {
+      for (const input of ['query_key_value', 'feed_forward'] as const) {
+        const divisors = divisorsOf(weights.layers[i] ?? weights.layers[0], input, layer[input]);
+        expect(divisors.every((divisor) => divisor > 0 && Number.isFinite(divisor))).toBe(true);
+      }
+    }
+  });
+
+  it('refuses an input that is not finite, by its name', async () => {
+    const weights = withOutlier();
+    weights.layers[0].feedForward.bias[5] = Infinity;
+    await expect(calibrate(weights, 8, texts, 0.08)).rejects.toThrow(
+      /layer\.0\.output: its input is not finite on the calibration text, at channel 5/,
+    );
+  });
+});
+
+describe('calibration.json', () => {
+  it('comes back for the weights and bits that it was made for, and for no others', async () => {
+    const weights = withOutlier();
+    const { plan } = await calibrate(weights, 8, texts, 0.08);
+    await writePlan(folder, weights, 8, plan);
+    expect(await readPlan(folder, weights, 8)).toEqual(plan);
+    expect(await readPlan(folder, weights, 4)).toBeUndefined();
+    expect(await readPlan(folder, randomWeights(CONFIG, 2), 8)).toBeUndefined();
+  });
+
+  it('is refused where it has other channels than the checkpoint', async () => {
+    const weights = withOutlier();
+    await writePlan(folder, weights, 8, uncalibratedPlan(weights));
+    const file = join(folder, 'calibration.json');
+    const recorded = JSON.parse(await readFile(file, 'utf8')) as { layers: { output: { outliers: number[] } }[] };
+    (recorded.layers[1] as (typeof recorded.layers)[number]).output.outliers = [3, 3];
+    await writeFile(file, JSON.stringify(recorded));
+    await expect(readPlan(folder, weights, 8)).rejects.toThrow(/calibration\.json: layer\.1\.output/);
+  });
+
+  it('keeps a range for every channel', () => {
+    const weights = withOutlier();
+    for (const layer of uncalibratedPlan(weights)) {
+      expect(forInputs((input) => layer[input].range.length)).toEqual({
+        query_key_value: 64,
+        attention: 64,
+        feed_forward: 64,
+        output: 128,
+      });
+    }
+  });
+});
