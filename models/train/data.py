@@ -1,12 +1,14 @@
 """Batches for masked-LM and sentence-order prediction, drawn from the shards that prepare.py writes.
 
-Every sequence of a batch has exactly the length asked for, so nothing is padded and attention needs no mask. Two kinds:
+Every sequence of a batch has exactly the length asked for, so nothing is padded and attention needs no mask. The kinds:
 
     pairs    [CLS] A [SEP] B [SEP]: two runs of whole sentences that follow each other, swapped half of the time
              (sentence-order prediction, Lan et al. 2020); a sentence cut short at the end would give the order away
     singles  [CLS] A [SEP]: one whole sentence, what most people will send
+    leads    the same, a sentence of a first paragraph: there an encyclopedia states its facts
+    openings the first sentences of a document, three quarters of them as a pair: there the order of two segments is plainest
 
-Masks are drawn anew for each batch (dynamic masking, Liu et al. 2019).
+Masks are drawn anew for each batch (dynamic masking, Liu et al. 2019) and cover whole words.
 """
 
 import zipfile
@@ -18,14 +20,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from prepare import CLS, MASK, SEP, SPECIAL
-
 # Share of the tokens to predict. All of them become [MASK], which is what the model is asked about: the random and the
 # kept tokens of Devlin et al. (2019) bring nothing (Wettig et al. 2023, who also find 15 % to be too few).
 MASKED_SHARE = 0.2
-SINGLES = 0.35  # share of the batches that are single sentences
-# n-gram masking: p(n) is proportional to 1 / n for n up to 3 (Lan et al. 2020, equation 1).
-NGRAM_P = np.array([6, 3, 2]) / 11
+# How much likelier a name or a number is masked than another word, in leads and openings (salient spans, Guu et al. 2020).
+NAME_WEIGHT = 3.0
+KINDS = ("pairs", "singles", "leads", "openings")
+SHARES = (0.22, 0.20, 0.26, 0.32)  # of the batches, which have about the same number of tokens
+SHORT = range(32, 129, 8)  # lengths of pairs and openings
+LONG = range(192, 513, 64)
+SINGLES = range(6, 65)
 
 
 class Batch(NamedTuple):
@@ -39,55 +43,102 @@ class Batch(NamedTuple):
     order: np.ndarray | None
 
 
-def read_shard(path: Path, vocabulary: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """ids, sentences and documents as prepare.py wrote them. Exits with what to do where they are not as it wrote them."""
+class Vocabulary(NamedTuple):
+    """What batches need of a tokenizer.json."""
+
+    size: int
+    digest: str
+    cls: int
+    sep: int
+    mask: int
+    starts_word: np.ndarray
+    """(size,) bool"""
+
+
+class Shard(NamedTuple):
+    ids: np.ndarray
+    names: np.ndarray
+    sentences: np.ndarray
+    leads: np.ndarray
+    documents: np.ndarray
+
+
+def read_shard(path: Path, vocabulary: Vocabulary) -> Shard:
+    """What prepare.py wrote. Exits with what to do where the file is not as it was written."""
     try:
-        with np.load(path) as shard:
-            ids, sentences, documents = shard["ids"], shard["sentences"], shard["documents"]
+        with np.load(path) as file:
+            shard = Shard(*(file[name] for name in Shard._fields))
+            digest = str(file["vocabulary"])
     except FileNotFoundError:
         raise SystemExit(f"{path} is missing. Run prepare.py to write it.") from None
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise SystemExit(f"{path} is damaged ({error}). Delete it and run prepare.py again.") from None
-    if len(ids) == 0 or sentences[-1] != len(ids) or documents[-1] != len(sentences) - 1:
+    ids, names, sentences, leads, documents = shard
+    whole = len(ids) == len(names) == sentences[-1] and len(leads) == len(sentences) - 1 == documents[-1]
+    if len(ids) == 0 or not whole:
         raise SystemExit(f"{path} is damaged: its parts disagree. Delete it and run prepare.py again.")
-    if ids.max() >= vocabulary:
+    if digest != vocabulary.digest:
         raise SystemExit(f"{path} was written with another tokenizer.json. Delete it and run prepare.py again.")
-    return ids, sentences, documents
+    return shard
 
 
 class Corpus:
     """Tokenized shards, kept in memory as they lie on disk."""
 
-    def __init__(self, shards: list[Path], starts_word: np.ndarray):
-        ids, sentences, ends = [], [], []
-        offset = 0
-        for path in shards:
-            tokens, starts, documents = read_shard(path, len(starts_word))
-            ids.append(tokens)
-            sentences.append(starts[:-1] + offset)
-            ends.append(np.repeat(starts[documents[1:]], np.diff(documents)) + offset)
-            offset += len(tokens)
-        self.ids = np.concatenate(ids)
-        self.sentences = np.concatenate(sentences)
+    def __init__(self, shards: Sequence[Path], vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
+        read = [read_shard(path, vocabulary) for path in shards]
+        offsets = np.cumsum([0] + [len(s.ids) for s in read])
+        self.ids = np.concatenate([s.ids for s in read])
+        self.names = np.concatenate([s.names for s in read])
+        self.sentences = np.concatenate([s.sentences[:-1] + o for s, o in zip(read, offsets)])
+        ends = [np.repeat(s.sentences[s.documents[1:]], np.diff(s.documents)) + o for s, o in zip(read, offsets)]
         self.document_end = np.concatenate(ends)
         self.lengths = np.diff(np.append(self.sentences, len(self.ids)))
-        self.starts_word = starts_word
-        self.by_length = {n: np.flatnonzero(self.lengths == n) for n in range(3, 63)}
-        self.eligible: dict[int, np.ndarray] = {}
+        leads = np.concatenate([s.leads for s in read])
+        self.singles = {n: np.flatnonzero(self.lengths == n - 2) for n in SINGLES}
+        self.leads = {n: found[leads[found]] for n, found in self.singles.items()}
+        starts_document = np.append(True, self.document_end[1:] != self.document_end[:-1])
+        self.starts_document = starts_document
+        self.runs: dict[tuple[int, bool], np.ndarray] = {}
 
-    def pairs(self, random: np.random.Generator, batch: int, length: int) -> Batch:
-        body = length - 3
-        if length not in self.eligible:
-            # Runs of at least two sentences that have this many tokens exactly.
+    def whole_runs(self, body: int, opening: bool) -> np.ndarray:
+        """Sentences from which on a run of whole sentences of one document has `body` tokens exactly."""
+        key = (body, opening)
+        if key not in self.runs:
             ends = self.sentences + body
             whole = self.sentences[np.searchsorted(self.sentences, ends).clip(max=len(self.sentences) - 1)] == ends
             whole &= ends <= self.document_end
-            self.eligible[length] = np.flatnonzero(whole & (self.lengths < body))
-        ids = np.full((batch, length), SEP, np.int64)
+            whole &= self.lengths < body  # two sentences at least
+            if opening:
+                whole &= self.starts_document
+            self.runs[key] = np.flatnonzero(whole)
+        return self.runs[key]
+
+    def draw(self, random: np.random.Generator, tokens: int, lengths: Sequence[int] = SHORT) -> Batch:
+        """A batch of about so many tokens, of a kind and a length that are drawn too."""
+        kind = random.choice(len(KINDS), p=SHARES)
+        if KINDS[kind] in ("singles", "leads"):
+            of = self.singles if KINDS[kind] == "singles" else self.leads
+            counts = np.array([len(of[n]) for n in SINGLES], float)
+            length = int(random.choice(list(SINGLES), p=counts / counts.sum()))
+            return self.sentence(random, of[length], max(1, tokens // length), KINDS[kind] == "leads")
+        length = int(random.choice(list(lengths)))
+        rows = max(1, tokens // length)
+        opening = KINDS[kind] == "openings"
+        if opening and random.random() < 0.25 and len(found := self.whole_runs(length - 2, True)):
+            return self.one_segment(random, self.sentences[random.choice(found, rows)], length, True)
+        opening = opening and len(self.whole_runs(length - 3, True)) > 0
+        return self.pairs(random, rows, length, opening)
+
+    def pairs(self, random: np.random.Generator, batch: int, length: int, opening: bool = False) -> Batch:
+        body = length - 3
+        ids = np.full((batch, length), self.vocabulary.sep, np.int64)
         types = np.zeros((batch, length), np.int64)
-        ids[:, 0] = CLS
+        names = np.zeros((batch, length), bool)
+        ids[:, 0] = self.vocabulary.cls
         order = random.integers(0, 2, batch)
-        for row, sentence in enumerate(random.choice(self.eligible[length], batch)):
+        for row, sentence in enumerate(random.choice(self.whole_runs(body, opening), batch)):
             start = self.sentences[sentence]
             window = self.ids[start : start + body]
             following = self.sentences[sentence + 1 : sentence + 1 + body] - start
@@ -96,71 +147,64 @@ class Corpus:
             ids[row, 1 : 1 + len(first)] = first
             ids[row, 2 + len(first) : -1] = second
             types[row, 2 + len(first) :] = 1
-        return self.mask(random, ids, types, order)
+        return self.mask(random, ids, types, names, order)
 
-    def singles(self, random: np.random.Generator, batch: int, length: int) -> Batch:
-        starts = self.sentences[random.choice(self.by_length[length - 2], batch)]
-        ids = np.full((batch, length), SEP, np.int64)
-        ids[:, 0] = CLS
-        ids[:, 1:-1] = self.ids[starts[:, None] + np.arange(length - 2)]
-        return self.mask(random, ids, np.zeros_like(ids), None)
+    def sentence(self, random: np.random.Generator, among: np.ndarray, batch: int, salient: bool) -> Batch:
+        chosen = random.choice(among, batch)
+        return self.one_segment(random, self.sentences[chosen], int(self.lengths[chosen[0]]) + 2, salient)
 
-    def mask(self, random: np.random.Generator, ids: np.ndarray, types: np.ndarray, order: np.ndarray | None) -> Batch:
-        """Covers runs of one to three whole words until the share is reached: the same number in each sequence."""
+    def one_segment(self, random: np.random.Generator, starts: np.ndarray, length: int, salient: bool) -> Batch:
+        at = starts[:, None] + np.arange(length - 2)
+        ids = np.full((len(starts), length), self.vocabulary.sep, np.int64)
+        names = np.zeros(ids.shape, bool)
+        ids[:, 0] = self.vocabulary.cls
+        ids[:, 1:-1] = self.ids[at]
+        if salient:
+            names[:, 1:-1] = self.names[at]
+        return self.mask(random, ids, np.zeros_like(ids), names, None)
+
+    def mask(
+        self,
+        random: np.random.Generator,
+        ids: np.ndarray,
+        types: np.ndarray,
+        names: np.ndarray,
+        order: np.ndarray | None,
+    ) -> Batch:
+        """Covers whole words until the share of a sequence is reached, names more often than others."""
         batch, length = ids.shape
-        wanted = max(1, round(MASKED_SHARE * (length - (2 if order is None else 3))))
-        special = ids < len(SPECIAL)
-        begins = self.starts_word[ids] | special | np.roll(special, 1, axis=1)
-        positions = np.empty((batch, wanted), np.int64)
-        for row in range(batch):
-            # Word k is the tokens bounds[k] to bounds[k + 1].
-            bounds = np.append(np.flatnonzero(begins[row]), length)
-            words = len(bounds) - 1
-            taken = np.zeros(length, bool)
-            left = wanted
-            sizes = random.choice(3, words, p=NGRAM_P) + 1
-            for k, size in zip(random.permutation(words), sizes):
-                for word in range(k, min(k + size, words)):
-                    a, b = bounds[word], bounds[word + 1]
-                    if special[row, a] or taken[a]:
-                        break
-                    b = min(b, a + left)
-                    taken[a:b] = True
-                    left -= b - a
-                    if left == 0:
-                        break
-                if left == 0:
-                    break
-            found = np.flatnonzero(taken)
-            if left:  # Hardly any word in it: what is missing is drawn from the rest.
-                rest = np.flatnonzero(~taken & ~special[row])
-                rest = rest if len(rest) >= left else np.flatnonzero(~taken)
-                found = np.append(found, random.choice(rest, left, replace=False))
-            positions[row] = found + row * length
-        flat = positions.ravel()
+        special = (ids == self.vocabulary.cls) | (ids == self.vocabulary.sep)
+        begins = self.vocabulary.starts_word[ids] | special | np.roll(special, 1, axis=1)
+        begins[:, 0] = True
+        # Weighted sampling without replacement (Efraimidis & Spirakis 2006): the smallest of Exp(1) / weight.
+        weight = np.where(names, NAME_WEIGHT, 1.0)
+        key = np.where(special, np.inf, random.exponential(size=ids.shape) / weight)
+        first = np.maximum.accumulate(np.where(begins, np.arange(length), 0), axis=1)  # where a token's word begins
+        key = np.take_along_axis(key, first, 1)
+        by_key = np.argsort(key, axis=1, kind="stable")
+        rank = np.empty_like(by_key)
+        np.put_along_axis(rank, by_key, np.broadcast_to(np.arange(length), ids.shape), 1)
+        # A word is taken where fewer tokens than wanted come before it.
+        wanted = np.maximum(1, np.round(MASKED_SHARE * (~special).sum(1)))
+        taken = (np.take_along_axis(rank, first, 1) < wanted[:, None]) & ~special
+        flat = np.flatnonzero(taken)
         labels = ids.ravel()[flat]
-        ids.ravel()[flat] = MASK
+        ids.ravel()[flat] = self.vocabulary.mask
         return Batch(ids, types, flat, labels, order)
 
 
 class Batches(torch.utils.data.IterableDataset):
-    """Endless batches of about `tokens` tokens for a DataLoader, whose workers fork this process and share the corpus.
+    """Endless batches for a DataLoader. Batch k depends on the seed and on k alone, so that a run that is stopped goes on
+    with the batch that comes next. Workers fork this process and share the corpus; each draws every n-th batch."""
 
-    `lengths` holds the lengths of pairs for each phase of the run, and `phase` says which it is.
-    """
-
-    def __init__(self, corpus: Corpus, seed: Sequence[int], tokens: int, lengths: Sequence[Sequence[int]]):
-        self.corpus, self.seed, self.tokens, self.lengths = corpus, seed, tokens, lengths
-        self.singles = [n for n in corpus.by_length if len(corpus.by_length[n]) >= 64]
-        self.phase = Value("b", 0)
+    def __init__(self, corpus: Corpus, seed: int, first: int, tokens: int):
+        self.corpus, self.seed, self.first, self.tokens = corpus, seed, first, tokens
+        self.long = Value("b", False)
 
     def __iter__(self) -> Iterator[Batch]:
         worker = torch.utils.data.get_worker_info()
-        random = np.random.default_rng([*self.seed, worker.id if worker else 0])
+        step = self.first + (worker.id if worker else 0)
         while True:
-            if random.random() < SINGLES:
-                length = int(random.choice(self.singles)) + 2
-                yield self.corpus.singles(random, max(1, self.tokens // length), length)
-            else:
-                length = int(random.choice(self.lengths[self.phase.value]))
-                yield self.corpus.pairs(random, max(1, self.tokens // length), length)
+            random = np.random.default_rng([self.seed, step])
+            yield self.corpus.draw(random, self.tokens, LONG if self.long.value else SHORT)
+            step += worker.num_workers if worker else 1

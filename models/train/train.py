@@ -1,177 +1,133 @@
-"""Trains an ALBERT (Lan et al. 2020) from scratch within a given time, on CPUs or a GPU.
+"""Trains an ALBERT (Lan et al. 2020) further from a checkpoint, on one CPU core or a GPU.
 
-    python train.py --data <folder of prepare.py> --out <folder> --minutes 60 [geometry …]
+    python train.py --data <folder of prepare.py> --init <checkpoint> --out <folder> [--tokens 60e6]
 
-Objectives: masked-LM at the masked positions only, and sentence-order prediction. Matrices of the encoder are trained
-with Muon (Jordan et al. 2024), the rest with AdamW; the learning rate rises and falls once over the time given. The
-last tenth of the time is spent on sequences of up to the full number of positions. Stopped, it continues from its last checkpoint when it
-is started again with the same arguments. At the end <out>/model holds config.json, model.safetensors (F16) and tokenizer.json.
+Objectives: masked-LM at the masked positions, and sentence-order prediction on pairs. The learning rate rises over the
+first tokens, stays, and falls to zero from --decay-from to --tokens; both may change from one start to the next, so that
+how long a run takes need not be known before. From --long-from on, sequences have up to 512 tokens.
+
+Stopped (SIGINT, SIGTERM) it saves; killed, it has lost at most --save-minutes. It continues when it is started again.
+<out> holds checkpoint.pt, curve.jsonl (a line for each report) and model/: config.json, model.safetensors (F16, the
+averaged weights), tokenizer.json and training.json.
 """
 
 import argparse
 import json
-import math
 import os
 import pickle
 import shutil
+import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import safetensors.torch
-import tokenizers
 import torch
 import transformers
 from torch import nn
 from torch.nn import functional as F
+from transformers import AlbertForPreTraining
 
-from data import Batch, Batches, Corpus
-from muon import Muon
-from prepare import PAD, SPECIAL
+from data import Batch, Batches, Corpus, Vocabulary
+from forward import hidden_states, order_logits, word_logits
+from vocabulary import read_vocabulary
 
-WARM_UP = 0.03  # share of the time
-LONG_FROM = 0.9  # share of the time after which sequences have up to the full length
-SHORT = range(32, 129, 8)  # tokens of a pair before that
-PLACE = 32  # channels of the embeddings that are for positions to begin with
-# To begin with, where each head looks (tokens from its own place) and how closely; further heads begin at random.
-HEADS = ((-1, 3.0), (1, 3.0), (0, 0.5), (0, 0.0))
-AVERAGE_FROM = 0.9  # share of the time after which checkpoints are averaged
-AVERAGE_EVERY = 0.005
+AVERAGE_EVERY = 8  # steps
+CLIP = 1.0
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--init", type=Path, required=True, help="folder of a checkpoint of AlbertForPreTraining")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--heads", type=int, default=4)
-    parser.add_argument("--positions", type=int, default=512)
-    parser.add_argument("--batch-tokens", type=int, default=4096)
-    parser.add_argument("--muon-lr", type=float, default=0.01)
-    parser.add_argument("--adam-lr", type=float, default=2e-3)
+    parser.add_argument("--tokens", type=float, default=60e6, help="when to stop")
+    parser.add_argument("--decay-from", type=float, help="four fifths of --tokens if not given")
+    parser.add_argument("--long-from", type=float, help="nine tenths of --tokens if not given")
+    parser.add_argument("--warm-up", type=float, default=0.3e6, help="tokens")
+    parser.add_argument("--lr", type=float, default=4e-4)
+    parser.add_argument("--average", type=float, default=1e6, help="tokens over which weights are averaged")
+    parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--report-seconds", type=float, default=60)
-    parser.add_argument("--save-seconds", type=float, default=300)
-    parser.add_argument("--compile", action="store_true", help="torch.compile: pays on a GPU and for long runs")
-    parser.add_argument("--workers", type=int, help="processes that draw batches; without it none on a CPU, 8 for a GPU")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop and save after this time")
+    parser.add_argument("--report-minutes", type=float, default=5)
+    parser.add_argument("--save-minutes", type=float, default=5)
+    parser.add_argument("--threads", type=int, default=int(os.environ.get("OMP_NUM_THREADS", "1")))
+    parser.add_argument("--workers", type=int, help="processes that draw batches; none on a CPU, 8 for a GPU if not given")
+    parser.add_argument("--compile", action="store_true", help="torch.compile: a minute and a half once, then 15 %% faster")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16")
     options = parser.parse_args()
-    if options.positions < max(SHORT):
-        parser.error(f"--positions must be at least {max(SHORT)}, the longest of the short sequences")
+    options.decay_from = 0.8 * options.tokens if options.decay_from is None else options.decay_from
+    options.long_from = 0.9 * options.tokens if options.long_from is None else options.long_from
+    if options.decay_from > options.tokens:
+        parser.error("--decay-from must not lie behind --tokens")
     return options
 
 
-def build_model(options: argparse.Namespace) -> transformers.AlbertForPreTraining:
-    with np.load(options.data / "embeddings.npz") as first:
-        embeddings, log_unigram = first["embeddings"], first["log_unigram"]
-    config = transformers.AlbertConfig(
-        vocab_size=len(embeddings),
-        embedding_size=embeddings.shape[1],
-        hidden_size=options.hidden,
-        num_hidden_layers=options.layers,
-        num_attention_heads=options.heads,
-        intermediate_size=4 * options.hidden,
-        max_position_embeddings=options.positions,
-        hidden_act="gelu_new",
-        hidden_dropout_prob=0,
-        attention_probs_dropout_prob=0,
-        classifier_dropout_prob=0,
-        pad_token_id=PAD,
-        bos_token_id=SPECIAL.index("[CLS]"),
-        eos_token_id=SPECIAL.index("[SEP]"),
-    )
-    model = transformers.AlbertForPreTraining(config)
-    fused = nn.GELU(approximate="tanh")  # gelu_new by its fused name
-    model.predictions.activation = fused
-    for group in model.albert.encoder.albert_layer_groups:
-        for layer in group.albert_layers:
-            layer.activation = fused
-    with torch.no_grad():
-        begin(model, torch.from_numpy(embeddings), torch.from_numpy(log_unigram))
-    model.tie_weights()
+def has_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def read_model(folder: Path, vocabulary: Vocabulary) -> AlbertForPreTraining:
+    try:
+        model, info = AlbertForPreTraining.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
+        raise SystemExit(f"{folder} does not hold a checkpoint that can be read ({error}).") from None
+    if info["missing_keys"]:
+        raise SystemExit(f"{folder} lacks {', '.join(sorted(info['missing_keys']))}.")
+    if model.config.vocab_size != vocabulary.size:
+        raise SystemExit(f"{folder} has {model.config.vocab_size:,} pieces, the shards' tokenizer.json {vocabulary.size:,}.")
     return model
 
 
-def begin(model: transformers.AlbertForPreTraining, words: torch.Tensor, log_unigram: torch.Tensor) -> None:
-    """Weights that are a crude model before the first step: a mask is told the words before and after it and those around
-    it, and answers with what keeps their company. From random weights most of a short run goes by until attention finds
-    the neighbours, since that is of no use before their words are, and the other way round.
-
-    The first E − PLACE channels of an embedding are for words, the others for places, as sines and cosines (Vaswani et al.
-    2017): there, one rotation leads from each place to its neighbour.
-    """
-    config = model.config
-    width, size = config.embedding_size, config.hidden_size // config.num_attention_heads
-    embeddings = model.albert.embeddings
-    embeddings.word_embeddings.weight.zero_()
-    embeddings.word_embeddings.weight[:, :-PLACE] = 0.5 * F.normalize(words[:, :-PLACE], dim=1)
-    embeddings.token_type_embeddings.weight.zero_()
-    longest, shortest = config.max_position_embeddings, 4  # wave lengths, in tokens
-    speeds = 2 * math.pi / torch.logspace(math.log2(shortest), math.log2(longest), PLACE // 2, base=2)
-    angles = torch.arange(longest)[:, None] * speeds
-    embeddings.position_embeddings.weight.zero_()
-    embeddings.position_embeddings.weight[:, -PLACE:] = 0.5 * torch.cat([angles.sin(), angles.cos()], 1) * (2 / PLACE) ** 0.5
-
-    into = model.albert.encoder.embedding_hidden_mapping_in.weight  # (H, E)
-    nn.init.orthogonal_(into)
-    [layer] = model.albert.encoder.albert_layer_groups[0].albert_layers
-    attention = layer.attention
-    for head, (offset, sharpness) in enumerate(HEADS[: config.num_attention_heads]):
-        own = slice(head * size, (head + 1) * size)
-        sine, cosine = torch.diag(torch.sin(offset * speeds)), torch.diag(torch.cos(offset * speeds))
-        rotation = torch.cat([torch.cat([cosine, sine], 1), torch.cat([-sine, cosine], 1)])
-        attention.query.weight[own][:PLACE] += sharpness * rotation @ into[:, -PLACE:].T
-        attention.key.weight[own][:PLACE] += into[:, -PLACE:].T
-        # Each head hands on as many of the channels of words as it has room for.
-        channels = torch.arange(min(size, width - PLACE)) + (0 if head % 2 == 0 else max(0, width - PLACE - size))
-        attention.value.weight[own][: len(channels)] += into[:, channels].T
-        attention.dense.weight[:, own][:, : len(channels)] += 0.7 * into[:, channels]
-    # Small enough for GELU to be nearly linear; the layer-norm after it makes up for it.
-    model.predictions.dense.weight.copy_(0.1 * into.T)
-    model.predictions.bias.copy_(log_unigram)
+def optimizer_of(model: nn.Module, rate: float) -> torch.optim.Optimizer:
+    matrices = [p for p in model.parameters() if p.ndim == 2]
+    vectors = [p for p in model.parameters() if p.ndim != 2]
+    groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 
-def optimizers(model: nn.Module, options: argparse.Namespace) -> list[torch.optim.Optimizer]:
-    matrices, rest = [], []
-    for name, parameter in model.named_parameters():
-        hidden = parameter.ndim == 2 and "embeddings" not in name and "classifier" not in name
-        (matrices if hidden else rest).append(parameter)
-    decayed = [p for p in rest if p.ndim == 2]
-    plain = [p for p in rest if p.ndim != 2]
-    adam = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}],
-        lr=options.adam_lr,
-        betas=(0.9, 0.98),
+def rate(seen: float, options: argparse.Namespace) -> float:
+    """Share of the peak learning rate after `seen` tokens."""
+    up = (seen + 0.01 * options.warm_up) / (1.01 * options.warm_up) if options.warm_up else 1.0
+    if seen <= options.decay_from:
+        return min(1.0, up)
+    return min(1.0, up, max(0.0, (options.tokens - seen) / (options.tokens - options.decay_from)))
+
+
+class Losses(NamedTuple):
+    """Sums over the masks and over the pairs of a batch."""
+
+    words: torch.Tensor
+    words_right: torch.Tensor
+    order: torch.Tensor
+    order_right: torch.Tensor
+
+
+def losses(model: AlbertForPreTraining, batch: Batch, dtype: torch.dtype) -> Losses:
+    rows, length = batch.input_ids.shape
+    at = batch.positions
+    if batch.order is not None:
+        at = torch.cat([at, torch.arange(rows, device=at.device) * length])
+    hidden = hidden_states(model, batch.input_ids, batch.token_type_ids, at, dtype)
+    words = word_logits(model, hidden[: len(batch.labels)]).float()
+    loss = F.cross_entropy(words, batch.labels, reduction="sum")
+    right = (words.argmax(-1) == batch.labels).sum()
+    if batch.order is None:
+        return Losses(loss, right, loss.new_zeros(()), right.new_zeros(()))
+    order = order_logits(model, hidden[len(batch.labels) :]).float()
+    return Losses(
+        loss,
+        right,
+        F.cross_entropy(order, batch.order, reduction="sum"),
+        (order.argmax(-1) == batch.order).sum(),
     )
-    muon = Muon(matrices, lr=options.muon_lr, weight_decay=0.01, momentum=0.95)
-    for optimizer in (muon, adam):
-        for group in optimizer.param_groups:
-            group["peak"] = group["lr"]
-    return [muon, adam]
-
-
-def rate(progress: float) -> float:
-    """One cycle: up over WARM_UP, along a cosine to a quarter of the peak, which leaves enough to learn from the long
-    sequences, and over those down to 2 %."""
-    if progress < WARM_UP:
-        return (progress + 0.001) / (WARM_UP + 0.001)
-    if progress < LONG_FROM:
-        return 0.25 + 0.75 * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (LONG_FROM - WARM_UP)))
-    return 0.02 + 0.23 * max(0, (1 - progress) / (1 - LONG_FROM))
-
-
-def losses(model: nn.Module, batch: Batch, device: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Masked-LM loss, sentence-order loss (zero for single sentences) and number of right first choices."""
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        hidden, pooled = model.albert(batch.input_ids, token_type_ids=batch.token_type_ids)[:2]
-        logits = model.predictions(hidden.reshape(-1, hidden.shape[-1])[batch.positions])
-        order = model.sop_classifier(pooled)
-    mlm = F.cross_entropy(logits.float(), batch.labels)
-    sop = mlm.new_zeros(()) if batch.order is None else F.cross_entropy(order.float(), batch.order)
-    return mlm, sop, (logits.argmax(-1) == batch.labels).sum()
 
 
 def to(batch: Batch, device: str) -> Batch:
@@ -179,24 +135,19 @@ def to(batch: Batch, device: str) -> Batch:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, held_out: list[Batch], characters: torch.Tensor, device: str) -> dict[str, float]:
-    """Over all masks of the batches: loss in nats, bits per character (`characters` of each piece) and accuracy."""
-    total = right = count = written = 0.0
+def evaluate(forward: Callable, held_out: list[Batch], device: str) -> dict[str, float]:
+    """Masked words: loss in nats and accuracy. Sentence order: accuracy over the pairs."""
+    total = np.zeros(4)
+    masks = pairs = 0
     for batch in held_out:
         batch = to(batch, device)
-        mlm, _, correct = losses(model, batch, device)
-        total += mlm.item() * len(batch.labels)
-        written += characters[batch.labels.cpu()].sum().item()
-        right += correct.item()
-        count += len(batch.labels)
-    return {"loss": total / count, "bits_per_character": total / math.log(2) / written, "accuracy": right / count}
+        total += [x.item() for x in forward(batch)]
+        masks += len(batch.labels)
+        pairs += 0 if batch.order is None else len(batch.order)
+    return {"loss": total[0] / masks, "accuracy": total[1] / masks, "order": total[3] / max(1, pairs)}
 
 
-def shown(figures: dict[str, float]) -> str:
-    return "loss {loss:.3f} bits/character {bits_per_character:.3f} accuracy {accuracy:.2%}".format(**figures)
-
-
-def replace(path: Path, write) -> None:
+def replace(path: Path, write: Callable[[Path], None]) -> None:
     """Writes beside the file and renames, so that a full disk or a kill leaves the last good one."""
     part = path.with_name(path.name + ".part")
     try:
@@ -217,58 +168,48 @@ def read_checkpoint(path: Path, device: str) -> dict:
         raise SystemExit(f"{path} is damaged ({error}). Delete it to start anew, or use another --out.") from None
 
 
-def load(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(weights[name])
+def export(config: transformers.AlbertConfig, weights: dict[str, torch.Tensor], data: Path, out: Path, run: dict) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    state = {n: p.detach().to("cpu", torch.float16).contiguous() for n, p in weights.items()}
+    replace(out / "model.safetensors", lambda p: safetensors.torch.save_file(state, p, {"format": "pt"}))
+    settings = config.to_dict() | {"architectures": ["AlbertForPreTraining"], "dtype": "float16"}
+    replace(out / "config.json", lambda p: p.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n"))
+    replace(out / "tokenizer.json", lambda p: shutil.copyfile(data / "tokenizer.json", p))
+    replace(out / "training.json", lambda p: p.write_text(json.dumps(run, indent=2) + "\n"))
 
 
-def export(model: nn.Module, options: argparse.Namespace, run: dict) -> None:
-    folder = options.out / "model"
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {n: p.detach().to("cpu", torch.float16).contiguous() for n, p in model.named_parameters()}
-    replace(folder / "model.safetensors", lambda p: safetensors.torch.save_file(state, p, {"format": "pt"}))
-    config = model.config.to_dict() | {"architectures": ["AlbertForPreTraining"], "dtype": "float16"}
-    replace(folder / "config.json", lambda p: p.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n"))
-    replace(folder / "tokenizer.json", lambda p: shutil.copyfile(options.data / "tokenizer.json", p))
-    replace(folder / "training.json", lambda p: p.write_text(json.dumps(run, indent=2) + "\n"))
+class Average:
+    """An exponential moving average of the weights over the last `window` steps, and over fewer at the beginning."""
+
+    def __init__(self, model: nn.Module, window: float):
+        self.window, self.count = window, 0
+        self.weights = {n: p.detach().clone() for n, p in model.named_parameters()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.count += 1
+        share = 1 / min(self.count + 1, self.window)
+        parameters = [p.detach() for _, p in model.named_parameters()]
+        torch._foreach_lerp_(list(self.weights.values()), parameters, share)
 
 
-@dataclass
-class Data:
-    corpus: Corpus
-    shards: list[str]
-    held_out: list[Batch]
-    held_out_long: list[Batch]
-    characters: torch.Tensor
-    """(pieces,) how many characters each has"""
-
-
-def read_data(folder: Path, positions: int) -> Data:
-    for name in ("tokenizer.json", "embeddings.npz"):
-        if not (folder / name).exists():
-            raise SystemExit(f"{folder / name} is missing. Run prepare.py to write it.")
-    vocabulary = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-    pieces = [vocabulary.id_to_token(i) for i in range(vocabulary.get_vocab_size())]
-    starts_word = np.array([p.startswith("▁") or not p[:1].isalnum() for p in pieces])
-    shards = sorted(p for p in folder.glob("*.npz") if p.stem not in ("embeddings", "valid"))
+def read_data(folder: Path, vocabulary: Vocabulary) -> tuple[Corpus, list[str], list[Batch], list[Batch]]:
+    """The training text, its shards' names, held-out batches of the usual lengths and of the longest."""
+    shards = sorted(p for p in folder.glob("*.npz") if p.stem != "valid" and not p.stem.endswith(".part"))
     if not shards:
         raise SystemExit(f"{folder} holds no shards to train on. Run prepare.py to write them.")
-    valid = Corpus([folder / "valid.npz"], starts_word)
+    valid = Corpus([folder / "valid.npz"], vocabulary)
     fixed = np.random.default_rng(0)
     try:
-        short = [valid.pairs(fixed, 32, 64) for _ in range(5)]
-        short += [valid.singles(fixed, 24, n) for n in range(10, 42, 4) if len(valid.by_length[n - 2])]
-        long = [valid.pairs(fixed, 8, positions) for _ in range(4)]
+        short = [valid.pairs(fixed, 2048 // n, n) for n in (64, 96, 128) * 4]
+        openings = [n for n in range(40, 129, 2) if len(valid.whole_runs(n - 3, True))]
+        short += [valid.pairs(fixed, 4, n, True) for n in openings]
+        sizes = [n for n in range(8, 44, 4) if len(valid.singles[n])]
+        short += [valid.sentence(fixed, valid.singles[n], 32, False) for n in sizes]
+        long = [valid.pairs(fixed, 4, 512) for _ in range(4)]
     except ValueError:
-        raise SystemExit(f"{folder / 'valid.npz'} is too short a text to evaluate on. Give prepare.py a longer valid.txt.") from None
-    return Data(
-        corpus=Corpus(shards, starts_word),
-        shards=[p.stem for p in shards],
-        held_out=short,
-        held_out_long=long,
-        characters=torch.tensor([len(p.removeprefix("▁")) for p in pieces]),
-    )
+        raise SystemExit(f"{folder / 'valid.npz'} is too short a text to evaluate on. Give prepare.py a longer one.") from None
+    return Corpus(shards, vocabulary), [p.stem for p in shards], short, long
 
 
 def main() -> None:
@@ -279,132 +220,143 @@ def main() -> None:
     torch.set_float32_matmul_precision("high" if device == "cuda" else "highest")
     torch.set_flush_denormal(True)
     torch.manual_seed(options.seed)
+    dtype = torch.bfloat16 if has_bfloat16(device) and not options.float32 else torch.float32
 
-    data = read_data(options.data, options.positions)
-    corpus, held_out, held_out_long, characters = data.corpus, data.held_out, data.held_out_long, data.characters
-
-    model = build_model(options).to(device)
-    parameters = sum(p.numel() for p in model.parameters())
+    vocabulary = read_vocabulary(options.data / "tokenizer.json")
+    corpus, shards, held_out, held_out_long = read_data(options.data, vocabulary)
+    model = read_model(options.init, vocabulary).to(device)
+    model.tie_weights()
     print(
-        f"{parameters:,} parameters, {len(characters):,} pieces, {len(corpus.ids):,} training tokens; "
-        f"torch {torch.__version__}, transformers {transformers.__version__}, {device}",
+        f"{sum(p.numel() for p in model.parameters()):,} parameters, {vocabulary.size:,} pieces, {len(corpus.ids):,} training "
+        f"tokens; torch {torch.__version__}, transformers {transformers.__version__}, {device}, {str(dtype).removeprefix('torch.')}",
         flush=True,
     )
-    optimizing = optimizers(model, options)
-    step = seen = averaged = 0
-    before = 0.0
-    average: dict[str, torch.Tensor] = {}
+    optimizer = optimizer_of(model, options.lr)
+    average = Average(model, options.average / options.batch_tokens / AVERAGE_EVERY)
+    step, seen, seconds = 0, 0, 0.0
     saved = options.out / "checkpoint.pt"
     if saved.exists():
         state = read_checkpoint(saved, device)
         try:
             model.load_state_dict(state["model"])
-        except RuntimeError as error:
+            optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
             raise SystemExit(f"{saved} is of another geometry. Use another --out or delete it.\n{error}") from None
-        for optimizer, was in zip(optimizing, state["optimizers"]):
-            optimizer.load_state_dict(was)
-        step, seen, averaged, before, average = (state[k] for k in ("step", "seen", "averaged", "before", "average"))
-        print(f"continues at step {step} after {before / 60:.1f} minutes", flush=True)
-    quarters = [options.positions * n // 4 for n in (1, 2, 3, 4)]
-    batches = Batches(corpus, (options.seed, step), options.batch_tokens, (SHORT, quarters))
-    workers = (8 if device == "cuda" else 0) if options.workers is None else options.workers
-    loader = iter(torch.utils.data.DataLoader(batches, None, num_workers=workers, pin_memory=device == "cuda"))
-    forward = torch.compile(losses, dynamic=True) if options.compile else losses
-    if options.compile:
-        # Compiles what a step needs, of pairs and of single sentences, before the clock runs.
-        start = time.monotonic()
-        for batch in (held_out[0], held_out[-1]):
-            mlm, sop, _ = forward(model, to(batch, device), device)
-            (mlm + 0.5 * sop).backward()
-        model.zero_grad(set_to_none=True)
-        print(f"compiled in {time.monotonic() - start:.0f} s", flush=True)
-
-    start = time.monotonic()
-    limit = options.minutes * 60
-    last_report = last_save = start
-    window: list[float] = []
-    orders: list[float] = []
+        average.weights, average.count = state["average"], state["averaged"]
+        step, seen, seconds = state["step"], state["seen"], state["seconds"]
+        if state["seed"] != options.seed:
+            raise SystemExit(f"{saved} was begun with --seed {state['seed']}.")
+        print(f"continues at step {step}, {seen / 1e6:.2f} M tokens", flush=True)
 
     def checkpoint() -> None:
-        state = {
-            "model": model.state_dict(),
-            "optimizers": [o.state_dict() for o in optimizing],
-            "step": step,
-            "seen": seen,
-            "averaged": averaged,
-            "average": average,
-            "before": before + time.monotonic() - start,
-        }
-        replace(saved, lambda p: torch.save(state, p))
+        replace(
+            saved,
+            lambda p: torch.save(
+                {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "average": average.weights,
+                    "averaged": average.count,
+                    "step": step,
+                    "seen": seen,
+                    "seconds": seconds,
+                    "seed": options.seed,
+                },
+                p,
+            ),
+        )
 
-    while (progress := (before + time.monotonic() - start) / limit) < 1:
-        factor = rate(progress)
-        for optimizer in optimizing:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak"] * factor
-        batches.phase.value = progress >= LONG_FROM
+    def measure(batches: list[Batch]) -> dict[str, float]:
+        """Of the averaged weights."""
+        now = {n: p.detach().clone() for n, p in model.named_parameters()}
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(average.weights[name])
+            figures = evaluate(lambda batch: losses(model, batch, dtype), batches, device)
+            for name, parameter in model.named_parameters():
+                parameter.copy_(now[name])
+        return figures
+
+    def write(figures: dict) -> None:
+        export(
+            model.config,
+            average.weights,
+            options.data,
+            options.out / "model",
+            {
+                "device": torch.cuda.get_device_name() if device == "cuda" else f"CPU, {options.threads} threads",
+                "type": str(dtype).removeprefix("torch."),
+                "torch": torch.__version__,
+                "transformers": transformers.__version__,
+                "shards": shards,
+                "tokens_seen": seen,
+                "tokens_planned": options.tokens,
+                "steps": step,
+                "batch_tokens": options.batch_tokens,
+                "minutes": round(seconds / 60, 1),
+                "lr": options.lr,
+                "seed": options.seed,
+                "held_out": figures,
+            },
+        )
+
+    forward = torch.compile(losses, dynamic=True) if options.compile else losses
+    batches = Batches(corpus, options.seed, step, options.batch_tokens)
+    workers = (8 if device == "cuda" else 0) if options.workers is None else options.workers
+    loader = iter(torch.utils.data.DataLoader(batches, None, num_workers=workers, prefetch_factor=8 if workers else None))
+    stopped = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, frame: stopped.append(number))
+
+    start = reported = saved_at = time.monotonic()
+    before, seen_before, seen_reported = seconds, seen, seen
+    window: list[tuple[float, float, float]] = []
+    while seen < options.tokens and not stopped and time.monotonic() - start < 60 * options.minutes:
+        for group in optimizer.param_groups:
+            group["lr"] = options.lr * rate(seen, options)
+        batches.long.value = seen >= options.long_from
         batch = to(next(loader), device)
-        mlm, sop, _ = forward(model, batch, device)
-        (mlm + 0.5 * sop).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in optimizing:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        sums = forward(model, batch, dtype)
+        masks, pairs = len(batch.labels), 0 if batch.order is None else len(batch.order)
+        loss = sums.words / masks + (sums.order / pairs if pairs else 0)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP, foreach=True)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
         step += 1
         seen += batch.input_ids.numel()
+        if step % AVERAGE_EVERY == 0:
+            average.update(model)
         if device == "cpu" or step % 20 == 0:
-            window.append(mlm.item())
-            if batch.order is not None:
-                orders.append(sop.item())
-
-        if progress >= AVERAGE_FROM + averaged * AVERAGE_EVERY:
-            averaged += 1
-            for name, parameter in model.named_parameters():
-                mean = average.setdefault(name, torch.zeros_like(parameter, requires_grad=False))
-                mean += (parameter.detach() - mean) / averaged
+            window.append((sums.words.item() / masks, sums.words_right.item() / masks, sums.order.item() / pairs if pairs else np.nan))
+            if not np.isfinite(window[-1][0]):
+                raise SystemExit(f"The loss is {window[-1][0]} at step {step}: start again with a lower --lr.")
         now = time.monotonic()
-        if now - last_report > options.report_seconds:
-            last_report = now
+        seconds = before + now - start
+        if now - reported > 60 * options.report_minutes:
+            speed = (seen - seen_reported) / (now - reported)
+            figures = measure(held_out)
+            line = {"tokens": seen, "seconds": round(seconds), "train": float(np.nanmean([w[0] for w in window])), **figures}
+            line["order_train"] = float(np.nanmean([w[2] for w in window]))
+            with open(options.out / "curve.jsonl", "a") as file:
+                file.write(json.dumps(line) + "\n")
             print(
-                f"{progress:6.1%}  step {step:6d}  {seen / 1e6:8.2f} M tokens  {seen / (before + now - start):8.0f} tokens/s  "
-                f"train {np.mean(window):.3f}  order {np.mean(orders or [math.nan]):.3f}  "
-                f"held-out {shown(evaluate(model, held_out, characters, device))}",
+                f"{seen / 1e6:8.2f} M tokens  {speed:6.0f} tokens/s  step {step}  rate {rate(seen, options):.2f}  train {line['train']:.3f}, "
+                f"order {line['order_train']:.3f}  held out {figures['loss']:.3f}, words {figures['accuracy']:.2%}, order "
+                f"{figures['order']:.1%}  {(options.tokens - seen) / speed / 60:.0f} min left",
                 flush=True,
             )
+            write(figures)
             window.clear()
-            orders.clear()
-        if now - last_save > options.save_seconds:
-            last_save = now
+            reported, seen_reported = time.monotonic(), seen
+        if now - saved_at > 60 * options.save_minutes:
             checkpoint()
-            export(model, options, {"unfinished": True, "step": step})
+            saved_at = time.monotonic()
 
     checkpoint()
-    results = {"last": evaluate(model, held_out, characters, device)}
-    last = {n: p.detach().clone() for n, p in model.named_parameters()}
-    if average:
-        load(model, average)
-        results["average"] = evaluate(model, held_out, characters, device)
-    best = min(results, key=lambda kind: results[kind]["loss"])
-    load(model, average if best == "average" else last)
-    long = evaluate(model, held_out_long, characters, device)
-    for kind, figures in results.items():
-        print(f"{kind}: held-out {shown(figures)}")
-    print(f"at {options.positions} tokens: {shown(long)}")
-    run = {
-        "minutes": options.minutes,
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"CPU, {options.threads} threads",
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "shards": data.shards,
-        "tokens_seen": seen,
-        "steps": step,
-        "seed": options.seed,
-        "weights": best,
-        "held_out": results[best],
-        "held_out_full_length": long,
-    }
-    export(model, options, run)
-    print(json.dumps(run))
+    figures = measure(held_out)
+    write(figures | {"at_512": measure(held_out_long)})
+    print(f"{'stopped' if seen < options.tokens else 'done'} at step {step}, {seen / 1e6:.2f} M tokens: {json.dumps(figures)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 /**
- * The training, on a few made-up sentences: from texts to a checkpoint, and what it says when something is wrong. It needs
- * what models/train/requirements.txt lists, in the Python that the variable PYTHON names; without it, it is skipped.
+ * The training, on a few made-up sentences: from texts and an encoder to a checkpoint, and what it says when something is
+ * wrong. It needs what models/train/requirements.txt lists, in the Python that the variable PYTHON names; without it, it is
+ * skipped.
  */
 import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -15,18 +16,17 @@ import { seeded } from '../../../models/evaluation/random.ts';
 
 const PYTHON = process.env['PYTHON'];
 const SCRIPTS = join(import.meta.dirname, '../../../models/train');
-const GEOMETRY = ['--hidden', '64', '--layers', '2', '--heads', '2', '--positions', '128', '--batch-tokens', '256'];
 const LONG = 300_000;
 
 let folder: string;
 let prepared: string;
+let begun: string;
 
 /** Runs in a shell, so that the size of its files can be limited; says how it ended and what it said. */
 async function python(script: string, given: string[], limit = 'unlimited') {
   const command = `ulimit -f ${limit}; exec "$@"`;
-  const words = [PYTHON ?? '', join(SCRIPTS, script), ...given];
   try {
-    const { stdout } = await promisify(execFile)('bash', ['-c', command, 'bash', ...words]);
+    const { stdout } = await promisify(execFile)('bash', ['-c', command, 'bash', PYTHON ?? '', script, ...given]);
     return { code: 0, said: stdout };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -34,75 +34,116 @@ async function python(script: string, given: string[], limit = 'unlimited') {
   }
 }
 
-const train = (data: string, out: string, more: string[] = [], limit?: string) =>
-  python('train.py', ['--data', data, '--out', out, '--minutes', '0.05', ...GEOMETRY, ...more], limit);
+async function succeed(script: string, given: string[]): Promise<string> {
+  const { code, said } = await python(script, given);
+  if (code !== 0) throw new Error(said);
+  return said;
+}
+
+const train = (data: string, out: string, more: string[] = [], limit?: string) => {
+  const given = ['--data', data, '--init', begun, '--out', out, '--tokens', '6000', '--batch-tokens', '256', ...more];
+  return python(join(SCRIPTS, 'train.py'), given, limit);
+};
 
 describe.skipIf(!PYTHON)('training (skipped unless PYTHON names one with PyTorch)', { timeout: LONG }, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
-    const [texts, names] = [join(folder, 'texts'), ['boats', 'valid']];
+    const texts = join(folder, 'texts');
+    const encoder = join(folder, 'encoder');
     await mkdir(texts);
     // Of all lengths, as running text has them.
     const random = seeded(1);
     const word = () => Array.from({ length: 2 }, () => `${'bdklmnrst'[random(9)]}${'aeiou'[random(5)]}`).join('');
     const sentence = () => `So ${Array.from({ length: 1 + random(20) }, word).join(' ')}.`;
-    const document = () => `A title\n${Array.from({ length: 40 }, sentence).join(' ')}\n\n`;
-    for (const name of names)
+    const document = () => `A title\n${Array.from({ length: 60 }, sentence).join(' ')}\n\n`;
+    for (const name of ['boats', 'valid'])
       await writeFile(join(texts, `${name}.txt`), Array.from({ length: 80 }, document).join(''));
+    await succeed(join(import.meta.dirname, 'tiny_encoder.py'), [join(texts, 'boats.txt'), encoder]);
+
     prepared = join(folder, 'prepared');
-    const given = ['--text', texts, '--out', prepared, '--vocabulary', '200', '--embedding', '48'];
-    const { code, said } = await python('prepare.py', given);
-    if (code !== 0) throw new Error(said);
+    const tokenizer = join(encoder, 'tokenizer.json');
+    await succeed(join(SCRIPTS, 'prepare.py'), ['--text', texts, '--tokenizer', tokenizer, '--out', prepared]);
+    begun = join(folder, 'begun');
+    const geometry = ['--embedding', '16', '--groups', '2', '--layers', '2'];
+    const seconds = ['--embedding-seconds', '2', '--head-seconds', '2'];
+    const files = ['--encoder', encoder, '--data', prepared, '--out', begun];
+    await succeed(join(SCRIPTS, 'start.py'), [...files, ...geometry, ...seconds]);
   }, LONG);
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('makes a checkpoint that can be built, and continues from its last one', async () => {
+  it('computes what the class in transformers does', async () => {
+    const said = await succeed(join(import.meta.dirname, 'check_forward.py'), [SCRIPTS]);
+    expect(Number(said)).toBeLessThan(1e-4);
+  });
+
+  it('makes a checkpoint that can be built, continues from its last one, and begins anew from what it wrote', async () => {
     const out = join(folder, 'run');
-    const { code, said } = await train(prepared, out);
-    expect(said).toContain('held-out loss');
-    expect(code).toBe(0);
+    expect(await train(prepared, out)).toMatchObject({ code: 0, said: expect.stringMatching(/done at step \d+/) });
     const { weights } = await readCheckpoint(join(out, 'model'));
-    expect(weights.config).toMatchObject({ hidden_size: 64, num_hidden_layers: 2, max_position_embeddings: 128 });
+    expect(weights.config).toMatchObject({ hidden_size: 32, embedding_size: 16, num_hidden_layers: 2 });
     const run = JSON.parse(await readFile(join(out, 'model/training.json'), 'utf8')) as Record<string, unknown>;
-    expect(run).toMatchObject({ minutes: 0.05, shards: ['boats'], torch: expect.any(String) });
+    expect(run).toMatchObject({ shards: ['boats'], tokens_planned: 6000, torch: expect.any(String) });
 
-    const more = await train(prepared, out, ['--minutes', '0.1', '--workers', '2']);
-    expect(more).toMatchObject({ code: 0, said: expect.stringMatching(/continues at step [1-9]/) });
+    expect(await train(prepared, out, ['--tokens', '9000', '--workers', '2'])).toMatchObject({
+      code: 0,
+      said: expect.stringMatching(/continues at step [1-9]/),
+    });
+    expect(await train(prepared, join(folder, 'anew'), ['--init', join(out, 'model')])).toMatchObject({ code: 0 });
+    expect(await train(prepared, out, ['--seed', '2'])).toMatchObject({
+      code: 1,
+      said: expect.stringMatching(/was begun with --seed 1/),
+    });
+  });
 
-    const other = await train(prepared, out, ['--hidden', '128']);
-    expect(other).toMatchObject({ code: 1, said: expect.stringMatching(/checkpoint\.pt is of another geometry/) });
+  it('goes the same way whether it is stopped in between or not', async () => {
+    const whole = join(folder, 'whole');
+    const halves = join(folder, 'halves');
+    const schedule = ['--float32', '--decay-from', '6000', '--long-from', '6000'];
+    await train(prepared, whole, schedule);
+    await train(prepared, halves, [...schedule, '--minutes', '0.0001']);
+    expect((await train(prepared, halves, schedule)).said).toMatch(/continues at step [1-9]/);
+    const [one, two] = await Promise.all([whole, halves].map((out) => readFile(join(out, 'model/model.safetensors'))));
+    expect(one?.equals(two ?? Buffer.of())).toBe(true);
   });
 
   it('keeps the last checkpoint when the disk is full', async () => {
     const out = join(folder, 'full');
     await train(prepared, out);
     const before = await readFile(join(out, 'checkpoint.pt'));
-    const { code, said } = await train(prepared, out, ['--minutes', '0.1'], '100');
+    const { code, said } = await train(prepared, out, ['--tokens', '9000'], '100');
     expect(said).toMatch(/checkpoint\.pt cannot be written .*Make room and start again/);
     expect(code).toBe(1);
     expect(await readFile(join(out, 'checkpoint.pt'))).toEqual(before);
     expect((await readdir(out)).filter((name) => name.endsWith('.part'))).toEqual([]);
   });
 
-  it('says which shard is missing, damaged, or of another tokenizer', async () => {
+  it('says which shard or checkpoint is missing, damaged, or of another tokenizer', async () => {
     const spoiled = join(folder, 'spoiled');
+    const none = join(folder, 'none');
     await cp(prepared, spoiled, { recursive: true });
+    const refused = async (more: string[] = []) => {
+      const { code, said } = await train(spoiled, none, more);
+      expect(code).toBe(1);
+      return said;
+    };
     await truncate(join(spoiled, 'boats.npz'), 1000);
-    expect(await train(spoiled, join(folder, 'none'))).toMatchObject({
-      code: 1,
-      said: expect.stringMatching(/boats\.npz is damaged .*run prepare\.py again/),
-    });
+    expect(await refused()).toMatch(/boats\.npz is damaged .*run prepare\.py again/);
     const whole = await readFile(join(prepared, 'boats.npz'));
     whole[whole.length >> 1] = (whole[whole.length >> 1] ?? 0) ^ 255;
     await writeFile(join(spoiled, 'boats.npz'), whole);
-    expect(await train(spoiled, join(folder, 'none'))).toMatchObject({
-      code: 1,
-      said: expect.stringMatching(/boats\.npz is damaged/),
-    });
-    await rm(join(spoiled, 'boats.npz'));
-    expect((await train(spoiled, join(folder, 'none'))).said).toMatch(/holds no shards/);
+    expect(await refused()).toMatch(/boats\.npz is damaged/);
     await copyFile(join(prepared, 'boats.npz'), join(spoiled, 'boats.npz'));
+    const vocabulary = await readFile(join(prepared, 'tokenizer.json'), 'utf8');
+    await writeFile(join(spoiled, 'tokenizer.json'), `${vocabulary} `);
+    expect(await refused()).toMatch(/npz was written with another tokenizer\.json/);
+    await copyFile(join(prepared, 'tokenizer.json'), join(spoiled, 'tokenizer.json'));
+    await rm(join(spoiled, 'boats.npz'));
+    expect(await refused()).toMatch(/holds no shards/);
+    await copyFile(join(prepared, 'boats.npz'), join(spoiled, 'boats.npz'));
+    expect(await refused(['--init', none])).toMatch(/does not hold a checkpoint that can be read/);
+    await writeFile(join(none, 'checkpoint.pt'), 'no checkpoint');
+    expect(await refused()).toMatch(/checkpoint\.pt is damaged/);
     await rm(join(spoiled, 'valid.npz'));
-    expect((await train(spoiled, join(folder, 'none'))).said).toMatch(/valid\.npz is missing/);
+    expect(await refused()).toMatch(/valid\.npz is missing/);
   });
 });
