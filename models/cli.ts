@@ -26,9 +26,9 @@ const USAGE = `npm run models -- <command>
   compare <id | folder> --python <path>
              read a checkpoint here and with transformers in that Python, and print the first difference in ids, offsets,
              logits and first choices on the probe texts
-  evaluate [id | folder] --data <dir> [--full]
+  evaluate [id | folder] --data <dir> [--full | --quick]
              measure the quality on BLiMP, ParaRel and running text, served and in float32: on a seeded sample, or with
-             --full on everything
+             --full on everything, with --quick on a quarter of the sample
   ablate [id | folder] --data <dir>
              measure what each step of the quantization gains, on held-out text
   bench-geometry [id | folder]

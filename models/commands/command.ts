@@ -14,6 +14,7 @@ export const OPTIONS = {
   id: { type: 'string' },
   outliers: { type: 'string' },
   python: { type: 'string' },
+  quick: { type: 'boolean' },
   remote: { type: 'boolean' },
   revision: { type: 'string' },
   text: { type: 'string' },

@@ -6,20 +6,23 @@ import { evaluate } from '../evaluation/evaluate.ts';
 import { printTable, worseThan } from '../evaluation/table.ts';
 import { type Command, orSelected, percent, withCommas } from './command.ts';
 import { progressBar } from './progress.ts';
+import { UsageError } from './usage-error.ts';
 
 /** The loss of int8 against float32 that is reported: points, or hundredths of a bit. */
 const MAX_LOSS = 0.5;
 
 export const command: Command = {
-  accepts: ['data', 'full'],
-  async run(model, { data, full = false }) {
+  accepts: ['data', 'full', 'quick'],
+  async run(model, { data, full = false, quick = false }) {
     if (!data) throw new Error(WHERE_FROM);
+    if (full && quick) throw new UsageError('--full is everything, --quick a quarter of the sample: give one of them');
+    const share = full ? Infinity : quick ? 0.25 : 1;
     const id = orSelected(model);
-    const evaluation = await evaluate(id, { data, full, progress: progressBar() });
+    const evaluation = await evaluate(id, { data, share, progress: progressBar() });
     const { revision, singlePiece } = evaluation;
     const { clear, all } = evaluation.agreement;
     console.log(
-      `${id}@${revision}, int8 by ${selectedBackend()}, ${full ? 'everything' : 'a seeded sample'}; ± is the standard error\n`,
+      `${id}@${revision}, int8 by ${selectedBackend()}, ${full ? 'everything' : quick ? 'a quarter of the seeded sample' : 'a seeded sample'}; ± is the standard error\n`,
     );
     console.log(printTable(evaluation));
     console.log(`

@@ -55,7 +55,10 @@ export interface Step {
  */
 export async function ablate(model: string, data: string, report: (step: Step) => void): Promise<void> {
   const { weights, tokenizer } = await readCheckpoint(model);
-  const { items } = makeItems(await readEvaluationData(data), tokenizer, weights.config.max_position_embeddings, false);
+  const { items } = makeItems(await readEvaluationData(data), tokenizer, weights.config.max_position_embeddings, {
+    share: 1,
+    order: false,
+  });
   const windows = items
     .filter((item) => item.kind === 'window' && item.set === 'valid')
     .slice(0, WINDOWS) as WindowItem[];

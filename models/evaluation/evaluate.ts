@@ -13,8 +13,8 @@ import { buildGraph } from '../onnx/encoder.ts';
 export interface EvaluateOptions {
   /** The folder of the evaluation sets. */
   readonly data: string;
-  /** Everything rather than a seeded sample. */
-  readonly full: boolean;
+  /** How much of the usual seeded sample is drawn; Infinity for everything. */
+  readonly share: number;
   /** Is told the share of the work that is done. */
   readonly progress?: (share: number) => void;
 }
@@ -22,7 +22,7 @@ export interface EvaluateOptions {
 /** @throws when a set is missing or cannot be read, saying where it comes from */
 export async function evaluate(
   id: string,
-  { data, full, progress }: EvaluateOptions,
+  { data, share, progress }: EvaluateOptions,
 ): Promise<Evaluation & { revision: string; singlePiece: Items['singlePiece'] }> {
   const checkpoint = await readCheckpoint(id);
   const sets = await readEvaluationData(data);
@@ -30,7 +30,10 @@ export async function evaluate(
   const backend = selectedBackend();
   const int8 = backend === 'engine' ? files['model.efm'] : files['model.onnx'];
   const builds = { int8, backend, float32: buildGraph(checkpoint.weights, 'float32') };
-  const items = makeItems(sets, checkpoint.tokenizer, checkpoint.weights.config.max_position_embeddings, full);
+  const items = makeItems(sets, checkpoint.tokenizer, checkpoint.weights.config.max_position_embeddings, {
+    share,
+    order: checkpoint.weights.sentence?.head === 'sop',
+  });
   const scores = await scoreAll(items, builds, progress);
   return { revision, singlePiece: items.singlePiece, ...tabulate(items.items, scores) };
 }

@@ -43,17 +43,30 @@ export interface WindowItem {
   readonly characters: number;
 }
 
-export type Item = PairItem | FactItem | WindowItem;
+export interface OrderItem {
+  readonly kind: 'order';
+  /** The two parts of a paragraph as two segments. */
+  readonly encoding: Encoding;
+  /** Whether the second part stands first. */
+  readonly swapped: boolean;
+}
+
+export type Item = PairItem | FactItem | WindowItem | OrderItem;
 
 const MASKED_SHARE = 0.15;
 export const LENGTHS = [16, 64, 128, 256, 512] as const;
 const WINDOW_TOKENS = 128;
 const PAIRS_OF_EACH_SET = 50;
 const FACTS = 2000;
+const ORDERS = 1000;
+/** Of the paragraphs whose order is asked, with the special tokens. */
+const ORDER_TOKENS = { least: 32, most: 128 };
 const WINDOWS = 2000;
 /** For accuracy by length: as many tokens of each. */
 const TOKENS_OF_EACH_LENGTH = 1 << 16;
 const SEED = 1;
+/** As models/train/prepare.py divides a paragraph: not behind an initial or a title. */
+const SENTENCE_END = /(?<=[.!?]["')]?)(?<!\b(?:[A-Z]|Mr|Dr|St|Mrs|vs)\.)\s+(?=["'(]?[A-Z])/g;
 
 export interface Items {
   readonly mask_id: number;
@@ -69,17 +82,18 @@ function divide(ids: Int32Array, continues: (position: number) => boolean): Word
 
 /**
  * @param positions the longest text that the model takes, in tokens
- * @param full everything rather than a seeded sample
+ * @param share of the usual sample that is drawn; Infinity for everything
+ * @param order whether the model has a head for the order of sentences
  */
 export function makeItems(
   data: EvaluationData,
   { json, special_tokens }: FoundTokenizer,
   positions: number,
-  full: boolean,
+  { share, order }: { share: number; order: boolean },
 ): Items {
   const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
   const random = seeded(SEED);
-  const most = (count: number) => (full ? Infinity : count);
+  const most = (count: number) => Math.ceil(share * count);
   const idsOf = (text: string) => tokenizer.encode({ text, masks: [] }).input_ids;
   /** As texts are scored. */
   const encodeSentence = (text: string): Words => {
@@ -114,6 +128,7 @@ export function makeItems(
       maskWords(set, window, frame, special_tokens.mask.id, tokenizer, random),
     );
   const [valid, wikitext] = [running(data.valid), running(data.wikitext)];
+  const orders = order ? divided(data.valid).flatMap((parts) => askOrder(parts, tokenizer, random) ?? []) : [];
   return {
     mask_id: special_tokens.mask.id,
     items: [
@@ -124,9 +139,34 @@ export function makeItems(
       ...LENGTHS.filter((length) => length <= positions).flatMap((length) =>
         windows(String(length), valid, length, TOKENS_OF_EACH_LENGTH / length),
       ),
+      ...sample(orders, most(ORDERS), random),
     ],
     singlePiece: { facts: facts.length, of: data.facts.length },
   };
+}
+
+/** The paragraphs of several sentences, each in two parts at the end of the sentence that is nearest to its middle. */
+function divided(documents: EvaluationData['valid']): [first: string, second: string][] {
+  return documents.flat().flatMap((paragraph) => {
+    const ends = Array.from(paragraph.matchAll(SENTENCE_END), ({ index, 0: blank }) => ({
+      index,
+      next: index + blank.length,
+    }));
+    const far = ({ index }: { index: number }) => Math.abs(index - paragraph.length / 2);
+    const [middle] = ends.toSorted((a, b) => far(a) - far(b));
+    return middle ? [[paragraph.slice(0, middle.index), paragraph.slice(middle.next)] as [string, string]] : [];
+  });
+}
+
+function askOrder(
+  [first, second]: [string, string],
+  tokenizer: Tokenizer,
+  random: (below: number) => number,
+): OrderItem | undefined {
+  const swapped = random(2) === 1;
+  const encoding = swapped ? tokenizer.encodePair(second, first) : tokenizer.encodePair(first, second);
+  const tokens = encoding.input_ids.length;
+  return tokens >= ORDER_TOKENS.least && tokens <= ORDER_TOKENS.most ? { kind: 'order', encoding, swapped } : undefined;
 }
 
 function askFact({ text, answer }: Fact, tokenizer: Tokenizer): FactItem | undefined {

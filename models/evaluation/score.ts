@@ -4,7 +4,7 @@ import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import { logProbabilities, spansOf } from '../../src/predict/pseudo-log-likelihood.ts';
 import { noWork } from '../../src/predict/work.ts';
 import { firstTwo } from './agreement.ts';
-import type { FactItem, Item, PairItem, WindowItem, Words } from './items.ts';
+import type { FactItem, Item, OrderItem, PairItem, WindowItem, Words } from './items.ts';
 
 /** Whether the good sentence scores higher, by two ways of scoring. */
 export interface PairScore {
@@ -28,16 +28,22 @@ export interface WindowScore {
   readonly lead: Float32Array;
 }
 
+export interface OrderScore {
+  readonly right: boolean;
+}
+
 interface Scores {
   pair: PairScore;
   fact: FactScore;
   window: WindowScore;
+  order: OrderScore;
 }
 export type Score = Scores[Item['kind']];
 
 /** @param mask_id the id of the mask, which pairs are masked with token by token */
 export async function score(item: Item, backend: Backend, mask_id: number): Promise<Score> {
   if (item.kind === 'pair') return scorePair(item, backend, mask_id);
+  if (item.kind === 'order') return scoreOrder(item, backend);
   return item.kind === 'fact' ? scoreFact(item, backend) : scoreWindow(item, backend);
 }
 
@@ -73,6 +79,13 @@ async function scoreFact({ encoding, answer }: FactItem, backend: Backend): Prom
   let better = 0;
   for (let id = 0; id < logits.length; id++) if (logits[id]! > own) better++;
   return { better };
+}
+
+async function scoreOrder({ encoding, swapped }: OrderItem, backend: Backend): Promise<OrderScore> {
+  const [answer] = await backend.run([encoding]);
+  const [asItWas, reversed] = answer?.sentence ?? [];
+  if (asItWas === undefined || reversed === undefined) throw new Error('the model has no head for sentence order');
+  return { right: reversed > asItWas === swapped };
 }
 
 async function scoreWindow({ encoding, labels, words }: WindowItem, backend: Backend): Promise<WindowScore> {

@@ -2,7 +2,7 @@
 import { CLEAR_LEAD } from './agreement.ts';
 import type { Item, WindowItem } from './items.ts';
 import { LENGTHS } from './items.ts';
-import type { FactScore, PairScore, WindowScore } from './score.ts';
+import type { FactScore, OrderScore, PairScore, WindowScore } from './score.ts';
 import type { Scored } from './worker.ts';
 
 /** A figure and its standard error. */
@@ -56,6 +56,13 @@ export function tabulate(items: readonly Item[], scores: readonly Scored[]): Eva
   for (const k of [1, 10]) {
     row(`ParaRel P@${k}`, `${many(facts.length)} facts`, '%', (build) =>
       meanOfShares([facts.map(({ scored }) => scored[build].better < k)]),
+    );
+  }
+
+  const orders = of('order') as unknown as { scored: Scored<OrderScore> }[];
+  if (orders.length > 0) {
+    row('sentence order, right', `${many(orders.length)} paragraphs in two parts`, '%', (build) =>
+      meanOfShares([orders.map(({ scored }) => scored[build].right)]),
     );
   }
 

@@ -25,7 +25,7 @@ describe.skipIf(!DATA)('POST /score (skipped unless EVALUATION_DATA names the fo
     // A set of its own for each, since the pairs of a set are drawn in any order.
     const blimp = new Map(texts.map((pair, i) => [String(i), [pair]]));
     const data = { ...all, blimp, facts: [], valid: [], wikitext: [] };
-    const { items } = makeItems(data, checkpoint.tokenizer, 512, true);
+    const { items } = makeItems(data, checkpoint.tokenizer, 512, { share: Infinity, order: false });
     const pairs = items.filter((item) => item.kind === 'pair');
     expect(pairs).toHaveLength(texts.length);
 

@@ -19,7 +19,6 @@ import type { Backend } from '../../../src/inference/backend.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 
 const run = promisify(execFile);
-const MASK_ID = 4;
 /** Where the real sets are, for the one test that reads them. */
 const REAL = process.env['EVALUATION_DATA'];
 
@@ -32,13 +31,15 @@ let checkpoint: Checkpoint;
 let data: EvaluationData;
 let made: Items;
 let backend: Backend;
+let maskId: number;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
   await writeSets(folder);
   checkpoint = await readCheckpoint(inject('built').id);
   data = await readEvaluationData(folder);
-  made = makeItems(data, checkpoint.tokenizer, 512, false);
+  maskId = specialTokensOf(checkpoint.tokenizer).mask.id;
+  made = makeItems(data, checkpoint.tokenizer, 512, { share: 1, order: true });
   backend = await onnxBackend(buildGraph(checkpoint.weights, 'float32'));
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -71,7 +72,8 @@ async function writeSets(into: string) {
   );
   const paragraph = PARAGRAPH.repeat(8).trim();
   const document = (title: string, paragraphs: number) => `${title}\n${`${paragraph}\n`.repeat(paragraphs)}\n`;
-  await writeFile(join(into, 'valid.txt'), document('Harbours', 5) + document('Boats', 1));
+  const short = (count: number) => `Short\n${`${PARAGRAPH}\n`.repeat(count)}\n`;
+  await writeFile(join(into, 'valid.txt'), document('Harbours', 5) + document('Boats', 1) + short(12));
   await writeFile(
     join(into, 'wikitext-2-raw-test.txt'),
     ` = Harbour = \r\n ${paragraph} \r\n = = History = = \r\n ${paragraph} \r\n = Boat = \r\n ${paragraph} \r\n`,
@@ -88,7 +90,7 @@ describe('the sets', () => {
       { text: 'The capital of France is [MASK].', answer: 'Paris' },
       { text: 'The capital of Nowhere is [MASK].', answer: 'Qwzxvkjhgf' },
     ]);
-    expect(data.valid.map((paragraphs) => paragraphs.length)).toEqual([5, 1]);
+    expect(data.valid.map((paragraphs) => paragraphs.length)).toEqual([5, 1, 12]);
     expect(data.wikitext.map((paragraphs) => paragraphs.length)).toEqual([2, 1]);
   });
 
@@ -140,9 +142,21 @@ describe('the items', () => {
   });
 
   it('are the same each time, and all of them where everything is asked for', () => {
-    expect(makeItems(data, checkpoint.tokenizer, 512, false)).toEqual(made);
-    const full = makeItems(data, checkpoint.tokenizer, 512, true);
-    expect(full.items.filter((item) => item.kind === 'pair')).toHaveLength(62);
+    expect(makeItems(data, checkpoint.tokenizer, 512, { share: 1, order: true })).toEqual(made);
+    const pairs = (share: number) =>
+      makeItems(data, checkpoint.tokenizer, 512, { share, order: false }).items.filter(({ kind }) => kind === 'pair');
+    expect(pairs(Infinity)).toHaveLength(62);
+    expect(pairs(0.25)).toHaveLength(13 + 2); // a quarter of 50 and all of 2
+  });
+
+  it('divide a paragraph at the end of a sentence, and swap the parts of about half of them', () => {
+    const orders = made.items.filter((item) => item.kind === 'order');
+    expect(orders.length).toBeGreaterThan(0);
+    for (const { encoding } of orders) {
+      expect(encoding.input_ids.length).toBeLessThanOrEqual(128);
+      expect(new Set(encoding.token_type_ids)).toEqual(new Set([0, 1]));
+    }
+    expect(new Set(orders.map(({ swapped }) => swapped))).toEqual(new Set([true, false]));
   });
 
   it('mask whole words, 15 % of the tokens, once', () => {
@@ -158,7 +172,7 @@ describe('the items', () => {
       const length = set === 'valid' || set === 'wikitext-2-raw' ? 128 : Number(set);
       expect(encoding.input_ids).toHaveLength(length);
       const masked = [...encoding.masked_positions];
-      expect(encoding.input_ids.filter((id) => id === MASK_ID)).toHaveLength(masked.length);
+      expect(encoding.input_ids.filter((id) => id === maskId)).toHaveLength(masked.length);
       const wanted = Math.round(0.15 * (length - 2));
       expect(masked.length).toBeGreaterThanOrEqual(wanted);
       expect(masked.length - wanted).toBeLessThan(Math.max(...words));
@@ -188,8 +202,8 @@ describe('a score', () => {
     for (let i = 1; i < ids.length - 1; i++) {
       for (const way of ['plain', 'within_word_l2r'] as const) {
         const input_ids = Int32Array.from(ids);
-        input_ids[i] = MASK_ID;
-        if (way === 'within_word_l2r') for (let j = i + 1; !starts[j]; j++) input_ids[j] = MASK_ID;
+        input_ids[i] = maskId;
+        if (way === 'within_word_l2r') for (let j = i + 1; !starts[j]; j++) input_ids[j] = maskId;
         const [logits] = await backend.run([
           { input_ids, token_type_ids: new Int32Array(ids.length), masked_positions: Int32Array.of(i) },
         ]);
@@ -197,7 +211,7 @@ describe('a score', () => {
         expected[way] += Math.log((odds[ids[i] ?? 0] ?? 0) / odds.reduce((a, b) => a + b));
       }
     }
-    const found = await pseudoLogLikelihoods(pair.good, backend, MASK_ID);
+    const found = await pseudoLogLikelihoods(pair.good, backend, maskId);
     expect(found.plain).toBeCloseTo(expected.plain, 3);
     expect(found.within_word_l2r).toBeCloseTo(expected.within_word_l2r, 3);
     expect(found.within_word_l2r).not.toBeCloseTo(found.plain, 3);
@@ -206,10 +220,10 @@ describe('a score', () => {
   it('of a window counts the words that are right in all pieces, and the bits of all', async () => {
     const window = made.items.find((item) => item.kind === 'window' && item.words.some((count) => count > 1));
     if (window?.kind !== 'window') throw new Error('no window has a masked word of several pieces');
-    const scored = await score(window, backend, MASK_ID);
+    const scored = await score(window, backend, maskId);
     if (!('first' in scored)) throw new Error('a window was scored as something else');
     // Asked again for what it has chosen, the model is right everywhere, and more surely so.
-    const again = await score({ ...window, labels: scored.first }, backend, MASK_ID);
+    const again = await score({ ...window, labels: scored.first }, backend, maskId);
     if (!('first' in again)) throw new Error('a window was scored as something else');
     expect(again.right).toBe(window.words.length);
     expect(again.bits).toBeLessThan(scored.bits);
@@ -218,7 +232,7 @@ describe('a score', () => {
     // One wrong piece makes its word wrong, and no other.
     const labels = Int32Array.from(scored.first);
     labels[0] = labels[0] === 9 ? 10 : 9;
-    const spoiled = await score({ ...window, labels }, backend, MASK_ID);
+    const spoiled = await score({ ...window, labels }, backend, maskId);
     expect(spoiled).toMatchObject({ right: window.words.length - 1 });
   });
 });
@@ -276,11 +290,11 @@ describe('the table', () => {
   });
 });
 
-it('evaluates the model that is served, and says how far it is', async () => {
+it('evaluates the model that is served, and says how far it is', { timeout: 300_000 }, async () => {
   const shares: number[] = [];
   const { revision, rows, agreement } = await evaluate(inject('built').id, {
     data: folder,
-    full: false,
+    share: 1,
     progress: (share) => void shares.push(share),
   });
   expect(revision).toBe(inject('built').revision);
@@ -289,6 +303,7 @@ it('evaluates the model that is served, and says how far it is', async () => {
     'BLiMP, plain PLL',
     'ParaRel P@1',
     'ParaRel P@10',
+    'sentence order, right',
     'valid, words right',
     'valid, bits per character',
     'wikitext-2-raw, words right',
