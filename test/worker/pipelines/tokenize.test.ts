@@ -24,8 +24,8 @@ describe('POST /tokenize', () => {
       ).toBe(part);
     }
     const places = inner.map(({ piece, offsets }) => [piece, text.slice(...offsets.utf16)]);
-    expect(places).toContainEqual(['[MASK]', ' [MASK]']);
-    expect(places).toContainEqual(['\u2581cafe', ' CAFÉ']);
+    expect(places).toContainEqual(['[MASK]', '[MASK]']);
+    expect(places).toContainEqual(['cafe', 'CAFÉ']);
   });
 
   it('gives the ids that the model is asked with, for a list a list', async () => {
@@ -47,6 +47,6 @@ describe('POST /tokenize', () => {
     const read: string[] = [];
     const bucket = { get: (key: string) => (read.push(key), env.MODELS.get(key)) } as unknown as R2Bucket;
     expect((await freshApp({ MODELS: bucket }).ask({ inputs: 'A dog.' }, '/tokenize')).status).toBe(200);
-    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.bin']));
+    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.json']));
   });
 });
