@@ -97,7 +97,7 @@ inChromium('the options of the page', ({ open }) => {
     await page.getByText('How it was tokenized').click();
     const chips = page.getByRole('list', { name: 'Tokens' }).getByRole('listitem');
     await chips.first().waitFor();
-    expect(await chips.allTextContents()).toEqual(['[CLS] 2 special', '▁me 79', '[MASK] 4', '[SEP] 3 special']);
+    expect(await chips.allTextContents()).toEqual(['[CLS] 101 special', 'me 2033', '[MASK] 103', '[SEP] 102 special']);
     expect(await page.locator('.chips .special').count()).toBe(2);
     await page.getByText('“me [MASK]”: 4 tokens, 2 of them special').waitFor();
 
