@@ -13,6 +13,7 @@ export interface CostModel {
   /** @param rows masks whose logits are computed */
   readonly text: (tokens: number, rows: number) => number;
   readonly encoding: (encoding: Encoding) => number;
+  readonly batch: (encodings: readonly Encoding[]) => number;
 }
 
 export function costModelOf(architecture: Manifest['architecture']): CostModel {
@@ -22,8 +23,10 @@ export function costModelOf(architecture: Manifest['architecture']): CostModel {
   const perPair = 2 * N * H;
   const perRow = H * E + E * V + PER_LOGIT * V;
   const text = (tokens: number, rows: number) => tokens * perToken + tokens * tokens * perPair + rows * perRow;
+  const encoding = ({ input_ids, masked_positions }: Encoding) => text(input_ids.length, masked_positions.length);
   return {
     text,
-    encoding: ({ input_ids, masked_positions }) => text(input_ids.length, masked_positions.length),
+    encoding,
+    batch: (encodings) => encodings.reduce((sum, one) => sum + encoding(one), 0),
   };
 }

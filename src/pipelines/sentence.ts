@@ -75,8 +75,7 @@ async function runPairs(
     encodings.push(encoding);
   }
   work.texts += encodings.length;
-  const cost = costModelOf(manifest.architecture);
-  const multiplyAdds = encodings.reduce((sum, encoding) => sum + cost.encoding(encoding), 0);
+  const multiplyAdds = costModelOf(manifest.architecture).batch(encodings);
   return admitWork('texts', multiplyAdds, model, beat, async (backend) => {
     const probabilities: LabelProbabilities[] = [];
     await runModel(encodings, backend, work, ({ sentence: [first = NaN, second = NaN] }) => {

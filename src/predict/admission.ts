@@ -36,7 +36,7 @@ export async function admitWork<T>(
       async run(batch) {
         const answers: Logits[] = [];
         for (const part of partsOf(batch, cost.encoding)) {
-          const partWork = part.reduce((sum, encoding) => sum + cost.encoding(encoding), 0);
+          const partWork = cost.batch(part);
           answers.push(...(await queue.turn(job, partWork, beat, (pause) => backend.run(part, pause))));
         }
         return answers;

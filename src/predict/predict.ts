@@ -40,8 +40,7 @@ export async function predict(
   if (question.strategy === 'joint') return searchTexts(texts, question, model, work, beat);
   if (question.targets) return scoreTargets(texts, question.targets, question.top_k, model, work, beat);
   const encodings = texts.map(({ encoding }) => encoding);
-  const cost = costModelOf(model.manifest.architecture);
-  const multiplyAdds = encodings.reduce((sum, encoding) => sum + cost.encoding(encoding), 0);
+  const multiplyAdds = costModelOf(model.manifest.architecture).batch(encodings);
   const answers = await admitWork('texts', multiplyAdds, model, beat, (backend) =>
     predictMasks(encodings, question.top_k, backend, work),
   );
