@@ -3,7 +3,8 @@
 Every sequence of a batch has exactly the length asked for, so nothing is padded and attention needs no mask. The kinds:
 
     pairs    [CLS] A [SEP] B [SEP]: two runs of whole sentences that follow each other, swapped half of the time
-             (sentence-order prediction, Lan et al. 2020); a sentence cut short at the end would give the order away
+             (sentence-order prediction, Lan et al. 2020); a sentence cut short at the end would give the order away.
+             The first run begins a paragraph: two sentences from the middle of one often fit in either order
     singles  [CLS] A [SEP]: one whole sentence, what most people will send
     leads    the same, a sentence of a first paragraph: there an encyclopedia states its facts
     openings the first sentences of a document, three quarters of them as a pair: there the order of two segments is plainest
@@ -26,7 +27,7 @@ MASKED_SHARE = 0.2
 # How much likelier a name or a number is masked than another word, in leads and openings (salient spans, Guu et al. 2020).
 NAME_WEIGHT = 3.0
 KINDS = ("pairs", "singles", "leads", "openings")
-SHARES = (0.22, 0.20, 0.26, 0.32)  # of the batches, which have about the same number of tokens
+SHARES = (0.30, 0.20, 0.22, 0.28)  # of the batches, which have about the same number of tokens
 SHORT = range(32, 129, 8)  # lengths of pairs and openings
 LONG = range(192, 513, 64)
 SINGLES = range(6, 65)
@@ -60,6 +61,7 @@ class Shard(NamedTuple):
     names: np.ndarray
     sentences: np.ndarray
     leads: np.ndarray
+    begins: np.ndarray
     documents: np.ndarray
 
 
@@ -73,8 +75,8 @@ def read_shard(path: Path, vocabulary: Vocabulary) -> Shard:
         raise SystemExit(f"{path} is missing. Run prepare.py to write it.") from None
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise SystemExit(f"{path} is damaged ({error}). Delete it and run prepare.py again.") from None
-    ids, names, sentences, leads, documents = shard
-    whole = len(ids) == len(names) == sentences[-1] and len(leads) == len(sentences) - 1 == documents[-1]
+    ids, names, sentences, leads, begins, documents = shard
+    whole = len(ids) == len(names) == sentences[-1] and len(leads) == len(begins) == len(sentences) - 1 == documents[-1]
     if len(ids) == 0 or not whole:
         raise SystemExit(f"{path} is damaged: its parts disagree. Delete it and run prepare.py again.")
     if digest != vocabulary.digest:
@@ -100,18 +102,18 @@ class Corpus:
         self.leads = {n: found[leads[found]] for n, found in self.singles.items()}
         starts_document = np.append(True, self.document_end[1:] != self.document_end[:-1])
         self.starts_document = starts_document
+        self.starts_paragraph = np.concatenate([s.begins for s in read])
         self.runs: dict[tuple[int, bool], np.ndarray] = {}
 
     def whole_runs(self, body: int, opening: bool) -> np.ndarray:
-        """Sentences from which on a run of whole sentences of one document has `body` tokens exactly."""
+        """Sentences that begin a paragraph, or a document, and a run of whole sentences of `body` tokens exactly."""
         key = (body, opening)
         if key not in self.runs:
             ends = self.sentences + body
             whole = self.sentences[np.searchsorted(self.sentences, ends).clip(max=len(self.sentences) - 1)] == ends
             whole &= ends <= self.document_end
             whole &= self.lengths < body  # two sentences at least
-            if opening:
-                whole &= self.starts_document
+            whole &= self.starts_document if opening else self.starts_paragraph
             self.runs[key] = np.flatnonzero(whole)
         return self.runs[key]
 

@@ -9,6 +9,7 @@ A text file holds documents: a title line, then one paragraph per line, then a b
                           names      (tokens,) bool: the piece begins a capitalised word or a number, but no sentence
                           sentences  (n + 1,) int64, where each sentence starts
                           leads      (n,) bool: the sentence stands in the first paragraph of its document
+                          begins     (n,) bool: the sentence begins a paragraph
                           documents  (m + 1,) int64, which sentence each document starts with
                           vocabulary the SHA-256 of tokenizer.json
 
@@ -59,6 +60,7 @@ def encode_shard(tokenizer: Tokenizer, vocabulary: str, path: Path, out: Path) -
     names: list[np.ndarray] = []
     lengths: list[int] = []
     leads: list[bool] = []
+    begins: list[bool] = []
     documents = [0]
     sentences: list[str] = []
 
@@ -76,6 +78,7 @@ def encode_shard(tokenizer: Tokenizer, vocabulary: str, path: Path, out: Path) -
             found = [s for s in SENTENCE_END.split(paragraph) if s.strip()]
             sentences.extend(found)
             leads.extend([number == 0] * len(found))
+            begins.extend(k == 0 for k in range(len(found)))
         documents.append(len(leads))
         if len(sentences) > 20_000:
             flush()
@@ -88,6 +91,7 @@ def encode_shard(tokenizer: Tokenizer, vocabulary: str, path: Path, out: Path) -
         names=np.concatenate(names),
         sentences=starts,
         leads=np.asarray(leads, bool),
+        begins=np.asarray(begins, bool),
         documents=np.asarray(documents, np.int64),
         vocabulary=np.asarray(vocabulary),
     )

@@ -13,6 +13,7 @@ averaged weights), tokenizer.json and training.json.
 
 import argparse
 import json
+import math
 import os
 import pickle
 import shutil
@@ -44,6 +45,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--init", type=Path, required=True, help="folder of a checkpoint of AlbertForPreTraining")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tokens", type=float, default=60e6, help="when to stop")
+    parser.add_argument("--patience", type=float, default=5e6, help="stop when the held-out loss has not fallen for so many tokens")
     parser.add_argument("--decay-from", type=float, help="four fifths of --tokens if not given")
     parser.add_argument("--long-from", type=float, help="nine tenths of --tokens if not given")
     parser.add_argument("--warm-up", type=float, default=0.3e6, help="tokens")
@@ -234,6 +236,7 @@ def main() -> None:
     optimizer = optimizer_of(model, options.lr)
     average = Average(model, options.average / options.batch_tokens / AVERAGE_EVERY)
     step, seen, seconds = 0, 0, 0.0
+    best, best_at = math.inf, 0  # the lowest held-out loss, and the tokens seen by then
     saved = options.out / "checkpoint.pt"
     if saved.exists():
         state = read_checkpoint(saved, device)
@@ -244,6 +247,7 @@ def main() -> None:
             raise SystemExit(f"{saved} is of another geometry. Use another --out or delete it.\n{error}") from None
         average.weights, average.count = state["average"], state["averaged"]
         step, seen, seconds = state["step"], state["seen"], state["seconds"]
+        best, best_at = state["best"], state["best_at"]
         if state["seed"] != options.seed:
             raise SystemExit(f"{saved} was begun with --seed {state['seed']}.")
         print(f"continues at step {step}, {seen / 1e6:.2f} M tokens", flush=True)
@@ -260,6 +264,8 @@ def main() -> None:
                     "step": step,
                     "seen": seen,
                     "seconds": seconds,
+                    "best": best,
+                    "best_at": best_at,
                     "seed": options.seed,
                 },
                 p,
@@ -347,6 +353,11 @@ def main() -> None:
                 flush=True,
             )
             write(figures)
+            if figures["loss"] < best:
+                best, best_at = figures["loss"], seen
+            elif seen - best_at > options.patience:
+                print(f"The held-out loss has not fallen since {best_at / 1e6:.2f} M tokens.")
+                break
             window.clear()
             reported, seen_reported = time.monotonic(), seen
         if now - saved_at > 60 * options.save_minutes:

@@ -55,7 +55,8 @@ describe.skipIf(!PYTHON)('training (skipped unless PYTHON names one with PyTorch
     const random = seeded(1);
     const word = () => Array.from({ length: 2 }, () => `${'bdklmnrst'[random(9)]}${'aeiou'[random(5)]}`).join('');
     const sentence = () => `So ${Array.from({ length: 1 + random(20) }, word).join(' ')}.`;
-    const document = () => `A title\n${Array.from({ length: 60 }, sentence).join(' ')}\n\n`;
+    const paragraph = () => `${Array.from({ length: 5 }, sentence).join(' ')}\n`;
+    const document = () => `A title\n${Array.from({ length: 12 }, paragraph).join('')}\n`;
     for (const name of ['boats', 'valid'])
       await writeFile(join(texts, `${name}.txt`), Array.from({ length: 80 }, document).join(''));
     await succeed(join(import.meta.dirname, 'tiny_encoder.py'), [join(texts, 'boats.txt'), encoder]);
