@@ -3,6 +3,7 @@ import type { Hash } from 'node:crypto';
 import { constants, type FileHandle, open, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { withinMs } from './bounds.ts';
 import { beginHash, type ListedFile } from './content-hash.ts';
 import type { Repository } from './repository.ts';
 
@@ -22,6 +23,8 @@ export interface Transfer {
   readonly repository: Repository;
   /** Before each further attempt after a connection that broke without bringing anything new. */
   readonly pausesMs: readonly number[];
+  /** A connection that brings nothing for so long is broken. */
+  readonly stallMs: number;
   /** Is told how many bytes of the file are there. */
   readonly progress: (bytes: number) => void;
 }
@@ -44,7 +47,7 @@ export async function download(file: ListedFile, part: string, transfer: Transfe
 async function copyAll(
   file: ListedFile,
   part: string,
-  { repository, pausesMs, progress }: Transfer,
+  { repository, pausesMs, stallMs, progress }: Transfer,
 ): Promise<{ digest: string; pieced: boolean }> {
   // Not for appending: two pulls at once then write the same bytes to the same places.
   const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
@@ -57,7 +60,7 @@ async function copyAll(
     while (copy.bytes < file.bytes) {
       const answer = await repository.open(file, copy.bytes, etag);
       etag = strongTag(answer);
-      await take(answer, copy);
+      await take(answer, copy, stallMs);
       if (copy.bytes > furthest) failures = 0;
       else {
         const waitMs = pausesMs[failures++];
@@ -93,7 +96,7 @@ async function startOver(copy: Copy): Promise<void> {
 }
 
 /** Writes what an answer brings until it ends or its connection breaks: the caller sees how far that went. */
-async function take(answer: Response, copy: Copy): Promise<void> {
+async function take(answer: Response, copy: Copy, stallMs: number): Promise<void> {
   const range = `bytes ${copy.bytes}-${copy.file.bytes - 1}/${copy.file.bytes}`;
   const continues = answer.status === 206 && answer.headers.get('content-range') === range;
   if (!continues && copy.bytes > 0) await startOver(copy);
@@ -107,14 +110,14 @@ async function take(answer: Response, copy: Copy): Promise<void> {
   const reader = answer.body.getReader();
   while (copy.bytes <= copy.file.bytes) {
     // A broken connection ends it as well.
-    const chunk = (await reader.read().catch(() => undefined))?.value;
-    if (!chunk) return;
+    const chunk = (await withinMs(reader.read(), stallMs, 'stalled').catch(() => undefined))?.value;
+    if (!chunk) break;
     await copy.handle.writev([chunk], copy.bytes);
     copy.hash.update(chunk);
     copy.bytes += chunk.length;
     copy.progress(copy.bytes);
   }
-  await reader.cancel();
+  await reader.cancel().catch(() => undefined);
 }
 
 /** RFC 9110, 13.1.5: a weak one proves nothing of a range. */

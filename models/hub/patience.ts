@@ -8,14 +8,19 @@ const LONGEST_PAUSE_MS = 300_000;
 
 /**
  * @param pausesMs as many as there are further attempts
+ * @param stallMs how long a server may take until it begins to answer
  * @param say is told why there is a pause
  * @returns `fetch`, which repeats what was answered with 429 or 5xx, or not at all. The last answer is given back as it is.
  */
-export function fetchPatiently(pausesMs: readonly number[], say: (line: string) => void): typeof fetch {
+export function fetchPatiently(
+  pausesMs: readonly number[],
+  stallMs: number,
+  say: (line: string) => void,
+): typeof fetch {
   return async (input, init) => {
     const { host } = new URL(input instanceof Request ? input.url : input);
     for (const pauseMs of pausesMs) {
-      const answer = await fetch(input, init).catch((error: unknown) => unreachable(host, error));
+      const answer = await fetchWithin(stallMs, input, init).catch((error: unknown) => unreachable(host, error));
       const failed = answer instanceof Error;
       if (!failed && answer.status !== 429 && answer.status < 500) return answer;
       const waitMs = Math.max(pauseMs, failed ? 0 : retryAfterMs(answer));
@@ -24,10 +29,20 @@ export function fetchPatiently(pausesMs: readonly number[], say: (line: string) 
       say(`${failed ? answer.message : `${host} answers ${answer.status}`}: asking again in ${waitMs / 1000} s`);
       await pause(waitMs);
     }
-    return fetch(input, init).catch((error: unknown) => {
+    return fetchWithin(stallMs, input, init).catch((error: unknown) => {
       throw unreachable(host, error);
     });
   };
+}
+
+async function fetchWithin(ms: number, ...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(new Error(`no answer in ${ms / 1000} s`)), ms);
+  try {
+    return await fetch(input, { ...init, signal: stop.signal });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** RFC 9110, 10.2.3: seconds or a date. */

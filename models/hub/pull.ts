@@ -4,11 +4,12 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 
 import { readIndex } from '../checkpoint/files.ts';
+import { MAX_MODEL_BYTES, MAX_TEXT_BYTES, STALL_MS } from './bounds.ts';
 import { hasContent, type ListedFile } from './content-hash.ts';
 import { explainDiskError } from './disk-error.ts';
-import { download } from './download.ts';
+import { download, type Transfer } from './download.ts';
 import { fetchPatiently, PAUSES_MS } from './patience.ts';
-import { openRepository, type Repository } from './repository.ts';
+import { openRepository } from './repository.ts';
 import { canBePulled, selectFiles, SHARD_INDEX } from './selection.ts';
 import { pulledFolder, readSource, SOURCE, type Source } from './source.ts';
 
@@ -23,6 +24,7 @@ export interface PullOptions {
   /** The folder of all models. */
   readonly models?: string;
   readonly pausesMs?: readonly number[];
+  readonly stallMs?: number;
   /** Is told which share of the bytes is there. */
   readonly progress?: (share: number) => void;
   /** Is told why there is a pause. */
@@ -43,7 +45,8 @@ export interface Pulled {
  * @throws with what can be done about it
  */
 export async function pull(name: string, options: PullOptions = {}): Promise<Pulled> {
-  const { pausesMs = PAUSES_MS, models = MODELS, progress = () => undefined, say = () => undefined } = options;
+  const { pausesMs = PAUSES_MS, stallMs = STALL_MS, models = MODELS } = options;
+  const { progress = () => undefined, say = () => undefined } = options;
   const id = options.id ?? name.replace(/.*\//, '').toLowerCase();
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
     throw new Error(`"${id}" cannot be the id of a model: give it one with --id, of a-z, 0-9, ".", "_" and "-"`);
@@ -55,7 +58,8 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
   const repository = await openRepository(name, options.revision, {
     endpoint: options.endpoint,
     token: options.token,
-    fetch: fetchPatiently(pausesMs, say),
+    fetch: fetchPatiently(pausesMs, stallMs, say),
+    stallMs,
   });
   try {
     const before = await readSource(folder);
@@ -67,7 +71,7 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
     }
 
     await mkdir(folder, { recursive: true });
-    const parts = await fetchParts(repository, folder, pausesMs, progress);
+    const parts = await fetchParts(folder, { repository, pausesMs, stallMs, progress });
     const files = [...parts.keys()];
     const { hub, commit, license } = repository;
     const source = { hub, commit, license, files };
@@ -93,10 +97,8 @@ async function sizeOf(path: string): Promise<number | undefined> {
 
 /** @returns where each file of the model lies, proved: its part, or its final place if it was there already */
 async function fetchParts(
-  repository: Repository,
   folder: string,
-  pausesMs: readonly number[],
-  progress: (share: number) => void,
+  { repository, progress, ...how }: Transfer,
 ): Promise<Map<ListedFile, string>> {
   const parts = new Map<ListedFile, string>();
   let [done, all] = [0, Infinity];
@@ -106,7 +108,7 @@ async function fetchParts(
     const part = `${place}.${file.oid.slice(0, 16)}.part`;
     const there = (await sizeOf(place)) === file.bytes && (await hasContent(place, file));
     if (!there) {
-      const transfer = { repository, pausesMs, progress: (bytes: number) => progress((done + bytes) / all) };
+      const transfer = { repository, ...how, progress: (bytes: number) => progress((done + bytes) / all) };
       await download(file, part, transfer).catch((error: unknown) => {
         throw explainDiskError(error, part);
       });
@@ -120,6 +122,7 @@ async function fetchParts(
   const files = selectFiles(listed, repository.hub, repository.commit);
   const index = files.find(({ name }) => name === SHARD_INDEX);
   if (index) {
+    refuseLargeText(index);
     await fetchPart(index);
     const places = readIndex(await readFile(parts.get(index) ?? '', 'utf8'), SHARD_INDEX);
     for (const shard of new Set(places.values())) {
@@ -129,8 +132,17 @@ async function fetchParts(
     }
   }
   all = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (all > MAX_MODEL_BYTES) {
+    throw new Error(`${repository.hub} lists ${all / 1e9} GB, and at most ${MAX_MODEL_BYTES / 1e9} GB are pulled`);
+  }
+  files.filter(({ name }) => !name.endsWith('.safetensors')).forEach(refuseLargeText);
   for (const file of files) if (file !== index) await fetchPart(file);
   return parts;
+}
+
+function refuseLargeText({ name, bytes }: ListedFile): void {
+  if (bytes <= MAX_TEXT_BYTES) return;
+  throw new Error(`${name} is listed with ${bytes / 1e6} MB, and at most ${MAX_TEXT_BYTES / 1e6} MB are read`);
 }
 
 async function putInPlace(folder: string, parts: ReadonlyMap<ListedFile, string>, source: Source): Promise<void> {

@@ -1,6 +1,7 @@
 /** What the Hub says of a model, through its own library: which commit, which files, and their bytes. Does I/O. */
 import { fileDownloadInfo, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 
+import { MAX_ANSWER_BYTES, MAX_LISTED_FILES, MAX_PAGES, readBody } from './bounds.ts';
 import type { ListedFile } from './content-hash.ts';
 
 export interface Access {
@@ -9,6 +10,8 @@ export interface Access {
   readonly token?: string | undefined;
   /** Makes every request. */
   readonly fetch: typeof fetch;
+  /** How long an answer of the Hub's API may take. */
+  readonly stallMs: number;
 }
 
 /** What was asked for, as an error names it. */
@@ -32,6 +35,7 @@ export interface Repository {
 }
 
 const PUBLIC = 'https://huggingface.co';
+const MAX_SAID = 300;
 
 /**
  * @param name `<owner>/<name>`
@@ -41,7 +45,7 @@ const PUBLIC = 'https://huggingface.co';
 export async function openRepository(name: string, revision: string | undefined, access: Access): Promise<Repository> {
   const hubUrl = (access.endpoint || PUBLIC).replace(/\/+$/, '');
   if (!URL.canParse(hubUrl)) throw new Error(`HF_ENDPOINT is "${hubUrl}": give an address, as in ${PUBLIC}`);
-  const common = { hubUrl, fetch: access.fetch, ...(access.token && { accessToken: access.token }) };
+  const common = { hubUrl, fetch: fetchFromHub(hubUrl, access), ...(access.token && { accessToken: access.token }) };
   const asked = { name, revision, hubUrl };
   const explain = (error: unknown): never => {
     if (!(error instanceof HubApiError)) throw error;
@@ -55,6 +59,9 @@ export async function openRepository(name: string, revision: string | undefined,
     additionalFields: ['sha', 'cardData'],
     ...common,
   }).catch(explain);
+  if (!/^[\w.-]+\/[\w.-]+$/.test(info.name) || !/^[0-9a-f]{40}$/.test(info.sha)) {
+    throw new Error(`${hubUrl} says that ${name} is "${info.name}" at "${info.sha}", which is no model at a commit`);
+  }
   const repo = { type: 'model', name: info.name } as const;
   const at = { repo, revision: info.sha, ...common };
 
@@ -65,8 +72,23 @@ export async function openRepository(name: string, revision: string | undefined,
     async list() {
       try {
         const files: ListedFile[] = [];
-        for await (const { type, path, size, oid, lfs } of listFiles(at)) {
-          if (type === 'file') files.push({ name: path, bytes: lfs?.size ?? size, oid: lfs?.oid ?? oid ?? '' });
+        let pages = 0;
+        const counted: typeof fetch = (input, init) => {
+          if (++pages > MAX_PAGES) throw new Error(`${name} lists its files in more than ${MAX_PAGES} pages`);
+          return at.fetch(input, init);
+        };
+        for await (const { type, path, size, oid, lfs } of listFiles({ ...at, fetch: counted })) {
+          if (type !== 'file') continue;
+          const file = { name: path, bytes: lfs?.size ?? size, oid: lfs?.oid ?? oid ?? '' };
+          // The hash becomes part of a path, and the size bounds what is written.
+          if (
+            !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(file.oid) ||
+            !(Number.isSafeInteger(file.bytes) && file.bytes >= 0)
+          ) {
+            throw new Error(`${name} lists "${path}" with ${file.bytes} bytes and the hash "${file.oid}"`);
+          }
+          files.push(file);
+          if (files.length > MAX_LISTED_FILES) throw new Error(`${name} lists more than ${MAX_LISTED_FILES} files`);
         }
         return files;
       } catch (error) {
@@ -82,7 +104,7 @@ export async function openRepository(name: string, revision: string | undefined,
           'accept-encoding': 'identity',
           ...(from > 0 && { range: `bytes=${from}-` }),
           ...(from > 0 && etag && { 'if-range': etag }),
-          // The library may name another host. On a redirect to one, fetch leaves the token out itself.
+          // The library may name another host. On a redirect to another origin, fetch leaves the token out itself.
           ...(access.token && originOf(place.url) === originOf(hubUrl) && { authorization: `Bearer ${access.token}` }),
         },
       });
@@ -90,6 +112,29 @@ export async function openRepository(name: string, revision: string | undefined,
       await response.body?.cancel();
       throw refusal(response.status, `${file.name} at ${new URL(response.url).host}`, asked);
     },
+  };
+}
+
+/**
+ * @returns `fetch` for the library, which puts the token into each of its requests: only to the Hub itself, although a list
+ *   of files can name any address as its next page
+ */
+function fetchFromHub(hubUrl: string, { fetch: patientFetch, stallMs }: Access): typeof fetch {
+  return async (input, init) => {
+    const url = input instanceof Request ? input.url : input.toString();
+    if (originOf(url) !== originOf(hubUrl)) {
+      throw new Error(`${hubUrl} continues its answer at ${originOf(url)}: nothing is asked of another host`);
+    }
+    const response = await patientFetch(url, init);
+    // A file, of which only the headers matter here.
+    const isProbe = new Headers(init?.headers).has('range') && response.ok;
+    if (isProbe) await response.body?.cancel();
+    const body = isProbe ? null : await readBody(response, MAX_ANSWER_BYTES, stallMs);
+    // `new Response` refuses 204 with a body, and has no address.
+    const { status, headers } = response;
+    return Object.defineProperty(new Response(body?.length ? body : null, { status, headers }), 'url', {
+      value: response.url,
+    });
   };
 }
 
@@ -102,7 +147,7 @@ function refusal(status: number, said: string, { name, revision, hubUrl }: Asked
     429: 'the Hub wants fewer requests: try again later, or set HF_TOKEN to a token of an account',
   };
   const problem = problems[status === 403 ? 401 : status] ?? `${name} cannot be read`;
-  return new Error(`${problem} (${status}: ${said})`);
+  return new Error(`${problem} (${status}: ${said.slice(0, MAX_SAID)})`);
 }
 
 function licenseOf(card: Awaited<ReturnType<typeof modelInfo<'cardData'>>>['cardData']): string {

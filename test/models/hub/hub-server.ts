@@ -35,6 +35,8 @@ export interface HostedModel {
 interface Trouble {
   /** Ends the connection after as many bytes, as often as this is long. */
   breakAfter?: number[];
+  /** Sends nothing more after as many bytes and keeps the connection open, as often as this is long. */
+  stallAfter?: number[];
   /** Answers first with these. */
   statuses?: { status: number; retryAfter?: string }[];
   ignoresRange?: boolean;
@@ -54,12 +56,17 @@ export interface HubServer extends AsyncDisposable {
   /** By the name of the file. */
   readonly troubles: Map<string, Trouble>;
   readonly seen: Seen[];
+  /** Answers of the Hub in place of its own, by path. */
+  readonly answers: Map<string, (request: IncomingMessage, response: ServerResponse) => void>;
+  /** The address of the storage, which is another origin. */
+  readonly storage: string;
 }
 
 export async function startHub(): Promise<HubServer> {
   const models: HostedModel[] = [];
   const troubles = new Map<string, Trouble>();
   const seen: Seen[] = [];
+  const answers: HubServer['answers'] = new Map();
   const watch = (
     at: Seen['at'],
     answer: (request: IncomingMessage, response: ServerResponse, noted: Seen) => unknown,
@@ -88,6 +95,8 @@ export async function startHub(): Promise<HubServer> {
 
   const hub = watch('hub', (request, response, noted) => {
     const endpoint = `http://${request.headers.host}`;
+    const other = answers.get(noted.path);
+    if (other) return other(request, response);
     const [, cached = '', small = ''] =
       /^\/api\/resolve-cache\/models\/([^/]+\/[^/]+)\/[^/]+\/(.+)$/.exec(noted.path) ?? [];
     const content = models.find((one) => one.name === cached)?.files[small];
@@ -154,6 +163,8 @@ export async function startHub(): Promise<HubServer> {
     models,
     troubles,
     seen,
+    answers,
+    storage: storageAddress,
     async [Symbol.asyncDispose]() {
       for (const server of [hub, storage]) {
         server.closeAllConnections();
@@ -224,12 +235,13 @@ async function sendFile(
     'content-length': to - from,
     ...(ranged && { 'content-range': `bytes ${from}-${to - 1}/${length}` }),
   });
-  const stop = from + (trouble.breakAfter?.shift() ?? Infinity);
+  const stall = from + (trouble.stallAfter?.shift() ?? Infinity);
+  const stop = Math.min(stall, from + (trouble.breakAfter?.shift() ?? Infinity));
   for (let at = from; at < to && !response.destroyed; at += CHUNK) {
     const end = Math.min(at + CHUNK, to, stop);
     await new Promise((written) => response.write(bytes.subarray(at, end), written));
     noted.sent += Math.max(end - at, 0);
-    if (end === stop) return void response.destroy();
+    if (end === stop) return void (stall === stop || response.destroy());
     if (bytesPerSecond) await new Promise((later) => setTimeout(later, (1000 * CHUNK) / bytesPerSecond));
   }
   response.end();

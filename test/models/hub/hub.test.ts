@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -368,5 +369,114 @@ describe('a pull that goes wrong', () => {
     await rm(folder, { recursive: true });
     await writeFile(folder, '');
     await expect(pullIt()).rejects.toThrow(`${folder} cannot be written: there is a file where a folder should be`);
+  });
+});
+
+/** A file of a list. */
+const entry = (more: object) => ({ type: 'file', path: 'config.json', oid: gitHash(text('')), size: 0, ...more });
+
+describe('a Hub that means harm', () => {
+  const info = `/api/models/${NAME}/revision/HEAD`;
+  const tree = `/api/models/${NAME}/tree/${FIRST}`;
+  const json = { 'content-type': 'application/json' };
+
+  it.each([
+    ['a redirect of the model', info, { status: 302, headers: { location: 'STORAGE/x' } }],
+    ['a redirect of the list', tree, { status: 307, headers: { location: 'STORAGE/x' } }],
+    ['the next page of the list', tree, { status: 200, headers: { ...json, link: '<STORAGE/x>; rel="next"' } }],
+  ])('is given the token and cannot pass it to another origin by %s', async (_, path, { status, headers }) => {
+    hub.answers.set(path, (_request, response) => {
+      const given = Object.entries(headers).map(([name, value]) => [name, value.replace('STORAGE', hub.storage)]);
+      response.writeHead(status, Object.fromEntries(given) as Record<string, string>).end('[]');
+    });
+    await expect(pullIt({ token: TOKEN })).rejects.toThrow();
+    expect(hub.seen.find((seen) => seen.path === path)?.authorization).toBe(`Bearer ${TOKEN}`);
+    expect(copies().map(({ authorization }) => authorization)).toEqual(status === 200 ? [] : [undefined]);
+  });
+
+  it('is asked nothing at another origin, and the error names it', async () => {
+    hub.answers.set(tree, (_, response) => {
+      response.writeHead(200, { ...json, link: `<${hub.storage}/x>; rel="next"` }).end('[]');
+    });
+    await expect(pullIt()).rejects.toThrow(`continues its answer at ${hub.storage}: nothing is asked of another host`);
+  });
+
+  it('cannot list files for ever', async () => {
+    const page = JSON.stringify(Array.from({ length: 1000 }, (_, i) => entry({ path: `file-${i}` })));
+    hub.answers.set(tree, (_, response) => {
+      response.writeHead(200, { ...json, link: `<${hub.endpoint}${tree}>; rel="next"` }).end(page);
+    });
+    await expect(pullIt()).rejects.toThrow(`${NAME} lists more than 10000 files`);
+    expect(hub.seen.filter(({ path }) => path === tree)).toHaveLength(11);
+  });
+
+  it('cannot list nothing for ever', async () => {
+    hub.answers.set(tree, (_, response) => {
+      response.writeHead(200, { ...json, link: `<${hub.endpoint}${tree}>; rel="next"` }).end('[]');
+    });
+    await expect(pullIt()).rejects.toThrow(`${NAME} lists its files in more than 100 pages`);
+  });
+
+  it.each([info, tree])('cannot fill the memory with one answer at %s', async (path) => {
+    hub.answers.set(path, (_, response) => {
+      response.writeHead(200, json);
+      const more = () => {
+        while (!response.destroyed && response.write(' '.repeat(65_536)));
+        if (!response.destroyed) response.once('drain', more);
+      };
+      more();
+    });
+    await expect(pullIt()).rejects.toThrow('sends more than 4000000 bytes in one answer');
+  });
+
+  it.each([
+    ['does not begin an answer', () => undefined, /cannot be reached \(no answer in 0\.2 s\)/],
+    [
+      'does not end an answer',
+      (response: ServerResponse) => void response.writeHead(200, json).write('{'),
+      /began an answer and did not end it within 0\.2 s/,
+    ],
+  ])('cannot make anybody wait when it %s', async (_, answer, problem) => {
+    hub.answers.set(info, (_request, response) => answer(response));
+    await expect(pullIt({ stallMs: 200 })).rejects.toThrow(problem);
+  });
+
+  it('is asked for the rest of a file when it sends no more of it', async () => {
+    hub.troubles.set('model.safetensors', { stallAfter: [BYTES / 2] });
+    await pullIt({ stallMs: 300 });
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+    expect(copies().map(({ status }) => status)).toEqual([200, 206]);
+  });
+
+  it.each([
+    ['a hash that is a path', { oid: `../../${'0'.repeat(34)}` }, `the hash "../../${'0'.repeat(34)}"`],
+    ['no hash', { oid: undefined }, 'the hash ""'],
+    ['a negative size', { size: -1 }, '-1 bytes'],
+    ['a size that is no number', { size: '5' }, '5 bytes'],
+    ['10 TB of weights', { path: 'model.safetensors', size: 1e13 }, `${NAME} lists 10000 GB, and at most 5 GB`],
+    ['a vocabulary of 1 GB', { path: 'tokenizer.json', size: 1e9 }, 'tokenizer.json is listed with 1000 MB'],
+  ])('cannot list %s', async (_, wrong, problem) => {
+    const listed = ['config.json', 'model.safetensors', 'tokenizer.json'].map((path) => entry({ path }));
+    const named = entry(wrong);
+    const files = listed.map((file) => (file.path === named.path ? named : file));
+    hub.answers.set(tree, (_request, response) => void response.writeHead(200, json).end(JSON.stringify(files)));
+    await expect(pullIt()).rejects.toThrow(problem);
+    expect(await namesIn(folder)).toEqual([]);
+  });
+
+  it.each([
+    [{ sha: '../../etc' }, 'at "../../etc"'],
+    [{ id: "a/b'; rm -rf ~" }, `is "a/b'; rm -rf ~"`],
+  ])('cannot be %j', async (wrong, problem) => {
+    const answer = JSON.stringify({ _id: '0', id: NAME, sha: FIRST, ...wrong });
+    hub.answers.set(info, (_, response) => void response.writeHead(200, json).end(answer));
+    await expect(pullIt()).rejects.toThrow(problem);
+  });
+
+  it('cannot fill the screen with an error', async () => {
+    const answer = JSON.stringify({ error: 'x'.repeat(100_000) });
+    hub.answers.set(info, (_, response) => void response.writeHead(404, json).end(answer));
+    const error = await pullIt().catch((thrown: unknown) => thrown as Error);
+    expect((error as Error).message.length).toBeLessThan(500);
   });
 });
