@@ -39,14 +39,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        // In a browser, when nothing else runs.
-        test: {
-          name: 'page',
-          include: ['test/page/**/*.test.ts'],
-          globalSetup,
-          maxWorkers: 1,
-          sequence: { groupOrder: 2 },
-        },
+        // In a browser, when no other project runs.
+        test: { name: 'page', include: ['test/page/**/*.test.ts'], globalSetup, sequence: { groupOrder: 2 } },
       },
       // Everything with the engine; with onnxruntime-web only what depends on the backend.
       ...Object.entries({ engine: '**', onnxruntime: 'backends' }).map(([backend, folder]) => ({

@@ -16,7 +16,7 @@ export const command: Command = {
     console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
     for (const { geometry, multiplyAdds, checkpointBytes, fileBytes, heapBytes, milliseconds } of costs) {
       const cells = [
-        geometry.replace('x', ' × '),
+        geometry,
         `${mega(multiplyAdds)} (${ratio(multiplyAdds, yardstick?.multiplyAdds)})`,
         ...[checkpointBytes, fileBytes, heapBytes].map(mega),
         milliseconds.toFixed(1),

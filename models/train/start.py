@@ -3,7 +3,7 @@
     python start.py --encoder <folder> --data <folder of prepare.py> --out <folder> [--embedding 128] [--groups 6]
 
 The encoder's folder holds config.json and model.safetensors of a `BertForMaskedLM` or `BertModel`. Its layers become the
-groups, each group from one layer. Three fits follow:
+groups, each group from one layer. Two fits follow:
 
 1. the embeddings of E channels and the projection to H, against the encoder's own embedding output, without any layer;
 2. the masked-LM head, with everything else as it is, on masked text.

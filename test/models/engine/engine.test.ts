@@ -315,10 +315,12 @@ describe('every step of the engine', () => {
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 describe('the memory', () => {
-  it('is the weights and less than 8 MB, at the geometry of ALBERT-base', async () => {
+  it('is the weights and less than 8 MB, at the width of ALBERT-base', async () => {
     const { config } = (await readCheckpoint(inject('built').id)).weights;
-    const base = { hidden_size: 768, num_hidden_layers: 12, num_attention_heads: 12, intermediate_size: 3072 };
-    const packed = packEngineFile(randomWeights({ ...config, ...base }));
+    const base = { hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072 };
+    // What a run needs does not depend on the number of layers.
+    const shallow = { num_hidden_layers: 2, layers_stored: 1 };
+    const packed = packEngineFile(randomWeights({ ...config, ...base, ...shallow }));
     const backend = await engineBackend(packed);
     await backend.run([encoding(512, [1, 2], 1)]);
     expect(backend.kernels.memory.buffer.byteLength - packed.length).toBeLessThan(8_000_000);
