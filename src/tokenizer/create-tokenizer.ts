@@ -7,15 +7,12 @@ import { createAddedTokens } from './added-tokens.ts';
 import { type AlignedText, alignText, sliceText } from './aligned-text.ts';
 import { createDecoder } from './decoders/create-decoder.ts';
 import { encodeMasked, toTokenizedText } from './encode-masked.ts';
-import { createBpe } from './models/bpe.ts';
-import type { Model } from './models/model.ts';
-import { createUnigramModel } from './models/unigram.ts';
-import { createWordPiece } from './models/wordpiece.ts';
+import { createModel } from './models/create-model.ts';
 import { createNormalizer } from './normalizers/create-normalizer.ts';
 import { createPostProcessor, type Segment, type Token } from './post-processors/create-post-processor.ts';
 import { createPreTokenizer } from './pre-tokenizers/create-pre-tokenizer.ts';
 import type { SpecialTokens, Tokenizer } from './tokenizer.ts';
-import { MODEL, readComponent } from './tokenizer-json.ts';
+import { readComponent } from './tokenizer-json.ts';
 import { isWhitespace } from './unicode.ts';
 
 const FILE = v.object({
@@ -99,18 +96,4 @@ export function createTokenizer(json: object, special: SpecialTokens): Tokenizer
       return piece !== undefined && model.continues(piece, decode([piece]));
     },
   };
-}
-
-function createModel(json: Record<string, unknown>): Model {
-  // Older files do not say it.
-  const implied = 'merges' in json ? 'BPE' : Array.isArray(json['vocab']) ? 'Unigram' : 'WordPiece';
-  const model = readComponent('model', MODEL, { type: implied, ...json });
-  switch (model.type) {
-    case 'WordPiece':
-      return createWordPiece(model);
-    case 'BPE':
-      return createBpe(model);
-    case 'Unigram':
-      return createUnigramModel(model);
-  }
 }

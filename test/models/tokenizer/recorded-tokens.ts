@@ -1,9 +1,8 @@
 /**
- * Tokens in the form of test/fixtures/record/token_ids.py: "id@start-end", in code points, with a blank between them. Runs
+ * Tokens in the form of test/fixtures/record/token_ids.py: "id@start-end" in code points, separated by spaces. Runs
  * Python, reads files.
  */
 import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -17,16 +16,11 @@ import type { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 
 const SCRIPT = join(import.meta.dirname, '../../fixtures/record/token_ids.py');
 
-export const sha256OfLines = (lines: readonly string[]): string =>
-  createHash('sha256')
-    .update(lines.map((line) => `${line}\n`).join(''))
-    .digest('hex');
-
-/** What a tokenizer of ours makes of a text whose masks are spelled as it has them. */
+/** The tokens of a text by our tokenizer, which is given its own spelling of the mask. */
 function writeTokens(tokenizer: Tokenizer, mask: string, text: string): string {
   const { text: spelled } = spellMasks(findMasks(text), mask);
   const { input_ids, offsets } = tokenizer.encode(findMasks(spelled));
-  // (code units + 1,) how many code points end before each place.
+  // (code units + 1,) the number of code points before each code unit.
   const counts = [0];
   for (const [i, character] of Array.from(spelled).entries()) {
     for (let unit = 0; unit < character.length; unit++) counts.push(i + 1);
@@ -37,7 +31,7 @@ function writeTokens(tokenizer: Tokenizer, mask: string, text: string): string {
   ).join(' ');
 }
 
-/** What `tokenizers` makes of the same texts. */
+/** The tokens of texts by `tokenizers`. */
 export async function tokensByPython(python: string, tokenizer: string, texts: readonly string[]): Promise<string[]> {
   const running = promisify(execFile)(
     python,
@@ -55,14 +49,14 @@ export async function tokensByPython(python: string, tokenizer: string, texts: r
     });
 }
 
-/** The texts that ours makes other tokens of, with both. */
+/** The texts for which our tokens differ, with both results. */
 export function differing(tokenizer: Tokenizer, mask: string, texts: readonly string[], expected: readonly string[]) {
   return texts
     .map((text, i) => ({ text, ours: writeTokens(tokenizer, mask, text), theirs: expected[i] }))
     .filter(({ ours, theirs }) => ours !== theirs);
 }
 
-/** Texts put together at random from the characters of others, and from the short ones among them. */
+/** Random texts, made of the characters of the given texts and of the short ones among these. */
 export function mixTexts(texts: readonly string[], count: number): string[] {
   const random = seeded(1);
   const short = texts.filter((text) => text.length < 12);
@@ -75,7 +69,7 @@ export function mixTexts(texts: readonly string[], count: number): string[] {
   );
 }
 
-/** The first lines of all shards, as many of each as there are. */
+/** The first lines of every shard, about as many of each. */
 export async function corpusLines(folder: string, count: number): Promise<string[]> {
   const corpus = [join(folder, 'corpus'), folder].find(existsSync) ?? folder;
   const shards = (await readdir(corpus)).filter((name) => name.endsWith('.txt.xz')).toSorted();

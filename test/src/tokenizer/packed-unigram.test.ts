@@ -1,4 +1,4 @@
-/** The binary tokenizer on a vocabulary of a few pieces: what is packed, what is refused, and how much work a text is. */
+/** The packed unigram tokenizer with a few pieces: what is packed, what is refused, and how much work a text takes. */
 import { describe, expect, it } from 'vitest';
 
 import { seeded } from '../../../models/evaluation/random.ts';
@@ -96,7 +96,7 @@ const idsOf = (text: string, by = createUnigramTokenizer(BYTES)) => [...by.encod
 const ids = (...pieces: string[]) => ['[CLS]', ...pieces, '[SEP]'].map((piece) => ID.get(piece));
 
 describe('packing', () => {
-  it('is the same each time, and begins every section at a multiple of eight', () => {
+  it('is deterministic, and begins every section at a multiple of eight', () => {
     expect(packed()).toEqual(BYTES);
     const { header } = readUnigram(BYTES);
     for (const field of FIELDS.filter((name) => name.endsWith('_at'))) expect(header[field] % 8, field).toBe(0);
@@ -108,24 +108,24 @@ describe('packing', () => {
     ['another model', ({ model }) => (model['type'] = 'BPE')],
     ['byte fallback', ({ model }) => (model['byte_fallback'] = true)],
     ['sampling', ({ model }) => (model['alpha'] = 0.1)],
-    ['a normalizer less', ({ normalizer }) => normalizer.normalizers.pop()],
+    ['one normalizer less', ({ normalizer }) => normalizer.normalizers.pop()],
     [
       'normalizers in another order',
       ({ normalizer }) => normalizer.normalizers.push(...normalizer.normalizers.splice(0, 1)),
     ],
-    ['a blank before everything', ({ pre_tokenizer }) => (pre_tokenizer['prepend_scheme'] = 'always')],
-    ['another blank', ({ decoder }) => (decoder['replacement'] = '_')],
-    ['other ends', ({ post_processor }) => (post_processor['single'] = [])],
+    ['a space before every word', ({ pre_tokenizer }) => (pre_tokenizer['prepend_scheme'] = 'always')],
+    ['another sign for a space', ({ decoder }) => (decoder['replacement'] = '_')],
+    ['other special tokens around a text', ({ post_processor }) => (post_processor['single'] = [])],
     ['padding', (json) => (json['padding'] = { strategy: 'BatchLongest' })],
-    ['a stage that is not known', (json) => (json['extra'] = {})],
+    ['an unknown field', (json) => (json['extra'] = {})],
     ['one added token more', ({ added_tokens }) => added_tokens.push({ ...added_tokens[0], id: 5, content: 'a' })],
     ['one added token less', ({ added_tokens }) => added_tokens.pop()],
     [
-      'a mask that leaves the blank before it',
+      'a mask that does not include the space before it',
       ({ added_tokens }) => (added_tokens[4] = { ...added_tokens[4], lstrip: false }),
     ],
-    ['scores that are no log-probabilities', ({ model }) => model.vocab.push(['d', 1])],
-    ['a piece with <unk> in it', ({ model }) => model.vocab.push(['<unk>a', -1])],
+    ['positive scores', ({ model }) => model.vocab.push(['d', 1])],
+    ['a piece that contains <unk>', ({ model }) => model.vocab.push(['<unk>a', -1])],
     ['no model', (json) => delete (json as Json)['model']],
   ])('leaves %s to the general tokenizer', (_, change) => {
     expect(packUnigram(tokenizerJson(change))).toBeUndefined();
@@ -148,30 +148,28 @@ describe('packing', () => {
 });
 
 describe('a text', () => {
-  it('becomes the likeliest pieces, the first of equals', () => {
-    expect(idsOf('abc')).toEqual(ids('\u2581a', 'b', 'c'));
-    expect(idsOf('[MASK]abc')).toEqual(ids('[MASK]', 'ab', 'c'));
-    expect(idsOf('ba ba')).toEqual(ids('\u2581', 'ba', '\u2581', 'ba'));
+  it.each<[string, string[]]>([
+    // The most likely pieces, the first of equally likely ones.
+    ['abc', ['\u2581a', 'b', 'c']],
+    ['[MASK]abc', ['[MASK]', 'ab', 'c']],
+    ['ba ba', ['\u2581', 'ba', '\u2581', 'ba']],
+    ['a\u0000b', ['\u2581a', '\u0000', 'b']],
+    // One <unk> for adjacent unknown characters of a word.
+    ['x☃a☃ ☃☃b', ['\u2581', '<unk>', 'a', '<unk>', '\u2581', '<unk>', 'b']],
+    // A mask includes the spaces before it.
+    ['a \t[MASK] a[SEP]a [SEP]', ['\u2581a', '[MASK]', '\u2581a', '[SEP]', 'a', '[SEP]']],
+    ['', []],
+    // A space goes before the first character of the text, unless that was removed.
+    ['a', ['\u2581a']],
+    ['\u200ba', ['a']],
+    ['\u0301a', ['a']],
+    ['\u201ca', ['\u2581', '"', 'a']],
+    ["''a", ['"', 'a']],
+  ])('%j has the pieces %j', (text, pieces) => {
+    expect(idsOf(text)).toEqual(ids(...pieces));
   });
 
-  it('has one <unk> for unknown characters side by side in a word', () => {
-    expect(idsOf('x☃a☃ ☃☃b')).toEqual(ids('\u2581', '<unk>', 'a', '<unk>', '\u2581', '<unk>', 'b'));
-  });
-
-  it('is split at the special tokens, and a mask takes the blanks before it', () => {
-    expect(idsOf('a \t[MASK] a[SEP]a [SEP]')).toEqual(ids('\u2581a', '[MASK]', '\u2581a', '[SEP]', 'a', '[SEP]'));
-    expect(idsOf('')).toEqual(ids());
-  });
-
-  it('begins with a blank only where its first character is the first of the text', () => {
-    expect(idsOf('a')).toEqual(ids('\u2581a'));
-    expect(idsOf('\u200ba')).toEqual(ids('a'));
-    expect(idsOf('\u0301a')).toEqual(ids('a'));
-    expect(idsOf('\u201ca')).toEqual(ids('\u2581', '"', 'a'));
-    expect(idsOf("''a")).toEqual(ids('"', 'a'));
-  });
-
-  it('and another one become two segments, each of which begins as a text', () => {
+  it('and another one become two segments, each with a space before it', () => {
     const tokenizer = createUnigramTokenizer(BYTES);
     const { input_ids, token_type_ids, masked_positions, offsets } = tokenizer.encodePair('a[MASK]', '\u0301b [SEP]a');
     expect([...input_ids]).toEqual([...ids('\u2581a', '[MASK]'), ...ids('b', '[SEP]', 'a').slice(1)]);
@@ -181,7 +179,7 @@ describe('a text', () => {
     expect([...tokenizer.encodePair('', '').token_type_ids]).toEqual([0, 0, 1]);
   });
 
-  it('is what pieces are decoded to, with the blanks between words', () => {
+  it('is decoded from pieces with the spaces between words', () => {
     const tokenizer = createUnigramTokenizer(BYTES);
     const found = ids('\u2581a', 'b', '\u2581', 'ba').slice(1, -1) as number[];
     for (const textOf of [(some: number[]) => tokenizer.decode(some), (some: number[]) => tokenizer.fill(some)]) {
@@ -191,18 +189,14 @@ describe('a text', () => {
     }
   });
 
-  it('may hold U+0000, which is a piece here', () => {
-    expect(idsOf('a\u0000b')).toEqual(ids('\u2581a', '\u0000', 'b'));
-  });
-
-  it('gives the same from bytes that lie anywhere in their buffer', () => {
+  it('has the same pieces if the file begins anywhere in its buffer', () => {
     const shifted = new Uint8Array(BYTES.length + 3);
     shifted.set(BYTES, 3);
     expect(idsOf('abc', createUnigramTokenizer(shifted.subarray(3)))).toEqual(idsOf('abc'));
   });
 });
 
-/** How often the trie and the blocks are read for a text. */
+/** Counts the reads of the trie and of the blocks for a text. */
 function reads(text: string) {
   const { vocabulary, characters } = readUnigram(BYTES);
   const count = { units: 0, blocks: 0 };
@@ -221,13 +215,13 @@ function reads(text: string) {
 
 describe('the work', () => {
   it.each(['☃', '\u2581', '\u0301', '\u0301\u0323', ' ', 'a', 'ab', 'abc', "'", '[MAS', '\ufdfa', 'a '])(
-    'on a run of %j grows no faster than the run',
+    'for a run of %j is at most proportional to its length',
     (unit) => {
       const [once, twice] = [reads(unit.repeat(2000)), reads(unit.repeat(4000))];
       const { longest } = readUnigram(BYTES).vocabulary;
       expect(once.blocks).toBeLessThanOrEqual(2000 * unit.length);
       expect(once.units).toBeLessThanOrEqual(2 * longest * once.bytes + 1);
-      // A little is the same for every text.
+      // A constant part is the same for every text.
       expect(twice.blocks).toBeLessThanOrEqual(2 * once.blocks + 100);
       expect(twice.units).toBeLessThanOrEqual(2 * once.units + 100);
     },
@@ -258,17 +252,17 @@ describe('a file', () => {
     ['longest', 2 ** 20, 'longest is 1048576; all pieces have'],
     ['units_at', 0, 'units_at is 0; by the counts it is'],
     ['images_at', 4, 'images_at is 4; by the counts it is'],
-  ])('with another %s, %i, is refused', (field, value, message) => {
+  ])('whose %s is %i is refused', (field, value, message) => {
     expect(() => createUnigramTokenizer(withField(field, value))).toThrow(message);
   });
 
-  it('of the other byte order is refused as such', () => {
+  it('in the other byte order is refused by that name', () => {
     const swapped = BYTES.slice();
     for (let at = 0; at < 4 * FIELDS.length; at += 4) swapped.subarray(at, at + 4).reverse();
     expect(() => createUnigramTokenizer(swapped)).toThrow('byte_order is not that of this machine');
   });
 
-  it('that is cut short anywhere, or goes on, is refused', () => {
+  it('that is truncated anywhere or too long is refused', () => {
     const random = seeded(2);
     const lengths = [0, 1, 4 * FIELDS.length - 1, 4 * FIELDS.length, BYTES.length - 1];
     lengths.push(...Array.from({ length: 200 }, () => random(BYTES.length)));
@@ -285,7 +279,7 @@ describe('a file', () => {
   const TEXTS = ['abc ba [MASK] \u201cÀb\u201d', '☃각\ufdfaab', 'a[SEP]\u200bb\u0000'];
   const CLEAR = /^(tokenizer\.bin: .* build the model again|the tokenizer sees \d+ masks where the text has \d+)$/;
 
-  /** Uses a file in every way; what is wrong with it is said, or shows in nothing but other pieces. */
+  /** Uses a file in every way. A fault in it must give a clear error, or nothing worse than other pieces. */
   function outcomeOf(bytes: Uint8Array): 'refused' | 'read' {
     try {
       const tokenizer = createUnigramTokenizer(bytes);
@@ -303,7 +297,7 @@ describe('a file', () => {
     }
   }
 
-  it('with any changed header is refused or read', () => {
+  it('with random changes in its header is refused or read', () => {
     const random = seeded(3);
     const outcomes = Array.from({ length: 3000 }, () => {
       const changed = BYTES.slice();
@@ -315,7 +309,7 @@ describe('a file', () => {
     expect(outcomes.filter((outcome) => outcome === 'refused').length).toBeGreaterThan(2000);
   });
 
-  it('with any changed sections ends, with ids of the vocabulary or the reason', () => {
+  it('with random changes in its sections gives ids of the vocabulary or a clear error', () => {
     const random = seeded(4);
     const { header } = readUnigram(BYTES);
     const starts = FIELDS.filter((name) => name.endsWith('_at')).map((name) => header[name]);
@@ -324,7 +318,7 @@ describe('a file', () => {
     for (let round = 0; round < 3000; round++) {
       const changed = BYTES.slice();
       const { start, length } = sections[random(sections.length)] ?? { start: 0, length: 1 };
-      // From one byte to all of the section.
+      // From one byte to the whole section.
       const count = Math.ceil(length / 2 ** random(20));
       for (let i = 0; i < count; i++) changed[start + random(length)] = random(256);
       tally[outcomeOf(changed)]++;
@@ -333,7 +327,7 @@ describe('a file', () => {
     expect(tally.read).toBeGreaterThan(300);
   });
 
-  it('whose trie leads back to its root ends as well', () => {
+  it('whose trie leads back to its root does not loop for ever', () => {
     const changed = BYTES.slice();
     const { header } = readUnigram(BYTES);
     const units = new Uint32Array(changed.buffer, header.units_at, header.units);
@@ -343,7 +337,7 @@ describe('a file', () => {
     expect(idsOf('a'.repeat(5000), createUnigramTokenizer(changed))).toEqual(ids('\u2581a', '<unk>'));
   });
 
-  it('has a place for every block of code points', () => {
+  it('has an index entry for every block of code points', () => {
     const { characters } = readUnigram(BYTES);
     expect(Math.max(...characters.index)).toBe(characters.blocks.length / BLOCK - 1);
     expect(Math.max(...characters.blocks)).toBe(characters.image_offsets.length - 1);

@@ -1,0 +1,80 @@
+/** The normalizers of a tokenizer. Expected values are those of `tokenizers` 0.23. */
+import { describe, expect, it } from 'vitest';
+
+import { alignText } from '../../../src/tokenizer/aligned-text.ts';
+import { createNormalizer } from '../../../src/tokenizer/normalizers/create-normalizer.ts';
+import characters from '../../fixtures/tokenizers/characters.json' with { type: 'json' };
+import { blocksOfCharacters, sha256OfLines } from './characters.ts';
+
+const bert = (changes = {}) => ({
+  type: 'BertNormalizer',
+  clean_text: true,
+  handle_chinese_chars: true,
+  strip_accents: null,
+  lowercase: true,
+  ...changes,
+});
+const replace = (pattern: object, content: string) => ({ type: 'Replace', pattern, content });
+const strip = (strip_left: boolean, strip_right: boolean) => ({ type: 'Strip', strip_left, strip_right });
+const sequence = (...normalizers: unknown[]) => ({ type: 'Sequence', normalizers });
+
+describe('a normalizer', () => {
+  it.each<[unknown, string, string]>([
+    [null, ' É\n', ' É\n'],
+    [bert(), 'É\t漢\0x\u00adİ', 'e  漢 xi'],
+    [bert({ lowercase: false }), 'É', 'É'],
+    [bert({ lowercase: false, strip_accents: true }), 'É', 'E'],
+    [bert({ strip_accents: false }), 'É', 'é'],
+    [bert({ handle_chinese_chars: false, clean_text: false }), '漢\t', '漢\t'],
+    [{ type: 'NFC' }, 'e\u0301\u0323 \u1100\u1161', '\u1eb9\u0301 가'],
+    [{ type: 'NFD' }, 'é가', 'e\u0301\u1100\u1161'],
+    [{ type: 'NFKC' }, 'ﬁ①e\u0301', 'fi1é'],
+    [{ type: 'NFKD' }, 'ﬁé', 'fie\u0301'],
+    [{ type: 'StripAccents' }, 'e\u0301é', 'eé'],
+    [{ type: 'Lowercase' }, 'ΑΣ İ', 'ασ i\u0307'],
+    [{ type: 'Nmt' }, 'a\u200bb\u0001\0\u00ad', 'a b\0\u00ad'],
+    [replace({ String: 'a.' }, 'x'), 'a.ab', 'xab'],
+    [replace({ Regex: '\\s+' }, ' '), 'a \u00a0\u0085b', 'a b'],
+    [replace({ Regex: '\\d' }, '#'), '1٣', '##'],
+    [{ type: 'Prepend', prepend: '\u2581' }, 'a', '\u2581a'],
+    [{ type: 'Prepend', prepend: '\u2581' }, '', ''],
+    [strip(true, true), ' \u00a0a b\n', 'a b'],
+    [strip(false, true), ' a ', ' a'],
+    [sequence({ type: 'NFD' }, sequence({ type: 'StripAccents' }), { type: 'Lowercase' }), 'É', 'e'],
+  ])('%j makes of %j %j', (json, text, normalized) => {
+    expect(createNormalizer(json)(alignText(text)).text).toBe(normalized);
+  });
+
+  it.each<[unknown, string, string]>([
+    [{ type: 'NFC' }, 'e\u0301x', '0-1 2-3'],
+    [{ type: 'NFKD' }, 'ﬁ', '0-1 0-1'],
+    [{ type: 'StripAccents' }, 'e\u0301x', '0-1 2-3'],
+    [replace({ String: 'ab' }, 'xyz'), 'abc', '1-2 1-2 1-2 2-3'],
+    [{ type: 'Prepend', prepend: '\u2581' }, '😀', '0-2 0-2 0-2'],
+    [strip(true, true), ' a ', '1-2'],
+  ])('%j of %j comes from the code units %s', (json, text, origins) => {
+    const { starts, ends } = createNormalizer(json)(alignText(text));
+    expect(starts.map((start, i) => `${start}-${ends[i]}`).join(' ')).toBe(origins);
+  });
+
+  it.each<[unknown, string | RegExp]>([
+    [{ type: 'ByteLevel' }, /normalizer\.type is not supported: .*"BertNormalizer".* received "ByteLevel"/],
+    [
+      sequence({ type: 'NFC' }, sequence({ type: 'Upper' })),
+      'normalizer.normalizers.1.normalizers.0.type is not supported',
+    ],
+    [replace({ Regex: '(?<!a' }, ''), 'the pattern (?<!a is not supported'],
+    [{ type: 'Precompiled', precompiled_charsmap: btoa('\xff\0\0\0') }, 'ends within its trie'],
+    [{ type: 'Precompiled', precompiled_charsmap: '' }, 'ends within its trie'],
+  ])('%j is refused by name', (json, message) => {
+    expect(() => createNormalizer(json)).toThrow(message);
+  });
+
+  it.each(characters.cases.filter(({ component }) => !('pre_tokenizer' in component)))(
+    'gives for every character what tokenizers gives: %j',
+    ({ component, sha256 }) => {
+      const normalize = createNormalizer(component.normalizer);
+      expect(sha256OfLines(blocksOfCharacters().map((block) => normalize(alignText(block)).text))).toBe(sha256);
+    },
+  );
+});
