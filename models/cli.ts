@@ -8,36 +8,36 @@ const USAGE = `npm run models -- <command>
 
   add <hub-id | folder> [--revision R] [--id NAME] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force] [--remote]
              pull, convert, measure and push. It can be repeated. The name of an existing folder is a folder; any other
-             name with one "/" is a model of the Hugging Face Hub, as in google-bert/bert-base-uncased
+             name with one "/" is a model of the Hugging Face Hub, such as google-bert/bert-base-uncased
   list [--remote]
-             show checkpoints, builds, the local bucket and what wrangler.toml deploys; with --remote the account's bucket
+             show checkpoints, builds, the local bucket and what wrangler.toml deploys; with --remote the bucket of the account
 
   pull <hub-id> [--revision R] [--id NAME]
              download a model to models/.pulled/<id>, and resume an interrupted download. HF_TOKEN is for gated models,
              HF_ENDPOINT for another Hub
   convert [id | folder] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force]
-             write what the bucket holds of a model to models/.build. The first time, or with --outliers or --text, choose the
-             outlier channels and write them to calibration.json beside the checkpoint
+             build the files of a model for the bucket in models/.build. The first time, or with --outliers or --text, choose
+             the outlier channels and write them to calibration.json beside the checkpoint
   measure [id | folder] [--force]
              measure the quantization error against float32, on the probes and on running text, and write it beside the checkpoint
   push [id | folder] [--remote]
-             convert, and put the model into the local bucket, or with --remote into the account's
+             convert, and upload the model to the local bucket, or with --remote to that of the account
 
   compare <id | folder> --python <path>
-             read a checkpoint here and with transformers in that Python, and print the first difference in ids, offsets,
-             logits and first choices on the probe texts
+             compare a checkpoint with transformers in that Python, and print the first difference in ids, offsets, logits
+             and first choices on the probe texts
   evaluate [id | folder] --data <dir> [--full | --quick]
-             measure the quality on BLiMP, ParaRel and running text, served and in float32: on a seeded sample, or with
+             measure a model on BLiMP, ParaRel and running text, as served and in float32: on a seeded sample, or with
              --full on everything, with --quick on a quarter of the sample
   ablate [id | folder] --data <dir>
              measure what each step of the quantization gains, on held-out text
   bench-geometry [id | folder]
              measure what candidate geometries cost to serve, with random weights and the tokenizer of the model
 
---bits is the size of the weights in the layers. --outliers is the most extra multiply-adds for outlier channels, 0.08
-unless given. --text is a calibration text, a paragraph a line. --force converts a model that does not fit an isolate, and accepts one
-that quantization harms too much. The default model is the one that wrangler.toml selects. BACKEND=onnxruntime selects
-the environment of that name.`;
+--bits is the size of the weights in the layers. --outliers limits the extra multiply-adds for outlier channels (default
+0.08). --text is a calibration text with one paragraph per line. --force converts a model that does not fit an isolate,
+and accepts one whose quantization error is too large. The default model is the one that wrangler.toml selects.
+BACKEND=onnxruntime selects the environment of that name.`;
 
 /** Each command loads when it is used, since wrangler alone takes seconds. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
@@ -53,7 +53,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   'bench-geometry': () => import('./commands/bench-geometry.ts'),
 };
 
-/** Renamed commands: an error for the old name tells the new one. */
+/** Renamed commands: the error for an old name gives the new one. */
 const RENAMED: Readonly<Record<string, string>> = { verify: 'measure', quantization: 'ablate', cost: 'bench-geometry' };
 
 async function run(): Promise<void> {
@@ -70,11 +70,11 @@ async function run(): Promise<void> {
     if (Object.hasOwn(RENAMED, name)) throw new UsageError(`the command ${name} is now ${RENAMED[name]}`);
     throw new UsageError(name ? `there is no command "${name}"` : 'name a command');
   }
-  if (more.length > 0) throw new UsageError(`${name} takes no "${more.join(' ')}"`);
+  if (more.length > 0) throw new UsageError(`${name} does not accept "${more.join(' ')}"`);
   const { command } = await load();
   const accepted: readonly string[] = command.accepts;
   const other = Object.keys(values).find((option) => !accepted.includes(option));
-  if (other) throw new UsageError(`${name} takes no --${other}`);
+  if (other) throw new UsageError(`${name} does not accept --${other}`);
   await command.run(model, values);
 }
 

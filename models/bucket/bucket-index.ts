@@ -1,4 +1,4 @@
-/** `models/index.json`, which says what a bucket holds: wrangler cannot list one. Parsing only, no I/O. */
+/** `models/index.json`, the list of a bucket's models, because wrangler cannot list a bucket. Parsing only, no I/O. */
 import * as v from 'valibot';
 
 import type { Manifest } from '../../src/model/manifest.ts';
@@ -11,23 +11,23 @@ const entries = v.array(
     id: v.string(),
     revision: v.string(),
     family: v.string(),
-    /** Every object of the revision, the manifest as well. */
+    /** Every object of the revision, including the manifest. */
     files: v.array(v.object({ name: v.string(), bytes })),
-    /** When it was first whole. ISO 8601. */
+    /** When it was first complete. ISO 8601. */
     pushed: v.pipe(v.string(), v.isoTimestamp()),
   }),
 );
 export type BucketIndex = v.InferOutput<typeof entries>;
 export type IndexedFile = BucketIndex[number]['files'][number];
 
-/** @throws when it is not what `push` writes */
+/** @throws if `push` did not write it */
 export function parseIndex(json: string): BucketIndex {
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), entries), json);
   if (parsed.success) return parsed.output;
-  throw new Error(`${INDEX_KEY} is not as push writes it: delete that object, and push what the bucket should hold`);
+  throw new Error(`${INDEX_KEY} is damaged: delete that object, and push the models of the bucket again`);
 }
 
-/** @returns the index with this revision in it: the same object if it is there with files of these sizes */
+/** @returns the index with this revision in it; the same index if it already lists the files with these sizes */
 export function withRevision(
   index: BucketIndex,
   { id, revision, architecture }: Manifest,

@@ -14,7 +14,7 @@ export interface Built {
 
 export const BUILDS = join(import.meta.dirname, '..', '.build');
 
-/** @returns undefined where there is no such build, or its manifest is not of it */
+/** @returns undefined if there is no such build, or if its manifest does not belong to it */
 export async function findBuild(id: string, revision: string): Promise<Built | undefined> {
   const folder = join(BUILDS, id, revision);
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => '');
@@ -22,7 +22,7 @@ export async function findBuild(id: string, revision: string): Promise<Built | u
   return 'wrong' in manifest ? undefined : { folder, manifest };
 }
 
-/** @throws naming the file that is not as the manifest says, by its size or its SHA-256 */
+/** @throws naming the file whose size or SHA-256 differs from the manifest */
 export async function checkBuiltFile({ folder, manifest }: Built, name: string): Promise<void> {
   const path = join(folder, name);
   const again = `delete ${folder} and convert again`;

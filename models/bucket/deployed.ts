@@ -1,11 +1,11 @@
-/** What wrangler.toml deploys: BACKEND says which of its environments is meant. Reads a file. */
+/** The environments of wrangler.toml; BACKEND selects one. Reads a file. */
 import { join } from 'node:path';
 
 import { unstable_readConfig as readConfig } from 'wrangler';
 
 const BACKENDS = ['engine', 'onnxruntime'] as const;
 
-/** @throws when the variable BACKEND is none of them */
+/** @throws if the variable BACKEND names none of them */
 export function selectedBackend(): (typeof BACKENDS)[number] {
   const wanted = process.env['BACKEND'] || 'engine';
   const backend = BACKENDS.find((name) => name === wanted);
@@ -13,7 +13,7 @@ export function selectedBackend(): (typeof BACKENDS)[number] {
   return backend;
 }
 
-/** The environment of wrangler.toml that has the selected backend: none is the one at the top. */
+/** The environment of wrangler.toml with the selected backend; undefined for the top-level one. */
 export function selectedEnvironment(): string | undefined {
   const backend = selectedBackend();
   return backend === 'engine' ? undefined : backend;

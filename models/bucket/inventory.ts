@@ -1,4 +1,4 @@
-/** What there is of each model: checkpoints, builds, what the buckets hold, and what is deployed. Reads files and buckets. */
+/** All models: checkpoints, builds, the contents of the buckets, and what is deployed. Reads files and buckets. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -9,9 +9,9 @@ import { BUILDS } from './built.ts';
 import type { StoredObject } from './local.ts';
 import { pulledFolder, readSource } from '../hub/source.ts';
 
-/** A model at one place. */
+/** A model in one place. */
 export interface Held {
-  /** The id, and for what is built the revision: `<id>@<revision>`. */
+  /** The id, or `<id>@<revision>` for a build. */
   readonly model: string;
   readonly place: string;
   readonly bytes?: number;
@@ -31,7 +31,7 @@ export async function findCheckpoints(models: string): Promise<Held[]> {
   for (const model of await foldersIn(pulledFolder(models))) {
     const folder = pulledFolder(models, model);
     const source = await readSource(folder);
-    const note = source ? `${source.hub}@${source.commit.slice(0, 7)}, ${source.license}` : 'not whole: pull it again';
+    const note = source ? `${source.hub}@${source.commit.slice(0, 7)}, ${source.license}` : 'incomplete: pull it again';
     held.push({ model, place: 'pulled', ...(await measure(folder)), note });
   }
   return held;
@@ -41,7 +41,7 @@ export async function findBuilds(builds = BUILDS): Promise<Held[]> {
   const held: Held[] = [];
   for (const id of await foldersIn(builds)) {
     for (const revision of await foldersIn(join(builds, id))) {
-      // What another process writes just now has a longer name.
+      // A build that another process is writing has a longer name.
       if (!/^[0-9a-f]{16}$/.test(revision)) continue;
       held.push({ model: `${id}@${revision}`, place: 'build', ...(await measure(join(builds, id, revision))) });
     }
@@ -49,7 +49,7 @@ export async function findBuilds(builds = BUILDS): Promise<Held[]> {
   return held;
 }
 
-/** @param objects with keys as `models/<id>/<revision>/<name>`; others are not of a model */
+/** @param objects with keys like `models/<id>/<revision>/<name>`; others belong to no model */
 export function groupObjects(objects: readonly StoredObject[]): Held[] {
   const groups = Map.groupBy(objects, ({ key }) => key.split('/').slice(1, -1).join('@'));
   return [...groups]
@@ -59,7 +59,7 @@ export function groupObjects(objects: readonly StoredObject[]): Held[] {
       place: 'local bucket',
       bytes: sum(files.map(({ bytes }) => bytes)),
       date: latest(files.map(({ date }) => date)),
-      note: files.some(({ key }) => key.endsWith('/manifest.json')) ? '' : 'not whole: push it again',
+      note: files.some(({ key }) => key.endsWith('/manifest.json')) ? '' : 'incomplete: push it again',
     }));
 }
 
@@ -72,7 +72,7 @@ export function listIndex(index: BucketIndex): Held[] {
   }));
 }
 
-/** Which model each environment of wrangler.toml serves. */
+/** The model that each environment of wrangler.toml serves. */
 export function findDeployed(config: string): Held[] {
   const { definedEnvironments = [] } = readConfig({ config });
   return [undefined, ...definedEnvironments].map((env) => {
@@ -81,7 +81,7 @@ export function findDeployed(config: string): Held[] {
   });
 }
 
-/** @returns a line for each, by model; the columns are aligned */
+/** @returns a line for each entry, by model; the columns are aligned */
 export function printInventory(held: readonly Held[]): string {
   const rows = [...held]
     .toSorted((a, b) => a.model.localeCompare(b.model))
@@ -101,7 +101,7 @@ async function foldersIn(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map(({ name }) => name);
 }
 
-/** Size and date of the files in a folder, not of those in folders within. */
+/** Size and date of the files in a folder, without its subfolders. */
 async function measure(folder: string): Promise<{ bytes: number; date: Date }> {
   const files = (await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))))).filter((found) =>
     found.isFile(),

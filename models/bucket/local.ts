@@ -7,7 +7,7 @@ import { getPlatformProxy } from 'wrangler';
 
 import type { ModelBucket } from './push.ts';
 
-/** An object as a bucket lists it. */
+/** An object in a list of the bucket. */
 export interface StoredObject {
   readonly key: string;
   readonly bytes: number;
@@ -18,7 +18,7 @@ export interface LocalBucket extends ModelBucket {
   readonly list: () => Promise<StoredObject[]>;
 }
 
-/** @param state the folder of its state, if it is not that of `npm start` */
+/** @param state the folder of its state, if not that of `npm start` */
 export async function withLocalBucket<T>(use: (bucket: LocalBucket) => Promise<T>, state?: string): Promise<T> {
   const { env, dispose } = await getPlatformProxy<{ MODELS: R2Bucket }>({
     configPath: join(import.meta.dirname, '../..', 'wrangler.toml'),

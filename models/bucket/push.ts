@@ -1,4 +1,4 @@
-/** Puts a build into a bucket, and says so in the bucket's index. Does I/O. */
+/** Uploads a build to a bucket and adds it to the bucket's index. Does I/O. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,18 +9,18 @@ import { type Built, checkBuiltFile } from './built.ts';
 
 /** A bucket of models, however it is reached. */
 export interface ModelBucket {
-  /** Size of the object in bytes, if it is there. Where a bucket cannot be asked that, its index is believed. */
+  /** Size of the object in bytes, if it exists. A bucket that cannot tell leaves it to its index. */
   readonly sizeOf?: (key: string) => Promise<number | undefined>;
-  /** All of an object, if it is there. */
+  /** The whole object, if it exists. */
   readonly read: (key: string) => Promise<Uint8Array | undefined>;
   /** @param file the path of the content */
   readonly put: (key: string, file: string) => Promise<void>;
 }
 
 /**
- * Of two that push to one bucket at the same time, one may be missing in the index afterwards, and is sent again by its next push.
- * @returns the keys that had to be written: none for a model that is there whole
- * @throws before a file is sent that is not as the manifest says
+ * If two processes push to one bucket at once, the index may lack one of the models; the next push of that model repairs it.
+ * @returns the keys that were written: none if the model was complete
+ * @throws before sending a file that differs from the manifest
  */
 export async function push(built: Built, bucket: ModelBucket): Promise<string[]> {
   const { folder, manifest } = built;
@@ -41,7 +41,7 @@ export async function push(built: Built, bucket: ModelBucket): Promise<string[]>
       : indexed?.files.find((file) => file.name === name)?.bytes;
     if (there !== bytes) await put(name);
   }
-  // The manifest last: whoever finds it finds the rest. By its content, since a revision can be measured anew.
+  // The manifest is last: whoever finds it finds the rest. It is compared by content, since a revision can be measured again.
   const text = await readFile(join(folder, 'manifest.json'));
   const there = await bucket.read(objectKey(id, revision, 'manifest.json'));
   if (!there || !text.equals(there)) await put('manifest.json');
@@ -56,7 +56,7 @@ export async function push(built: Built, bucket: ModelBucket): Promise<string[]>
   return written;
 }
 
-/** What a bucket says that it holds. @throws when its index is damaged */
+/** The contents of a bucket by its own index. @throws if the index is damaged */
 export async function readIndex(bucket: ModelBucket): Promise<BucketIndex> {
   const bytes = await bucket.read(INDEX_KEY);
   return bytes ? parseIndex(new TextDecoder().decode(bytes)) : [];

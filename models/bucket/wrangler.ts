@@ -1,4 +1,4 @@
-/** The bucket that wrangler.toml names, through wrangler's command line: that of the account. Starts processes. */
+/** The bucket of the account that wrangler.toml names, through wrangler's command line. Starts processes. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -10,10 +10,10 @@ import type { ModelBucket } from './push.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CONFIG = join(ROOT, 'wrangler.toml');
-/** Of an object that is read: the index, which is small. */
+/** Of an object that is read: only the index, which is small. */
 const LARGEST_READ_BYTES = 16 * 1024 * 1024;
 
-/** @param where as wrangler takes it: in the account, or in a local state as `wrangler dev` has one */
+/** @param where the option for wrangler: the account, or a local state like that of `wrangler dev` */
 export function wranglerBucket(where: readonly string[] = ['--remote']): ModelBucket {
   const env = selectedEnvironment();
   const config = readConfig({ config: CONFIG, ...(env && { env }) });
@@ -38,7 +38,7 @@ export function wranglerBucket(where: readonly string[] = ['--remote']): ModelBu
 
 const isModels = ({ binding }: { binding: string; bucket_name?: string }): boolean => binding === 'MODELS';
 
-/** Without a terminal, so that it asks nothing: `npx wrangler login` comes before. */
+/** Without a terminal, so that it does not prompt: `npx wrangler login` must come first. */
 function runWrangler(args: readonly string[]): Promise<{ status: number; stdout: Buffer; said: string }> {
   return new Promise((resolve) => {
     execFile(

@@ -1,4 +1,4 @@
-/** `ablate`: what each step of the quantization gains, on held-out text. */
+/** `ablate`: measures what each step of the quantization gains, on held-out text. */
 import { ablate } from '../evaluation/ablate.ts';
 import { WHERE_FROM } from '../evaluation/data.ts';
 import { type Command, orSelected, percent, withCommas } from './command.ts';
@@ -7,7 +7,7 @@ export const command: Command = {
   accepts: ['data'],
   async run(model, { data }) {
     if (!data) throw new Error(WHERE_FROM);
-    console.log('| | bytes | first choice as in float32, clear | overall | words right | bits per character |');
+    console.log('| | bytes | same clear first choice as float32 | overall | words right | bits per character |');
     console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
     await ablate(orSelected(model), data, ({ name, bytes, clear, all, right, bits_per_character: bits }) => {
       const cells = [name, withCommas(bytes), percent(clear), percent(all), percent(right), bits.toFixed(4)];

@@ -1,4 +1,4 @@
-/** `add`: pull, convert, measure and push in one. */
+/** `add`: pulls, converts, measures and pushes a model in one step. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
@@ -19,8 +19,8 @@ export const command: Command = {
 };
 
 /**
- * @param model the path of a folder, or else `<owner>/<name>` on the Hub
- * @param state the folder of the local bucket, if it is not that of `npm start`
+ * @param model a folder, or `<owner>/<name>` on the Hub
+ * @param state the folder of the local bucket, if not that of `npm start`
  */
 export async function addModel(
   model: string,

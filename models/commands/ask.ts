@@ -6,12 +6,12 @@ import { UsageError } from './usage-error.ts';
 
 const USAGE = `npm run ask -- "<text with [MASK] in it>" [options]
 
-  --top-k N        how many candidates for each mask, 5 if not given
+  --top-k N        number of candidates for each mask (default 5)
   --targets A,B    only these words
-  --joint          the likeliest combinations for all masks together
-  --url URL        which worker to ask, the local one of npm start if not given`;
+  --joint          the most likely combinations for all masks together
+  --url URL        the worker to ask (default: the local one of npm start)`;
 
-/** Of the likeliest candidate, in characters. */
+/** Of the most likely candidate, in characters. */
 const BAR_WIDTH = 30;
 /** Of a character, from the left. */
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -57,7 +57,7 @@ function readArguments(): Asked {
 
 /**
  * @returns the candidates for each mask, or one list of combinations
- * @throws saying what to do, when there is no such answer
+ * @throws with the remedy, if there is no such answer
  */
 async function ask({ text, url, parameters }: Asked): Promise<Prediction[][]> {
   let response;

@@ -1,4 +1,4 @@
-/** The form of a command of `npm run models`, and what several commands share. */
+/** The interface of a command of `npm run models`, and what several commands share. */
 import type { parseArgs } from 'node:util';
 
 import { selectedModel } from '../bucket/deployed.ts';
@@ -22,9 +22,9 @@ export const OPTIONS = {
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 export interface Command {
-  /** The options that it understands. */
+  /** The options that it accepts. */
   readonly accepts: readonly (keyof typeof OPTIONS)[];
-  /** @param model the argument, if there is one */
+  /** @param model the argument, if given */
   readonly run: (model: string | undefined, options: Options) => Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export function requireModel(model: string | undefined): string {
   throw new UsageError('name a model');
 }
 
-/** The model that wrangler.toml selects, unless one is named. */
+/** The given model, or the one that wrangler.toml selects. */
 export const orSelected = (model: string | undefined): string => model ?? selectedModel().id;
 
 function parseBits(bits: string | undefined): { bits?: LayerBits } {
@@ -42,7 +42,7 @@ function parseBits(bits: string | undefined): { bits?: LayerBits } {
   return { bits: bits === '4' ? 4 : 8 };
 }
 
-/** How a model is to be converted. */
+/** Settings of a conversion. */
 export function parseConvert({ bits, outliers, text }: Options): Pick<ConvertOptions, 'bits' | 'outliers' | 'text'> {
   const budget = Number(outliers);
   if (outliers !== undefined && !(outliers !== '' && budget >= 0 && budget <= 1)) {

@@ -1,4 +1,4 @@
-/** `compare`: a checkpoint as it is read here beside what `transformers` makes of it. */
+/** `compare`: compares the tokenizer and the logits of a checkpoint with those of `transformers`. */
 import { compare } from '../evaluation/compare.ts';
 import { type Command, requireModel } from './command.ts';
 import { UsageError } from './usage-error.ts';
@@ -9,8 +9,8 @@ export const command: Command = {
     if (!python) throw new UsageError('name a Python with transformers and torch: --python <path>');
     const chosen = requireModel(model);
     const { transformers, tokenizer, texts, masks, largest, difference } = await compare(chosen, python);
-    console.log(`beside transformers ${transformers} (${tokenizer}): ${texts} texts, ${masks} masks`);
+    console.log(`compared with transformers ${transformers} (${tokenizer}): ${texts} texts, ${masks} masks`);
     if (difference) throw new Error(`The first difference: ${difference}`);
-    console.log(`The same ids, offsets and first choices; logits within ${largest.toExponential(1)}.`);
+    console.log(`Same ids, offsets and first choices; logits within ${largest.toExponential(1)}.`);
   },
 };

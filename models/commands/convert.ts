@@ -1,4 +1,4 @@
-/** `convert`: writes what the bucket holds of a model to models/.build. */
+/** `convert`: builds the files of a model for the bucket in models/.build. */
 import { convert } from '../build/convert.ts';
 import { type Command, orSelected, parseConvert, warnUnlessSelected } from './command.ts';
 

@@ -1,4 +1,4 @@
-/** `evaluate`: the quality of a model on BLiMP, ParaRel and running text, as it is served and in float32. */
+/** `evaluate`: measures a model on BLiMP, ParaRel and running text, as it is served and in float32. */
 import { selectedBackend } from '../bucket/deployed.ts';
 import { CLEAR_LEAD } from '../evaluation/agreement.ts';
 import { WHERE_FROM } from '../evaluation/data.ts';
@@ -15,7 +15,7 @@ export const command: Command = {
   accepts: ['data', 'full', 'quick'],
   async run(model, { data, full = false, quick = false }) {
     if (!data) throw new Error(WHERE_FROM);
-    if (full && quick) throw new UsageError('--full is everything, --quick a quarter of the sample: give one of them');
+    if (full && quick) throw new UsageError('--full and --quick exclude each other');
     const share = full ? Infinity : quick ? 0.25 : 1;
     const id = orSelected(model);
     const evaluation = await evaluate(id, { data, share, progress: progressBar() });
@@ -26,14 +26,14 @@ export const command: Command = {
     );
     console.log(printTable(evaluation));
     console.log(`
-First choice as in float32: ${percent(clear.same / clear.of)} of ${withCommas(clear.of)} masks where float32's leads by ${CLEAR_LEAD} logits or more,
+Same first choice as float32: ${percent(clear.same / clear.of)} of ${withCommas(clear.of)} masks where that of float32 leads by ${CLEAR_LEAD} logits or more,
 ${percent(all.same / all.of)} of ${withCommas(all.of)} masks overall.
 ${withCommas(singlePiece.facts)} of ${withCommas(singlePiece.of)} facts have an answer of one piece and can be asked.`);
     const worse = worseThan(evaluation, MAX_LOSS);
     console.log(
       worse.length > 0
         ? `int8 is worse than float32 by more than ${MAX_LOSS} points in: ${worse.join('; ')}.`
-        : `int8 is nowhere worse than float32 by more than ${MAX_LOSS} points.`,
+        : `int8 is not worse than float32 by more than ${MAX_LOSS} points.`,
     );
   },
 };

@@ -1,4 +1,4 @@
-/** `list`: shows which revision is where. */
+/** `list`: shows where each revision is. */
 import { join } from 'node:path';
 
 import { withLocalBucket } from '../bucket/local.ts';
@@ -22,7 +22,7 @@ const MODELS = join(import.meta.dirname, '..');
 export const command: Command = {
   accepts: ['remote'],
   async run(model, { remote = false }) {
-    if (model !== undefined) throw new UsageError(`list takes no "${model}"`);
+    if (model !== undefined) throw new UsageError(`list does not accept "${model}"`);
     await listModels(remote);
   },
 };

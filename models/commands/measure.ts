@@ -1,4 +1,4 @@
-/** `measure`: measures what quantization costs a model, and writes it beside the checkpoint. */
+/** `measure`: measures the quantization error of a model and writes it beside the checkpoint. */
 import type { Build } from '../build/build.ts';
 import { CLEAR_LEAD } from '../evaluation/agreement.ts';
 import { measure } from '../evaluation/measure.ts';
@@ -14,7 +14,7 @@ export const command: Command = {
 
 /**
  * @param model an id, or the path of a checkpoint
- * @param force accepts a model that quantization harms too much
+ * @param force accepts a model whose quantization error is too large
  */
 export async function printMeasurement(model: string, force = false): Promise<Build> {
   const build = await measure(
@@ -29,8 +29,8 @@ export async function printMeasurement(model: string, force = false): Promise<Bu
     for (const [what, error] of Object.entries({ probes, ...(text && { 'running text': text }) })) {
       const { clear_top1_agreement: clear = 0, clear_top1_standard_error: spread = 0 } = error;
       console.log(
-        `${name}, ${what}: first choice as in float32: ${percent(clear)} ± ${(100 * spread).toFixed(2)} of ${error.clear_masks} masks ` +
-          `where float32's leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall; ` +
+        `${name}, ${what}: same first choice as float32: ${percent(clear)} ± ${(100 * spread).toFixed(2)} of ${error.clear_masks} masks ` +
+          `where that of float32 leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall; ` +
           `divergence ${error.mean_kl} ± ${error.mean_kl_standard_error} nats, largest difference of a score ${error.max_score_error}`,
       );
     }

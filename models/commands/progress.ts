@@ -1,8 +1,8 @@
-/** A bar that says how much is done. Writes to stderr. */
+/** A progress bar. Writes to stderr. */
 
 const BAR_WIDTH = 40;
 
-/** Redraws one line on a terminal; elsewhere says every tenth. @returns takes the share that is done, 0…1 */
+/** Redraws one line on a terminal; elsewhere prints every tenth. @returns a function that takes the fraction done, 0…1 */
 export function progressBar(): (share: number) => void {
   let shown = -1;
   return (share) => {

@@ -1,4 +1,4 @@
-/** `push`: puts a measured model into the local bucket, or into the account's. */
+/** `push`: uploads a measured model to the local bucket or to that of the account. */
 import type { Built } from '../bucket/built.ts';
 import { withLocalBucket } from '../bucket/local.ts';
 import { push } from '../bucket/push.ts';
@@ -13,14 +13,14 @@ export const command: Command = {
     const built = await convert(chosen, { say: console.error });
     const { id, quantization } = built.manifest;
     if (Object.values(quantization).some((file) => !file?.error)) {
-      throw new Error(`The quantization error of ${id} was not measured: npm run models -- measure ${chosen}`);
+      throw new Error(`The quantization error of ${id} has not been measured: run npm run models -- measure ${chosen}`);
     }
     await pushBuilt(built, remote ? 'remote' : 'local');
     warnUnlessSelected(built.id, built.revision);
   },
 };
 
-/** @param state the folder of the local bucket, if it is not that of `npm start` */
+/** @param state the folder of the local bucket, if not that of `npm start` */
 export async function pushBuilt(built: Built, where: 'local' | 'remote', state?: string): Promise<void> {
   const written =
     where === 'local'

@@ -1,4 +1,4 @@
-/** npm start: the default model into the local bucket, then the worker in workerd. PORT chooses where it listens. */
+/** npm start: puts the default model into the local bucket and starts the worker in workerd. PORT selects its port. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 

@@ -1,2 +1,2 @@
-/** What a person typed that no command understands: answered with the usage and status 2. */
+/** An error in the command line, answered with the usage and status 2. */
 export class UsageError extends Error {}

@@ -1,44 +1,44 @@
-/** Copies one file of a repository to the disk, going on where an earlier attempt stopped. Does I/O. */
+/** Downloads one file of a repository, resuming where an earlier attempt stopped. Does I/O. */
 import type { Hash } from 'node:crypto';
 import { constants, type FileHandle, open, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { withinMs } from './bounds.ts';
+import { withinMs } from './limits.ts';
 import { beginHash, type ListedFile } from './content-hash.ts';
 import type { Repository } from './repository.ts';
 
-/** How much of a file is there, and its hash so far. */
+/** How much of a file is on the disk, and its hash so far. */
 interface Copy {
   readonly handle: FileHandle;
   readonly file: ListedFile;
   readonly progress: (bytes: number) => void;
   bytes: number;
   hash: Hash;
-  /** Whether it is of several answers, which may have been of several contents. */
+  /** Whether it comes from several responses, which may have had different contents. */
   pieced: boolean;
 }
 
-/** How a file is copied. */
+/** Settings of a download. */
 export interface Transfer {
   readonly repository: Repository;
-  /** Before each further attempt after a connection that broke without bringing anything new. */
+  /** Before each further attempt after a connection that broke without new data. */
   readonly pausesMs: readonly number[];
-  /** A connection that brings nothing for so long is broken. */
+  /** A connection without data for this long counts as broken. */
   readonly stallMs: number;
-  /** Is told how many bytes of the file are there. */
+  /** Gets the number of bytes on the disk. */
   readonly progress: (bytes: number) => void;
 }
 
 /**
- * @param part where to write: it stays there when the connection fails, and holds the listed content afterwards
- * @throws when other content is given than the Hub lists; nothing is left then
+ * @param part the path to write to; the file stays there if the connection fails, and has the listed content at the end
+ * @throws if the content is not what the Hub lists; the file is then removed
  */
 export async function download(file: ListedFile, part: string, transfer: Transfer): Promise<void> {
   for (let again = true; ; again = false) {
     const { digest, pieced } = await copyAll(file, part, transfer);
     if (digest === file.oid) return;
     await rm(part);
-    // Pieces of different attempts are worth one more: they may have been of different contents.
+    // Parts of several attempts may have had different contents: they are worth one more attempt.
     if (again && pieced) continue;
     throw new Error(`${file.name} is not what the Hub lists: its hash is ${digest} instead of ${file.oid}`);
   }
@@ -49,7 +49,7 @@ async function copyAll(
   part: string,
   { repository, pausesMs, stallMs, progress }: Transfer,
 ): Promise<{ digest: string; pieced: boolean }> {
-  // Not for appending: two pulls at once then write the same bytes to the same places.
+  // Not opened for appending: two pulls at once then write the same bytes to the same positions.
   const handle = await open(part, constants.O_RDWR | constants.O_CREAT);
   try {
     const copy: Copy = { handle, file, progress, bytes: 0, hash: beginHash(file), pieced: false };
@@ -64,7 +64,8 @@ async function copyAll(
       if (copy.bytes > furthest) failures = 0;
       else {
         const waitMs = pausesMs[failures++];
-        if (waitMs === undefined) throw new Error(`${file.name} breaks off after ${copy.bytes} of ${file.bytes} bytes`);
+        if (waitMs === undefined)
+          throw new Error(`${file.name} was cut off after ${copy.bytes} of ${file.bytes} bytes`);
         await pause(waitMs);
       }
       furthest = Math.max(furthest, copy.bytes);
@@ -76,7 +77,7 @@ async function copyAll(
   }
 }
 
-/** What an earlier run left. */
+/** What an earlier run left on the disk. */
 async function readWhatIsThere(copy: Copy): Promise<void> {
   for await (const chunk of copy.handle.createReadStream({ start: 0, autoClose: false })) {
     const bytes = chunk as Buffer;
@@ -95,13 +96,13 @@ async function startOver(copy: Copy): Promise<void> {
   copy.pieced = false;
 }
 
-/** Writes what an answer brings until it ends or its connection breaks: the caller sees how far that went. */
+/** Writes a response until it ends or its connection breaks; the caller sees how far it came. */
 async function take(answer: Response, copy: Copy, stallMs: number): Promise<void> {
   const range = `bytes ${copy.bytes}-${copy.file.bytes - 1}/${copy.file.bytes}`;
   const continues = answer.status === 206 && answer.headers.get('content-range') === range;
   if (!continues && copy.bytes > 0) await startOver(copy);
   if (answer.status !== 200 && !continues) {
-    // A part of some other content: the next attempt asks for all of this one.
+    // A part of other content: the next attempt asks for the whole file.
     await answer.body?.cancel();
     return;
   }
@@ -109,7 +110,7 @@ async function take(answer: Response, copy: Copy, stallMs: number): Promise<void
   if (!answer.body) return;
   const reader = answer.body.getReader();
   while (copy.bytes <= copy.file.bytes) {
-    // A broken connection ends it as well.
+    // A broken connection also ends it.
     const chunk = (await withinMs(reader.read(), stallMs, 'stalled').catch(() => undefined))?.value;
     if (!chunk) break;
     await copy.handle.writev([chunk], copy.bytes);
@@ -120,7 +121,7 @@ async function take(answer: Response, copy: Copy, stallMs: number): Promise<void
   await reader.cancel().catch(() => undefined);
 }
 
-/** RFC 9110, 13.1.5: a weak one proves nothing of a range. */
+/** RFC 9110, section 13.1.5: a weak ETag is not valid for ranges. */
 function strongTag({ headers }: Response): string | undefined {
   const etag = headers.get('etag');
   return etag?.startsWith('"') ? etag : undefined;

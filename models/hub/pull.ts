@@ -1,14 +1,14 @@
-/** Brings a model from the Hub into models/.pulled/<id>/, or makes sure that it is there. Does I/O. */
+/** Downloads a model from the Hub to models/.pulled/<id>/, unless it is there already. Does I/O. */
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readIndex } from '../checkpoint/files.ts';
-import { MAX_MODEL_BYTES, MAX_TEXT_BYTES, STALL_MS } from './bounds.ts';
+import { MAX_MODEL_BYTES, MAX_TEXT_BYTES, STALL_MS } from './limits.ts';
 import { hasContent, type ListedFile } from './content-hash.ts';
 import { explainDiskError } from './disk-error.ts';
 import { download, type Transfer } from './download.ts';
-import { fetchPatiently, PAUSES_MS } from './patience.ts';
+import { fetchWithRetries, PAUSES_MS } from './retry.ts';
 import { openRepository } from './repository.ts';
 import { canBePulled, selectFiles, SHARD_INDEX } from './selection.ts';
 import { pulledFolder, readSource, SOURCE, type Source } from './source.ts';
@@ -17,7 +17,7 @@ const MODELS = join(import.meta.dirname, '..');
 
 export interface PullOptions {
   readonly revision?: string | undefined;
-  /** The name to give it here; without one, its name on the Hub in lower case. */
+  /** The local name of the model; by default its name on the Hub in lower case. */
   readonly id?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly token?: string | undefined;
@@ -25,9 +25,9 @@ export interface PullOptions {
   readonly models?: string;
   readonly pausesMs?: readonly number[];
   readonly stallMs?: number;
-  /** Is told which share of the bytes is there. */
+  /** Gets the fraction of the bytes that are there. */
   readonly progress?: (share: number) => void;
-  /** Is told why there is a pause. */
+  /** Gets the reason for a pause. */
   readonly say?: (line: string) => void;
 }
 
@@ -35,30 +35,30 @@ export interface Pulled {
   readonly id: string;
   readonly folder: string;
   readonly source: Source;
-  /** Whether anything had to be fetched or put in place. */
+  /** Whether anything was downloaded or moved into place. */
   readonly changed: boolean;
 }
 
 /**
- * The files appear once each of them is there and proved, the source last: a folder that has one is whole.
+ * The files appear once all of them are complete and verified, source.json last: a folder that has it is complete.
  * @param name `<owner>/<name>`
- * @throws with what can be done about it
+ * @throws with the remedy
  */
 export async function pull(name: string, options: PullOptions = {}): Promise<Pulled> {
   const { pausesMs = PAUSES_MS, stallMs = STALL_MS, models = MODELS } = options;
   const { progress = () => undefined, say = () => undefined } = options;
   const id = options.id ?? name.replace(/.*\//, '').toLowerCase();
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
-    throw new Error(`"${id}" cannot be the id of a model: give it one with --id, of a-z, 0-9, ".", "_" and "-"`);
+    throw new Error(`"${id}" is not a valid model id: give one with --id, of a-z, 0-9, ".", "_" and "-"`);
   }
   if (existsSync(join(models, id))) {
-    throw new Error(`${join(models, id)} is there already: give ${name} another id with --id`);
+    throw new Error(`${join(models, id)} already exists: give ${name} another id with --id`);
   }
   const folder = pulledFolder(models, id);
   const repository = await openRepository(name, options.revision, {
     endpoint: options.endpoint,
     token: options.token,
-    fetch: fetchPatiently(pausesMs, stallMs, say),
+    fetch: fetchWithRetries(pausesMs, stallMs, say),
     stallMs,
   });
   try {
@@ -82,7 +82,7 @@ export async function pull(name: string, options: PullOptions = {}): Promise<Pul
   }
 }
 
-/** By their sizes: each was proved when it was put there. */
+/** Compares sizes only: each file was verified when it was put there. */
 async function areThere(folder: string, files: readonly ListedFile[]): Promise<boolean> {
   const sizes = await Promise.all(files.map(async ({ name }) => sizeOf(join(folder, name))));
   return files.every(({ bytes }, i) => sizes[i] === bytes);
@@ -95,7 +95,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
   );
 }
 
-/** @returns where each file of the model lies, proved: its part, or its final place if it was there already */
+/** @returns the verified file for each name: the downloaded part, or the file in its final place if it was there */
 async function fetchParts(
   folder: string,
   { repository, progress, ...how }: Transfer,
@@ -104,7 +104,7 @@ async function fetchParts(
   let [done, all] = [0, Infinity];
   const fetchPart = async (file: ListedFile) => {
     const place = join(folder, file.name);
-    // Of one content: another revision's is another part.
+    // A part belongs to one content: that of another revision has another name.
     const part = `${place}.${file.oid.slice(0, 16)}.part`;
     const there = (await sizeOf(place)) === file.bytes && (await hasContent(place, file));
     if (!there) {

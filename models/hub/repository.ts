@@ -1,36 +1,36 @@
-/** What the Hub says of a model, through its own library: which commit, which files, and their bytes. Does I/O. */
+/** A model repository on the Hub: its commit, its files and their content, through the Hub's own library. Does I/O. */
 import { fileDownloadInfo, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
 
-import { MAX_ANSWER_BYTES, MAX_LISTED_FILES, MAX_PAGES, readBody } from './bounds.ts';
+import { MAX_ANSWER_BYTES, MAX_LISTED_FILES, MAX_PAGES, readBody } from './limits.ts';
 import type { ListedFile } from './content-hash.ts';
 
 export interface Access {
-  /** The address of the Hub, if it is not the public one. */
+  /** The address of the Hub, if not the public one. */
   readonly endpoint?: string | undefined;
   readonly token?: string | undefined;
   /** Makes every request. */
   readonly fetch: typeof fetch;
-  /** How long an answer of the Hub's API may take. */
+  /** Longest wait for a response of the Hub's API. */
   readonly stallMs: number;
 }
 
-/** What was asked for, as an error names it. */
+/** The name of the request in errors. */
 interface Asked {
   readonly name: string;
   readonly revision: string | undefined;
   readonly hubUrl: string;
 }
 
-/** A model's repository at one commit, whatever is pushed to it meanwhile. */
+/** A model repository at one commit, unaffected by later pushes. */
 export interface Repository {
-  /** `<owner>/<name>` as the Hub spells it now: repositories move. */
+  /** `<owner>/<name>` in the current spelling of the Hub: repositories can be renamed. */
   readonly hub: string;
   readonly commit: string;
-  /** From the model's card. */
+  /** From the model card. */
   readonly license: string;
-  /** Those that are in no folder. */
+  /** Those at the top level. */
   list(): Promise<ListedFile[]>;
-  /** The content from a byte on. The server may answer with the whole of it (200), and does if it is not of `etag`. */
+  /** The content from a byte on. The server may send the whole of it (200), and does if the content is not that of `etag`. */
   open(file: ListedFile, from: number, etag?: string): Promise<Response>;
 }
 
@@ -39,12 +39,12 @@ const MAX_SAID = 300;
 
 /**
  * @param name `<owner>/<name>`
- * @param revision a branch, a tag or a commit; without one, the default branch
- * @throws with what can be done: no such model or revision, a licence to accept, a server that cannot be reached
+ * @param revision a branch, a tag or a commit; by default the default branch
+ * @throws with the remedy: no such model or revision, a licence to accept, a server that cannot be reached
  */
 export async function openRepository(name: string, revision: string | undefined, access: Access): Promise<Repository> {
   const hubUrl = (access.endpoint || PUBLIC).replace(/\/+$/, '');
-  if (!URL.canParse(hubUrl)) throw new Error(`HF_ENDPOINT is "${hubUrl}": give an address, as in ${PUBLIC}`);
+  if (!URL.canParse(hubUrl)) throw new Error(`HF_ENDPOINT is "${hubUrl}": give an address such as ${PUBLIC}`);
   const common = { hubUrl, fetch: fetchFromHub(hubUrl, access), ...(access.token && { accessToken: access.token }) };
   const asked = { name, revision, hubUrl };
   const explain = (error: unknown): never => {
@@ -60,7 +60,7 @@ export async function openRepository(name: string, revision: string | undefined,
     ...common,
   }).catch(explain);
   if (!/^[\w.-]+\/[\w.-]+$/.test(info.name) || !/^[0-9a-f]{40}$/.test(info.sha)) {
-    throw new Error(`${hubUrl} says that ${name} is "${info.name}" at "${info.sha}", which is no model at a commit`);
+    throw new Error(`${hubUrl} says that ${name} is "${info.name}" at "${info.sha}", which is not a model at a commit`);
   }
   const repo = { type: 'model', name: info.name } as const;
   const at = { repo, revision: info.sha, ...common };
@@ -80,7 +80,7 @@ export async function openRepository(name: string, revision: string | undefined,
         for await (const { type, path, size, oid, lfs } of listFiles({ ...at, fetch: counted })) {
           if (type !== 'file') continue;
           const file = { name: path, bytes: lfs?.size ?? size, oid: lfs?.oid ?? oid ?? '' };
-          // The hash becomes part of a path, and the size bounds what is written.
+          // The hash becomes part of a path, and the size limits what is written.
           if (
             !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(file.oid) ||
             !(Number.isSafeInteger(file.bytes) && file.bytes >= 0)
@@ -100,11 +100,11 @@ export async function openRepository(name: string, revision: string | undefined,
       if (!place) throw new Error(`${name} lists ${file.name} and does not have it`);
       const response = await access.fetch(place.url, {
         headers: {
-          // Compressed, the bytes could be neither counted nor continued.
+          // Compressed bytes could be neither counted nor resumed.
           'accept-encoding': 'identity',
           ...(from > 0 && { range: `bytes=${from}-` }),
           ...(from > 0 && etag && { 'if-range': etag }),
-          // The library may name another host. On a redirect to another origin, fetch leaves the token out itself.
+          // The library may name another host. `fetch` itself drops the token on a redirect to another origin.
           ...(access.token && originOf(place.url) === originOf(hubUrl) && { authorization: `Bearer ${access.token}` }),
         },
       });
@@ -116,21 +116,21 @@ export async function openRepository(name: string, revision: string | undefined,
 }
 
 /**
- * @returns `fetch` for the library, which puts the token into each of its requests: only to the Hub itself, although a list
- *   of files can name any address as its next page
+ * @returns `fetch` for the library. It adds the token to requests to the Hub itself only, although a list of files can name
+ *   any address as its next page
  */
 function fetchFromHub(hubUrl: string, { fetch: patientFetch, stallMs }: Access): typeof fetch {
   return async (input, init) => {
     const url = input instanceof Request ? input.url : input.toString();
     if (originOf(url) !== originOf(hubUrl)) {
-      throw new Error(`${hubUrl} continues its answer at ${originOf(url)}: nothing is asked of another host`);
+      throw new Error(`${hubUrl} continues its list at ${originOf(url)}: requests to another host are refused`);
     }
     const response = await patientFetch(url, init);
     // A file, of which only the headers matter here.
     const isProbe = new Headers(init?.headers).has('range') && response.ok;
     if (isProbe) await response.body?.cancel();
     const body = isProbe ? null : await readBody(response, MAX_ANSWER_BYTES, stallMs);
-    // `new Response` refuses 204 with a body, and has no address.
+    // `new Response` refuses 204 with a body, and has no URL.
     const { status, headers } = response;
     return Object.defineProperty(new Response(body?.length ? body : null, { status, headers }), 'url', {
       value: response.url,
@@ -141,17 +141,17 @@ function fetchFromHub(hubUrl: string, { fetch: patientFetch, stallMs }: Access):
 function refusal(status: number, said: string, { name, revision, hubUrl }: Asked): Error {
   const problems: Record<number, string> = {
     401:
-      `${name} is not given to everybody, or not there at all. Look at ${hubUrl}/${name}: accept the licence if it ` +
-      `asks for that, and set HF_TOKEN to a token of the account that did`,
+      `${name} does not exist, or is gated: accept its licence at ${hubUrl}/${name} and set HF_TOKEN to a token ` +
+      `of that account`,
     404: revision ? `there is no model ${name}, or no revision ${revision} of it` : `there is no model ${name}`,
-    429: 'the Hub wants fewer requests: try again later, or set HF_TOKEN to a token of an account',
+    429: 'the Hub limits the rate of requests: try again later, or set HF_TOKEN',
   };
   const problem = problems[status === 403 ? 401 : status] ?? `${name} cannot be read`;
   return new Error(`${problem} (${status}: ${said.slice(0, MAX_SAID)})`);
 }
 
 function licenseOf(card: Awaited<ReturnType<typeof modelInfo<'cardData'>>>['cardData']): string {
-  // "other" is what the Hub calls a licence that has a name of its own.
+  // "other" is the Hub's value for a licence with a name of its own.
   const license = card?.license === 'other' ? (card.license_name ?? card.license) : card?.license;
   return [license ?? []].flat().join(', ') || 'unknown';
 }

@@ -5,12 +5,12 @@ import type { ListedFile } from './content-hash.ts';
 const WEIGHTS = 'model.safetensors';
 export const SHARD_INDEX = 'model.safetensors.index.json';
 
-/** Beside a vocabulary, whatever its form. */
+/** Files beside a vocabulary of any form. */
 const BESIDE = ['tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'];
-/** Each is a whole vocabulary. Without a tokenizer.json all are taken: the tokenizer's class says which is read. */
+/** Complete vocabularies. Without a tokenizer.json all are downloaded: the tokenizer's class says which is read. */
 const VOCABULARIES = [['tokenizer.json'], ...VOCABULARY_FILES];
 
-/** Whether a file may be of a pull, this one or another. */
+/** Whether a file could have been downloaded by this or another pull. */
 export function canBePulled(name: string): boolean {
   return (
     ['config.json', SHARD_INDEX, ...BESIDE, ...VOCABULARIES.flat()].includes(name) || /\.(safetensors|part)$/.test(name)
@@ -19,8 +19,8 @@ export function canBePulled(name: string): boolean {
 
 /**
  * @param listed every file of the repository
- * @param hub its id and its commit, for what can be done
- * @returns the files without the shards, which the index among them names
+ * @param hub its id and its commit, for the remedy
+ * @returns the files, without the shards that the index among them names
  * @throws naming what is missing
  */
 export function selectFiles(listed: readonly ListedFile[], hub: string, commit: string): ListedFile[] {
@@ -37,7 +37,7 @@ export function selectFiles(listed: readonly ListedFile[], hub: string, commit: 
   return listed.filter(({ name }) => names.has(name));
 }
 
-/** A pickle runs what it contains, so it is left to the library that it was made with. */
+/** A pickle can run code, so it is left to the library that made it. */
 function howToConvert(listed: readonly ListedFile[], hub: string, commit: string): string {
   if (!listed.some(({ name }) => /^pytorch_model.*\.bin$/.test(name))) return '';
   const folder = hub.replace(/.*\//, '').toLowerCase();

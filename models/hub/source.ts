@@ -1,4 +1,4 @@
-/** Where a pulled model is from: `source.json` beside its files. Reads files. */
+/** The origin of a downloaded model: `source.json` beside its files. Reads files. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -10,7 +10,7 @@ const source = v.object({
   /** `<owner>/<name>` */
   hub: v.string(),
   commit: v.string(),
-  /** As the model's card has it, or "unknown". */
+  /** From the model card, or "unknown". */
   license: v.string(),
   files: v.array(v.object({ name: v.string(), bytes: v.number(), oid: v.string() })),
 });
@@ -21,7 +21,7 @@ export function pulledFolder(models: string, id = ''): string {
   return join(models, '.pulled', id);
 }
 
-/** @returns undefined where there is none, or what is there is not one */
+/** @returns undefined if there is none, or if it is invalid */
 export async function readSource(folder: string): Promise<Source | undefined> {
   const text = await readFile(join(folder, SOURCE), 'utf8').catch(() => '');
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), source), text);

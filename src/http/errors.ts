@@ -151,7 +151,7 @@ const ADVICE: Readonly<Record<WorkKind, string>> = {
 function describeConflict(conflict: ParameterConflict): string {
   switch (conflict.between) {
     case 'joint_and_targets':
-      return 'The strategy "joint" searches all words, so it takes no targets. Leave one of the two out.';
+      return 'The strategy "joint" searches all words, so it cannot be combined with targets. Remove one of the two.';
     case 'num_beams_and_independent':
       return 'num_beams belongs to the strategy "joint". Leave it out, or set the strategy.';
     case 'top_k_and_num_beams':

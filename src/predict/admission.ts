@@ -1,4 +1,4 @@
-/** Admission of a request's work: bounded for each request, bounded in all, and run in turns. No I/O of its own. */
+/** Admission of a request's work: limited for each request and in total, and run in turns. No I/O of its own. */
 import type { RequestError, WorkKind } from '../errors.ts';
 import type { Backend, Encoding, Logits } from '../inference/backend.ts';
 import { SLICE_WORK, SLOW_WORK_PER_SECOND } from '../limits.ts';
@@ -6,7 +6,7 @@ import { costModelOf } from '../model/cost.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
 import { fail, ok, type Result } from '../result.ts';
 
-/** Checks the work of a request against its bound, before anything runs. @param work multiply-adds, as far as they are counted */
+/** Checks the work of a request against its limit, before anything runs. @param work multiply-adds counted so far */
 export function checkWork(kind: WorkKind, work: number, { max_work }: LoadedModel): Result<undefined, RequestError> {
   return work <= max_work ? ok(undefined) : fail({ reason: 'too_much_work', by: kind, work, limit: max_work });
 }

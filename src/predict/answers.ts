@@ -11,7 +11,7 @@ const candidate = v.object({
   /** Several ids: the pieces of a target, or one id for each mask of a combination. */
   token_ids: v.optional(v.array(count)),
   token_strs: v.optional(v.array(v.string())),
-  /** The text that replaces the mask; of a combination, one for each mask. */
+  /** The text that replaces the mask; for a combination, one for each mask. */
   fills: v.array(v.string()),
 });
 export const candidates = v.array(v.array(candidate));

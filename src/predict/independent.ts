@@ -1,4 +1,4 @@
-/** The likeliest ids for each mask of a text, each by itself. No I/O of its own. */
+/** The most likely ids for each mask of a text, each mask by itself. No I/O of its own. */
 import { type Candidate, topCandidates } from './top-k.ts';
 import type { Backend, Encoding } from '../inference/backend.ts';
 import type { Work } from './work.ts';

@@ -1,7 +1,7 @@
 /**
- * The likeliest combinations for several masks, by beam search over the order of filling. Of each partial combination every
- * open mask may be filled next, so what is certain is filled first, and what hangs on it afterwards. The score of a combination is
- * the product of the probabilities along the likeliest order that was found. No I/O of its own.
+ * The most likely combinations for several masks, by beam search over the order of filling. Each partial combination may fill
+ * any of its open masks next, so what is certain is filled first, and what depends on it afterwards. The score of a combination
+ * is the product of the probabilities along the most likely order that was found. No I/O of its own.
  */
 import { topCandidates } from './top-k.ts';
 import type { Backend, Encoding } from '../inference/backend.ts';
@@ -16,9 +16,9 @@ export interface Combination {
   readonly log_probability: number;
 }
 
-/** In place of an id, where a mask is not filled yet. */
+/** Marks an open mask in a list of ids. */
 const OPEN = -1;
-/** How many times as many combinations as are kept are held while they are collected. */
+/** How many candidates are collected before they are cut to the beams, as a multiple of these. */
 const HELD = 4;
 
 /**
@@ -45,7 +45,7 @@ export async function searchJointly(
   const masks = encoding.masked_positions.length;
   let kept: Combination[] = [{ tokens: Array.from({ length: masks }, () => OPEN), log_probability: 0 }];
   for (let filled = 0; filled < masks; filled++) {
-    // The same words may be reached in several orders. What is below the floor is not among the best, in this order at least.
+    // The same words may be reached in several orders. What is below the floor is not among the best, at least in this order.
     let reached = new Map<string, Combination>();
     let floor = -Infinity;
     const texts = kept.map(({ tokens }) => withTokens(encoding, tokens));
@@ -74,13 +74,13 @@ export async function searchJointly(
   return kept;
 }
 
-/** The likelier first; of equals, the lower ids. */
+/** Most likely first; of equals, the lower ids. */
 function inOrder(a: Combination, b: Combination): number {
   const first = a.tokens.findIndex((token, m) => token !== b.tokens[m]);
   return b.log_probability - a.log_probability || (a.tokens[first] ?? 0) - (b.tokens[first] ?? 0);
 }
 
-/** The text with some of its masks filled; asked of the others. */
+/** The text with some of its masks filled, as a query for the others. */
 function withTokens(encoding: Encoding, tokens: readonly number[]): Encoding {
   const input_ids = encoding.input_ids.slice();
   for (const [m, token] of tokens.entries()) if (token !== OPEN) input_ids[encoding.masked_positions[m]!] = token;

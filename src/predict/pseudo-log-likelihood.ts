@@ -1,20 +1,20 @@
-/** How likely each token of a text is, given the others. No I/O of its own. */
+/** The log-probability of each token of a text, given the others. No I/O of its own. */
 import type { Metric } from '../schemas/score.ts';
 import type { Backend, Encoding } from '../inference/backend.ts';
 import type { Work } from './work.ts';
 import { logitsRow, runModel } from './runs.ts';
 
-/** Tokens that are masked together, when the first of them is asked for: from `from` to before `to`. */
+/** Tokens that are masked together to score the first of them: `from` up to, and without, `to`. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * For each token of a text between its special tokens, what is masked. With `original` the token alone (Salazar et al. 2020);
- * with `within_word_l2r` also the rest of its word, which keeps a long word from scoring well because its beginning gives
- * its end away (Kauf & Ivanova 2023).
- * @param continues whether the token at a position goes on in the word of the one before it
+ * The masked tokens for each token of a text between its special tokens. With `original`, the token alone (Salazar et al.
+ * 2020); with `within_word_l2r`, also the rest of its word, so that a long word does not score well because its beginning
+ * gives away its end (Kauf & Ivanova 2023).
+ * @param continues whether the token at a position belongs to the word of the token before it
  * @param length of the text in tokens, special ones included
  */
 export function spansOf(metric: Metric, length: number, continues: (position: number) => boolean): Span[] {

@@ -1,4 +1,4 @@
-/** Runs of the model in batches, and counters of them. No I/O of its own. */
+/** Runs the model in batches and counts the runs. No I/O of its own. */
 import type { Backend, Encoding, Logits } from '../inference/backend.ts';
 import { MAX_MASKS_PER_RUN } from '../limits.ts';
 import type { Work } from './work.ts';

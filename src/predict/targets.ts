@@ -16,8 +16,8 @@ import type { Work } from './work.ts';
 export type TargetWords = readonly (readonly (readonly number[])[])[];
 
 /**
- * The token ids of the targets at each mask. A target has other pieces inside a word than after a blank, so it is tokenized
- * once for each character that stands before a mask.
+ * The token ids of the targets at each mask. A target has other pieces within a word than after a space, so it is tokenized
+ * once for each character that precedes a mask.
  * @returns (texts, masks, targets) token ids, without duplicates, or the error
  */
 export function encodeTargets(

@@ -8,12 +8,12 @@ export interface Candidate {
 }
 
 /**
- * The `top_k` most probable ids, best first; of equals the lower id first.
+ * The `top_k` most probable ids, best first; of equals, the lower id first.
  * @param logits (vocab_size,)
- * @param log_sum_exp of all of them, which a backend gives with them
+ * @param log_sum_exp of all logits, which a backend returns with them
  */
 export function topCandidates(logits: Float32Array, log_sum_exp: number, top_k: number): Candidate[] {
-  // The best so far in order. Hardly any logit passes the last of them, so insertion is cheap.
+  // The best so far, in order. Few logits exceed the last of them, so insertion is cheap.
   const best: number[] = [];
   let last = -Infinity;
   for (let id = 0; id < logits.length; id++) {

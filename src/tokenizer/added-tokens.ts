@@ -1,19 +1,19 @@
-/** The tokens that are looked for in a text before a model sees it, by `added_tokens` of a `tokenizer.json`. No I/O. */
+/** Finds the `added_tokens` of a `tokenizer.json` in a text, before the model tokenizes the rest. No I/O. */
 import { type AlignedText, alignText, sliceText } from './aligned-text.ts';
 import { ADDED_TOKENS, type AddedToken, escapePattern, readComponent } from './tokenizer-json.ts';
 import type { Normalizer } from './normalizers/create-normalizer.ts';
 import { isWhitespace, isWordCharacter } from './unicode.ts';
 
-/** A part of a text, and which token it is, if it is one. */
+/** A part of a text, with the added token if it is one. */
 interface Section {
   readonly text: AlignedText;
   readonly token?: AddedToken;
 }
 
 export interface AddedTokens {
-  /** What each stands for in a text, as the decoder is given it. */
+  /** The text of each token, as the decoder gets it. */
   readonly contents: ReadonlyMap<number, string>;
-  /** Finds the tokens that are not normalized, normalizes what is left, and finds the others in that. */
+  /** Finds the tokens that are not normalized, normalizes the rest, and finds the other tokens in that. */
   extract(text: AlignedText): Section[];
 }
 
@@ -37,8 +37,8 @@ export function createAddedTokens(json: unknown, normalize: Normalizer): AddedTo
 }
 
 /**
- * Of tokens that begin at the same place, the longest is found.
- * @param known by what they look like
+ * Of the tokens that begin at the same place, the longest is found.
+ * @param known the tokens by their text
  */
 function createFinder(known: ReadonlyMap<string, AddedToken>): (text: AlignedText) => Section[] {
   const longestFirst = Array.from(known.keys()).toSorted((a, b) => b.length - a.length);

@@ -1,27 +1,27 @@
 /**
- * A text on its way through the normalizers, with where each part of it comes from: `NormalizedString` of `tokenizers`,
- * by whose rules the alignments go. No I/O.
+ * A text between two normalizers, with the origin of each part: `NormalizedString` of `tokenizers`. The alignments follow
+ * the same rules. No I/O.
  */
 
 export interface AlignedText {
   /** Well-formed. */
   readonly text: string;
-  /** (code units of `text`,) where in the original, in UTF-16 code units, what each comes from begins. */
+  /** (code units of `text`,) start of the origin of each, in UTF-16 code units of the original. */
   readonly starts: readonly number[];
-  /** (code units of `text`,) where it ends. */
+  /** (code units of `text`,) end of the origin. */
   readonly ends: readonly number[];
 }
 
 /**
- * A character of a new text: 0 where it stands for the next one of the old text, 1 where it is put in behind that, −n
- * where it stands for the next one and the n behind it are dropped.
+ * A character of the new text. `change` is 0 if it replaces the next character of the old text, 1 if it is inserted after
+ * that, and −n if it replaces the next character and the n characters after it are dropped.
  */
 export interface Change {
   readonly character: string;
   readonly change: number;
 }
 
-/** The original itself. Half a character is read as U+FFFD. */
+/** The original text. A lone surrogate is read as U+FFFD. */
 export function alignText(original: string): AlignedText {
   const text = original.toWellFormed();
   const aligned = startText();
@@ -46,19 +46,19 @@ function startText() {
   };
 }
 
-/** @param from in code units, as `to` */
+/** @param from in code units, like `to` */
 export function sliceText({ text, starts, ends }: AlignedText, from: number, to: number): AlignedText {
   return { text: text.slice(from, to), starts: starts.slice(from, to), ends: ends.slice(from, to) };
 }
 
-/** What a pattern matches, in order. */
+/** The matches of a pattern, in order. */
 export function matchesOf(source: AlignedText, pattern: RegExp): AlignedText[] {
   return Array.from(source.text.matchAll(pattern), ({ 0: match, index }) =>
     sliceText(source, index, index + match.length),
   );
 }
 
-/** Each character becomes what `image` says, all of which comes from where the character did. */
+/** Replaces each character by `image` of it, which has the same origin. */
 export function mapCharacters(source: AlignedText, image: (character: string) => string): AlignedText {
   const aligned = startText();
   let at = 0;
@@ -69,7 +69,7 @@ export function mapCharacters(source: AlignedText, image: (character: string) =>
   return aligned.finish();
 }
 
-/** What is put in comes from where the character before it in the old text did. */
+/** Applies changes. An inserted character has the origin of the character before it in the old text. */
 export function transform(source: AlignedText, changes: Iterable<Change>): AlignedText {
   const { text, starts, ends } = source;
   const aligned = startText();
@@ -85,7 +85,7 @@ export function transform(source: AlignedText, changes: Iterable<Change>): Align
   return aligned.finish();
 }
 
-/** What takes the place of a match comes from where the last character of the match did. */
+/** Replaces each match. The replacement has the origin of the last character of the match. */
 export function replaceMatches(source: AlignedText, pattern: RegExp, content: string): AlignedText {
   const { text, starts, ends } = source;
   const aligned = startText();
@@ -102,7 +102,7 @@ export function replaceMatches(source: AlignedText, pattern: RegExp, content: st
   return aligned.finish();
 }
 
-/** What is put before a text comes from where its first character did. Before nothing, nothing is put. */
+/** Puts a prefix before a text that is not empty. The prefix has the origin of the first character. */
 export function prepend(source: AlignedText, prefix: string): AlignedText {
   const { text, starts, ends } = source;
   if (text === '') return source;

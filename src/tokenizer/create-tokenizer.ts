@@ -1,5 +1,5 @@
 /**
- * Text to ids and ids to text by a model's own `tokenizer.json`, with the ids and offsets of `tokenizers` 0.23. No I/O.
+ * A tokenizer from a `tokenizer.json`, with the ids and offsets of `tokenizers` 0.23. No I/O.
  */
 import * as v from 'valibot';
 
@@ -26,8 +26,8 @@ const FILE = v.object({
 
 /**
  * @param json the parsed `tokenizer.json`
- * @param special the mask and the unknown token of the model
- * @throws naming what in it there is no code for, and what there is
+ * @param special the mask token and the unknown token of the model
+ * @throws naming the field that is not supported
  */
 export function createTokenizer(json: object, special: SpecialTokens): Tokenizer {
   const file = readComponent('', FILE, json);
@@ -37,7 +37,7 @@ export function createTokenizer(json: object, special: SpecialTokens): Tokenizer
   const postProcess = createPostProcessor(file.post_processor);
   const decode = createDecoder(file.decoder);
 
-  /** Without special tokens. Of a word that begins before `from`, in code units, only the rest is looked at. */
+  /** Without special tokens. Of a word that begins before `from` (in code units), only the rest is tokenized. */
   function tokenize(text: AlignedText, from: number, type_id = 0): Token[] {
     const tokens: Token[] = [];
     const put = (id: number, { text: whole, starts, ends }: AlignedText, first: number, end: number) => {
@@ -67,7 +67,7 @@ export function createTokenizer(json: object, special: SpecialTokens): Tokenizer
     text,
   });
   const pieceOf = (id: number) => added.contents.get(id) ?? model.pieceOf(id);
-  /** Some models have more rows than there are pieces, to fill up a multiple of something: those are nothing. */
+  /** Some models pad their vocabulary to a round size: the ids beyond the pieces have no text. */
   const isPiece = (id: number) => pieceOf(id) !== undefined;
   const piecesOf = (ids: readonly number[]) => ids.flatMap((id) => pieceOf(id) ?? []);
 

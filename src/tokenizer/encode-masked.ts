@@ -1,10 +1,10 @@
-/** Tokens to the arrays that a model reads. No I/O. */
+/** Converts tokens to the arrays that a model reads. No I/O. */
 import { type MaskedText, spellMasks } from './masks.ts';
 import type { Token } from './post-processors/create-post-processor.ts';
 import type { SpecialToken, TokenizedText } from './tokenizer.ts';
 
 /**
- * @param tokenize gives the tokens of a text in which the masks are spelled as the model has them
+ * @param tokenize returns the tokens of a text whose masks have the model's own spelling
  * @throws as `Tokenizer.encode`
  */
 export function encodeMasked(
@@ -14,7 +14,7 @@ export function encodeMasked(
 ): TokenizedText {
   const { text, sentAt } = spellMasks(masked, mask.token);
   const tokens = tokenize(text);
-  // What only normalizes to a mask is read as one, but nobody has asked for it.
+  // A text that becomes a mask only by normalization is not one of the masks of the request.
   const isMask = ({ id, start, end }: (typeof tokens)[number]) =>
     id === mask.id && text.slice(start, end).includes(mask.token);
   const masked_positions = tokens.flatMap((token, position) => (isMask(token) ? [position] : []));
@@ -25,8 +25,8 @@ export function encodeMasked(
 }
 
 /**
- * Tokens with the special ones among them, as a model reads them.
- * @param sentAt where a place in the text that they come from is in the text as it was sent
+ * @param tokens with the special tokens
+ * @param sentAt converts a position in the tokenized text to one in the original text
  */
 export function toTokenizedText(
   tokens: readonly Omit<Token, 'value'>[],

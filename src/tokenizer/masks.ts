@@ -1,16 +1,16 @@
-/** Finds the masks in a text as a person wrote it. Both spellings are understood, whichever is the model's. No I/O. */
+/** Finds the masks in a text. Both spellings are accepted for every model. No I/O. */
 import { isWhitespace } from './unicode.ts';
 
-/** A text and where its masks stand, in UTF-16 code units, ascending. Holds at least one. */
+/** A text with the positions of its masks in UTF-16 code units, ascending. Has at least one mask. */
 export interface MaskedText {
   readonly text: string;
   readonly masks: readonly { readonly start: number; readonly end: number }[];
 }
 
-/** A text with every mask spelled as the model has it. */
+/** A text in which every mask has the model's own spelling. */
 export interface SpelledText {
   readonly text: string;
-  /** Where a place in it is in the text as it was sent, both in UTF-16 code units. */
+  /** Converts a position in this text to one in the original text, both in UTF-16 code units. */
   readonly sentAt: (position: number) => number;
 }
 
@@ -25,7 +25,7 @@ export function spellMasks({ text, masks }: MaskedText, token: string): SpelledT
   if (masks.every(({ start, end }) => text.slice(start, end) === token))
     return { text, sentAt: (position) => position };
   let spelled = '';
-  // (code units of the spelled text,) where each is in the text as it was sent; within a mask, where that begins.
+  // (code units of the spelled text,) position of each in the original text; within a mask, where the mask begins.
   const places: number[] = [];
   let from = 0;
   const copy = (to: number) => {
@@ -42,13 +42,13 @@ export function spellMasks({ text, masks }: MaskedText, token: string): SpelledT
   return { text: spelled, sentAt: (position) => places[position] ?? text.length };
 }
 
-/** What stands before mask `index`: a character, or nothing at the beginning. */
+/** The character before mask `index`, or nothing at the beginning. */
 export function characterBefore({ text, masks }: MaskedText, index: number): string {
   const start = masks[index]?.start ?? 0;
   return Array.from(text.slice(Math.max(0, start - 2), start)).at(-1) ?? '';
 }
 
-/** The text with mask `index` replaced and the others as they were written. */
+/** The text with mask `index` replaced and the other masks unchanged. */
 export function fillIn(masked: MaskedText, index: number, replacement: string): string {
   if (!masked.masks[index]) throw new RangeError(`no mask ${index} in a text with ${masked.masks.length}`);
   return fillAll(
@@ -57,7 +57,7 @@ export function fillIn(masked: MaskedText, index: number, replacement: string): 
   );
 }
 
-/** @param replacements (masks,) undefined where one is to stay as it was written. None brings a second blank. */
+/** @param replacements (masks,) undefined for a mask that stays. A replacement never adds a second space. */
 export function fillAll(masked: MaskedText, replacements: readonly (string | undefined)[]): string {
   const { text, masks } = masked;
   let filled = '';

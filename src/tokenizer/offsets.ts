@@ -1,9 +1,9 @@
-/** Where something stands in a text, in the units that languages count in. No I/O. */
+/** Offsets in a text, in the units of several programming languages. No I/O. */
 import type { Offsets } from '../schemas/fields.ts';
 
-/** @returns what gives the offsets of a part of the text, whose begin and end are in UTF-16 code units */
+/** @returns a function from UTF-16 code units to the offsets of a part of the text */
 export function offsetsIn(text: string): (start: number, end: number) => Offsets {
-  // (code units + 1,) how many code points begin before each.
+  // (code units + 1,) the number of code points before each.
   const points = new Int32Array(text.length + 1);
   let count = 0;
   for (let at = 0; at < text.length; count++) {

@@ -1,6 +1,6 @@
 /**
- * What a component of a `tokenizer.json` is called, and which fields it has. A component that there is no code for is
- * refused by its name. Parsing only, no I/O.
+ * The components of a `tokenizer.json` and their fields. A component that is not supported is refused by its name.
+ * Parsing only, no I/O.
  */
 import * as v from 'valibot';
 
@@ -14,7 +14,7 @@ export const NORMALIZER = v.variant('type', [
     type: v.literal('BertNormalizer'),
     clean_text: v.boolean(),
     handle_chinese_chars: v.boolean(),
-    /** Null: as `lowercase`. */
+    /** Null means the value of `lowercase`. */
     strip_accents: v.nullish(v.boolean()),
     lowercase: v.boolean(),
   }),
@@ -34,7 +34,7 @@ const METASPACE = v.object({
   replacement: v.string(),
   prepend_scheme: v.optional(v.picklist(['always', 'first', 'never']), 'always'),
   split: v.optional(v.boolean(), true),
-  /** In older files, in place of `prepend_scheme`. */
+  /** In older files, instead of `prepend_scheme`. */
   add_prefix_space: v.optional(v.boolean(), true),
 });
 
@@ -59,7 +59,7 @@ const vocabulary = v.custom<Record<string, number>>(
 const absent = v.nullish(v.literal(''));
 const no = v.optional(v.literal(false));
 
-/** The vocabulary and the merges are looked at where they are used: they are tens of thousands. */
+/** The vocabulary and the merges have tens of thousands of entries, so they are checked where they are used. */
 export const MODEL = v.variant('type', [
   v.object({
     type: v.literal('WordPiece'),
@@ -107,7 +107,7 @@ export const POST_PROCESSOR = v.variant('type', [
   v.object({
     type: v.literal('TemplateProcessing'),
     single: v.array(piece),
-    /** Missed only where a pair is asked for. */
+    /** Required only for pairs of texts. */
     pair: v.nullish(v.array(piece)),
     special_tokens: v.record(v.string(), v.object({ ids: v.array(v.number()) })),
   }),
@@ -136,7 +136,7 @@ const ADDED_TOKEN = v.object({
 export const ADDED_TOKENS = v.array(ADDED_TOKEN);
 export type AddedToken = v.InferOutput<typeof ADDED_TOKEN>;
 
-/** @throws naming the field of `stage`, with what it may be */
+/** @throws naming the field of `stage` and its allowed values */
 export function readComponent<S extends v.GenericSchema>(stage: string, schema: S, json: unknown): v.InferOutput<S> {
   const parsed = v.safeParse(schema, json, { abortEarly: true });
   if (parsed.success) return parsed.output;
@@ -145,7 +145,7 @@ export function readComponent<S extends v.GenericSchema>(stage: string, schema: 
   throw new Error(`tokenizer.json: ${path} is not supported: ${issue.message}`);
 }
 
-/** @returns the components of a stage in order, of a `Sequence` those in its field `list`; none where it is null */
+/** @returns the components of a stage in order: those in field `list` if it is a `Sequence`, none if it is null */
 export function readStage<S extends v.GenericSchema>(
   stage: string,
   list: string,
@@ -159,10 +159,10 @@ export function readStage<S extends v.GenericSchema>(
   return components.flatMap((component, i) => readStage(`${stage}.${list}.${i}`, list, schema, component));
 }
 
-/** @throws where JavaScript cannot read what Oniguruma can */
+/** @throws for a pattern that is valid in Oniguruma but not in JavaScript */
 export function readPattern(given: v.InferOutput<typeof pattern>): RegExp {
   if ('String' in given) return new RegExp(escapePattern(given.String), 'gu');
-  // JavaScript has another idea of blanks and of digits.
+  // `\s` and `\d` mean other characters in JavaScript.
   const classes: Record<string, string> = { s: '\\p{White_Space}', S: '\\P{White_Space}', d: '\\p{Nd}', D: '\\P{Nd}' };
   const source = given.Regex.replace(/\\(.)/gsu, (escape: string, letter: string) => classes[letter] ?? escape);
   try {
@@ -172,7 +172,7 @@ export function readPattern(given: v.InferOutput<typeof pattern>): RegExp {
   }
 }
 
-/** For a regular expression that matches the text itself. */
+/** Escapes a text for a regular expression that matches it literally. */
 export function escapePattern(text: string): string {
   return text.replace(/[^\p{L}\p{N}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }

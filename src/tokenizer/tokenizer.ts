@@ -1,47 +1,47 @@
-/** What a tokenizer does, whichever file it was read from. Types only. */
+/** The interface of a tokenizer, whatever file it was created from. Types only. */
 import type { Encoding } from '../inference/backend.ts';
 import type { MaskedText } from './masks.ts';
 
-/** Of what is made of a text. Whoever changes the ids or pieces of any text changes this: encodings are remembered by it. */
+/** Change this number whenever the ids or pieces of any text change: cached encodings depend on it. */
 export const TOKENIZER_VERSION = 1;
 
 export interface TokenizedText extends Encoding {
   /**
-   * (sequence, 2) row-major: where each token begins and ends in the text as it was sent, in UTF-16 code units; 0 and 0
-   * for those at both ends.
+   * (sequence, 2) row-major: start and end of each token in the original text, in UTF-16 code units. Both are 0 for the
+   * special tokens at the two ends.
    */
   readonly offsets: Int32Array;
 }
 
 export interface Tokenizer {
   /**
-   * The whole text with special tokens, however long it is.
-   * @throws when the model does not see as many masks as were found in the text: a fault of its tokenizer file
+   * Encodes the whole text with special tokens, without a limit.
+   * @throws when the number of masks differs from that of the text, which is a fault of the tokenizer file
    */
   encode(masked: MaskedText): TokenizedText;
   /**
-   * Two texts as the two segments of one, however long they are. A mask in them is a token as any other: there are no
-   * `masked_positions`. The offsets of each segment count in its own text.
-   * @throws when the tokenizer file does not say how two texts are put together
+   * Encodes two texts as two segments, without a limit. A mask in them is an ordinary token: there are no
+   * `masked_positions`. The offsets of each segment refer to its own text.
+   * @throws when the tokenizer file does not say how to join two texts
    */
   encodePair(text: string, pair: string): TokenizedText;
   /**
-   * The ids of a word as it stands behind a character: one within a word has other pieces than one after a blank.
-   * @param before nothing at the beginning of a text
+   * Encodes a word that follows a character: it has other pieces within a word than after a space.
+   * @param before empty at the beginning of a text
    */
   encodeTarget(target: string, before: string): number[];
-  /** The text of ids, as `transformers` decodes them by themselves; nothing for those that the vocabulary lacks. */
+  /** The text of ids, as `transformers` decodes them alone. An id outside the vocabulary has no text. */
   decode(ids: readonly number[]): string;
-  /** The text of ids as they stand together within a text: without the sign that the first goes on within a word. */
+  /** The text of ids within a text: without the sign that the first of them continues a word. */
   fill(ids: readonly number[]): string;
-  /** One id as the vocabulary has it; nothing for one that it lacks. */
+  /** The piece of an id, as the vocabulary spells it. An id outside the vocabulary has no piece. */
   piece(id: number): string;
-  /** Whether a piece goes on within a word. A mark of punctuation is a word of its own, and so is an added token. */
+  /** Whether a piece continues a word. Punctuation and added tokens are words of their own. */
   continuesWord(id: number): boolean;
   readonly unk_id: number;
 }
 
-/** A token that the pipeline must know by name. */
+/** A special token that the pipelines need by name. */
 export interface SpecialToken {
   readonly id: number;
   readonly token: string;

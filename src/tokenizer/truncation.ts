@@ -1,19 +1,19 @@
-/** Cuts a text to what a model reads, around its masks. No I/O. */
+/** Truncates a text to the length that a model reads, around its masks. No I/O. */
 import type { Encoding } from '../inference/backend.ts';
 import { fail, ok, type Result } from '../result.ts';
 
-/** A text of which only a part is left. */
+/** A truncated text. */
 export interface CutEncoding extends Encoding {
-  /** How many tokens were cut. */
+  /** How many tokens were removed. */
   readonly truncated: { readonly tokens_before: number; readonly tokens_after: number };
 }
 
 /**
- * Keeps the special tokens at both ends and all masks, with as much of the text on either side of them; where one side has less,
- * the other has more.
- * @param encoding has a mask
- * @param limit in tokens, fewer than it has
- * @returns how many tokens it would take to keep all masks, where that is too many
+ * Keeps the special tokens at both ends, all masks, and about the same amount of text on either side of them. If one side is
+ * shorter, the other keeps more.
+ * @param encoding with at least one mask
+ * @param limit in tokens, less than its length
+ * @returns the number of tokens needed for all masks, if they do not fit
  */
 export function cutAroundMasks(
   { input_ids, token_type_ids, masked_positions }: Encoding,

@@ -1,13 +1,13 @@
 /**
- * The classes of characters by which the crates of `tokenizers` go. They know Unicode as it was in different years;
- * what JavaScript has added since is taken out again, up to Unicode 17.0. A range also covers what never was of the
- * class. No I/O.
+ * The character classes that the crates of `tokenizers` use. Each crate knows another version of Unicode, so characters that
+ * JavaScript has added since, up to Unicode 17.0, are removed. A range may include code points that were never in the class.
+ * No I/O.
  */
 
-/** Escapes code points and ranges of them, in hexadecimal, for a class with the flag `v`. */
+/** Escapes hexadecimal code points and ranges for a character class with the flag `v`. */
 const escape = (ranges: string) => ranges.replace(/[0-9a-f]+/g, String.raw`\u{$&}`).replaceAll(' ', '');
 
-/** Of crate unicode-normalization-alignments 0.1: Unicode 9.0. */
+/** Added since Unicode 9.0, which crate unicode-normalization-alignments 0.1 uses. */
 const MARKS_SINCE_9 = escape(
   '7fd 897-8d3 9fe afa-aff b55 c04-c3c cf3-d00 d3b-d3c d81 eba ece 1715 180f 1abf-1aeb 1cf7 1df6-1dfa a82c a8ff ' +
     '10d24-10f85 11070-11074 110c2 11145-11146 111c9 111ce-111cf 11241 1133b 113b8-113e2 1145e 1182c-11b67 ' +
@@ -16,7 +16,7 @@ const MARKS_SINCE_9 = escape(
 const DECOMPOSABLE_SINCE_9 = escape(
   '32ff a7f1-a7f4 ab69 105c9-107ba 11383-113c8 11938-1ccf9 1e030-1e06d 1f16c 1fbf0-1fbf9',
 );
-/** Of crate unicode_categories 0.1. */
+/** Added since the version that crate unicode_categories 0.1 uses. */
 const NONSPACING_SINCE = escape(
   '7fd 897-8e1 9fe afa-aff b55 c04-c3c d00 d3b-d3c d81 eba ece 180f-1886 1abf-1aeb 1df6-1dfb a82c a8c5 a8ff a9bd ' +
     '10d24-10f85 11070-11074 110c2 111c9 111cf 1123e-11241 1133b 113bb-1145e 1182f-1612f 16f4f 16fe4 1cf00-1cf46 ' +
@@ -27,7 +27,7 @@ const PUNCTUATION_SINCE = escape(
     '16d6d-16fe2 1e5ff-1e95f',
 );
 const FORMATS_SINCE = escape('890-8e2 110cd-1343f');
-/** Of Oniguruma and of crate regex: Unicode 16.0. */
+/** Added since Unicode 16.0, which Oniguruma and crate regex use. */
 const LETTERS_SINCE_16 = escape(
   '88f c5c cdc a7ce-a7cf a7d2 a7d4 a7f1 10940-10959 10ec5-10ec7 11db0-11ddb 16ea0-16ed3 16ff2-16ff3 187f8-187ff ' +
     '18d09-18df2 1e6c0-1e6ff 2b73a-2b73f 2cea2-2cead 323b0-33479',
@@ -43,27 +43,27 @@ export const LETTER = String.raw`[\p{L}--[${LETTERS_SINCE_16}]]`;
 export const NUMBER = String.raw`[\p{N}--[${NUMBERS_SINCE_16}]]`;
 export const WHITESPACE = String.raw`\p{White_Space}`;
 export const WORD = String.raw`[[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]--[${WORDS_SINCE_16}]]`;
-/** As BERT has it: every sign of ASCII is one. U+166D was, until Unicode 12.0; U+111C9 since 8.0, until 11.0. */
+/** BERT's punctuation includes every ASCII symbol. U+166D was punctuation until Unicode 12.0, U+111C9 from 8.0 to 11.0. */
 export const PUNCTUATION = String.raw`[[\p{P}\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e\u{166d}\u{111c9}]--[${PUNCTUATION_SINCE}]]`;
 
-/** Compiled when it is first asked: an isolate needs few of them. */
+/** Compiled on first use: an isolate needs few of these patterns. */
 const is = (pattern: string) => {
   let whole: RegExp | undefined;
   return (character: string) => (whole ??= new RegExp(`^${pattern}$`, 'v')).test(character);
 };
 
 export const isWhitespace = is(WHITESPACE);
-/** Of a word, as `\w` of crate regex has it. */
+/** `\w` of crate regex. */
 export const isWordCharacter = is(WORD);
-/** What `StripAccents` removes. U+1CF2 and U+1CF3 were marks until Unicode 12.0. */
+/** Characters that `StripAccents` removes. U+1CF2 and U+1CF3 were marks until Unicode 12.0. */
 export const isMark = is(String.raw`[[\p{M}\u{1cf2}\u{1cf3}]--[${MARKS_SINCE_9}]]`);
-/** What `BertNormalizer` removes as accents. U+1734 and U+1171E were, until Unicode 14.0. */
+/** Characters that `BertNormalizer` removes as accents. U+1734 and U+1171E were such until Unicode 14.0. */
 export const isNonspacing = is(String.raw`[[\p{Mn}\u{1734}\u{1171e}]--[${NONSPACING_SINCE}]]`);
-/** What `BertNormalizer` removes as no text. */
+/** Characters that `BertNormalizer` removes as control characters. */
 export const isOther = is(String.raw`[[\p{Cc}\p{Cf}\p{Co}\u{fffd}]--[\t\n\r${FORMATS_SINCE}]]`);
-/** CJK, as BERT has it: not Hangul, nor the kana. */
+/** BERT's CJK characters: neither Hangul nor kana. */
 export const isIdeograph = is(
   `[${escape('4e00-9fff 3400-4dbf 20000-2a6df 2a700-2b73f 2b740-2b81f 2b920-2ceaf f900-faff 2f800-2fa1f')}]`,
 );
-/** What has no decomposition in Unicode 9.0, whatever it has now. */
+/** Characters without a decomposition in Unicode 9.0, even if they have one now. */
 export const isIndecomposable = is(`[${DECOMPOSABLE_SINCE_9}]`);

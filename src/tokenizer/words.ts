@@ -1,17 +1,17 @@
-/** Which pieces go on within a word, in a vocabulary that has a sign for the blank before one, and in a text. No I/O. */
+/** Which pieces continue a word, in a vocabulary that marks the space before a piece, and in a text. No I/O. */
 import type { Tokenizer } from './tokenizer.ts';
 
-/** What SentencePiece writes for a blank. */
+/** SentencePiece's sign for a space. */
 export const METASPACE = '\u2581';
 const OF_WORD = /^[\p{L}\p{N}\p{M}]/u;
 const ENDS_IN_WORD = /[\p{L}\p{N}\p{M}\ufffd]$/u;
-/** What the bytes of a part of a character are decoded to. */
+/** The bytes of an incomplete character are decoded to this. */
 const PART = '\ufffd';
 
 /**
- * A mark of punctuation is a word of its own.
+ * Punctuation is a word of its own.
  * @param decoded the text of the piece
- * @param signs of a blank
+ * @param signs for a space
  */
 export function continuesWord(piece: string, decoded: string, signs: readonly string[]): boolean {
   if (signs.some((sign) => piece.startsWith(sign))) return false;
@@ -19,8 +19,8 @@ export function continuesWord(piece: string, decoded: string, signs: readonly st
 }
 
 /**
- * In a text: a piece that may go on within a word does so unless a mark of punctuation stands before it.
- * @returns whether the token at a position is of the same word as the one before it
+ * In a text, a piece that may continue a word does so unless it follows punctuation.
+ * @returns a function that says whether the token at a position belongs to the word of the token before it
  */
 export function continuationsIn(
   ids: Int32Array,

@@ -99,7 +99,7 @@ describe.each([
     await rm(join(MODELS, '.build', id), { recursive: true, force: true });
   });
 
-  it('is served by both backends, which say what it is', async () => {
+  it('is served by both backends, which describe it', async () => {
     const { manifest } = built;
     const { revision } = manifest;
     expect(manifest).toMatchObject({ license: 'mit', source: `somebody/${fixture} at ${'1'.repeat(40)}` });

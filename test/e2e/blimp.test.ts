@@ -16,7 +16,7 @@ const PAIRS_OF_EACH_SET = 3;
 describe.skipIf(!DATA)('POST /score (skipped unless EVALUATION_DATA names the folder of the evaluation sets)', () => {
   const worker = useWorker();
 
-  it('gives the pairs of BLiMP the scores that they are measured by', { timeout: 600_000 }, async () => {
+  it('gives the pairs of BLiMP the scores of the evaluation', { timeout: 600_000 }, async () => {
     const checkpoint = await readCheckpoint(inject('built').id);
     const backend = await engineBackend(packEngineFile(checkpoint.weights));
     const mask_id = checkpoint.tokenizer.special_tokens.mask.id;

@@ -72,12 +72,12 @@ describe.skipIf(!PYTHON)('huggingface_hub (skipped unless CLIENTS_PYTHON names a
     expect(await python(script)).toEqual(await ask(ONE));
   });
 
-  it('passes targets and top_k on', async () => {
+  it('passes on targets and top_k', async () => {
     const script = `print(json.dumps(InferenceClient().fill_mask(${JSON.stringify(ONE)}, model=url, targets=["capital", "new york"], top_k=1)))`;
     expect(await python(script)).toEqual(await ask(ONE, { targets: ['capital', 'new york'], top_k: 1 }));
   });
 
-  it('takes several masks', async () => {
+  it('accepts several masks', async () => {
     const script = `print(json.dumps(InferenceClient(model=url).fill_mask(${JSON.stringify(TWO)})))`;
     expect(await python(script)).toEqual(await ask(TWO));
   });
@@ -116,7 +116,7 @@ describe('npm run ask', () => {
     expect(joint.said).toMatch(/\n\n +1 {2}\S+ … \S+ .*%\n +2 {2}\S+ … \S+ .*%\n$/);
   });
 
-  it('passes targets on', async () => {
+  it('passes on targets', async () => {
     const { said } = await run(ONE, '--targets', 'capital, new york', ...there());
     expect(said).toMatch(/\bcapital\b/);
     expect(said).toMatch(/\bnew york\b/);
@@ -143,7 +143,7 @@ describe('npm run ask', () => {
     });
   });
 
-  it('says when nothing answers, or another server does', async () => {
+  it('reports that nothing answers, or that another server does', async () => {
     const nothing = await run(ONE, '--url', 'http://127.0.0.1:9');
     expect(nothing.code).toBe(1);
     expect(nothing.said).toMatch(/^Nothing answers at http:\/\/127\.0\.0\.1:9: start a worker with npm start/);

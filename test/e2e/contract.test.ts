@@ -76,26 +76,23 @@ describe('/openapi.json', () => {
     expect(new Set(['page', ...examples.map(({ operation }) => operation)])).toEqual(new Set(ids));
   });
 
-  it.each(examples as Example[])(
-    'shows the answer of the worker in its example: $operation, $summary',
-    async (example) => {
-      const { status, response } = await askExample(example, document, worker.url);
-      expect(status).toBe(example.status);
-      // To the last digit: the engine gives the same bits everywhere.
-      expect(response).toEqual(example.response);
+  it.each(examples as Example[])('has the real response as its example: $operation, $summary', async (example) => {
+    const { status, response } = await askExample(example, document, worker.url);
+    expect(status).toBe(example.status);
+    // To the last digit: the engine gives the same bits everywhere.
+    expect(response).toEqual(example.response);
 
-      const operation = operationOf(example.operation);
-      const answer = operation?.responses[status]?.content?.['application/json'].schema.$ref;
-      const isAnswer = validatorOf(answer ?? '');
-      expect(isAnswer(response), JSON.stringify(isAnswer.errors)).toBe(true);
-      const body = operation?.requestBody?.content['application/json'].schema.$ref;
-      const isAsked = body === undefined || validatorOf(body)(example.request);
-      expect(isAsked).toBe(body === undefined || status !== 400);
-    },
-  );
+    const operation = operationOf(example.operation);
+    const answer = operation?.responses[status]?.content?.['application/json'].schema.$ref;
+    const isAnswer = validatorOf(answer ?? '');
+    expect(isAnswer(response), JSON.stringify(isAnswer.errors)).toBe(true);
+    const body = operation?.requestBody?.content['application/json'].schema.$ref;
+    const isAsked = body === undefined || validatorOf(body)(example.request);
+    expect(isAsked).toBe(body === undefined || status !== 400);
+  });
 
   it.skipIf(!PYTHON)(
-    'holds against schemathesis (skipped unless CLIENTS_PYTHON names a Python with requirements.txt)',
+    'passes schemathesis (skipped unless CLIENTS_PYTHON names a Python with requirements.txt)',
     async () => {
       const given = ['-m', 'schemathesis.cli', '--config-file', join(import.meta.dirname, 'schemathesis.toml')];
       const run = promisify(execFile)(PYTHON ?? '', [...given, 'run', new URL('/openapi.json', worker.url).href], {
@@ -119,7 +116,7 @@ describe('/openapi.json', () => {
 
 describe('the documents', () => {
   it.each(DOCUMENTS.map((path) => [relative(process.cwd(), path), path]))(
-    '%s shows what the worker answers',
+    '%s shows the real responses of the worker',
     async (_, path) => {
       const shown = await readFile(path, 'utf8');
       expect(await refreshAnswers(path, shown, worker.url)).toBe(shown);

@@ -48,7 +48,7 @@ describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backe
     expect(answer[0]?.[0]?.sequence).toMatch(/^I love .+ because you are \[MASK\]\.$/);
   });
 
-  it('serves the page on GET / and answers a question on POST /', async () => {
+  it('serves the page on GET / and fills masks on POST /', async () => {
     const page = await fetch(url);
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(page.headers.get('cache-control')).toBe('public, max-age=0, must-revalidate');
@@ -62,7 +62,7 @@ describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backe
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST, OPTIONS']);
   });
 
-  it('gives concurrent requests the answers that each gets alone', async () => {
+  it('gives each of several concurrent requests the response that it gets alone', async () => {
     const texts = Array.from({ length: 16 }, (_, i) => `The ${'very '.repeat(i)}old [MASK] went to [MASK].`);
     const together = await Promise.all(texts.map(async (text) => (await ask(text)).json()));
     for (const [i, text] of texts.entries()) expect(together[i]).toEqual(await (await ask(text)).json());

@@ -33,7 +33,7 @@ const STATES: {
   before?: (page: Page) => Promise<void>;
 }[] = [
   {
-    state: 'when nothing is asked',
+    state: 'before a request',
     path: '/',
     reach: async (page) => page.getByText('The model is albert-edge').waitFor(),
   },
@@ -77,7 +77,7 @@ const STATES: {
 ];
 
 inChromium('the page is for everyone:', ({ open }) => {
-  describe.each(['light', 'dark'] as const)('axe finds nothing in the %s', (colorScheme) => {
+  describe.each(['light', 'dark'] as const)('axe finds no fault in the %s scheme', (colorScheme) => {
     it.each(STATES)('$state', async ({ path, reach, before }) => {
       const page = await open({
         path,
@@ -90,7 +90,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     });
   });
 
-  it('is dark in the dark', async () => {
+  it('is dark in the dark scheme', async () => {
     const grounds: Record<string, string> = {};
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await open({ colorScheme });
@@ -99,7 +99,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(grounds).toEqual({ light: 'rgb(245, 246, 250)', dark: 'rgb(17, 19, 26)' });
   });
 
-  it.each(STATES)('a phone of 360 pixels never scrolls sideways $state', async ({ path, reach, before }) => {
+  it.each(STATES)('never scrolls sideways on a phone of 360 pixels $state', async ({ path, reach, before }) => {
     const page = await open({
       path,
       viewport: { width: 360, height: 740 },
@@ -166,7 +166,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(await page.evaluate('document.activeElement.tagName')).toBe('SUMMARY');
   }, 60_000);
 
-  it('keeps the focus when what had it goes away', async () => {
+  it('keeps the focus when the focused element disappears', async () => {
     const newer = Promise.withResolvers<void>();
     const page = await open({
       path: linkTo(EXAMPLE),
@@ -206,7 +206,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     await columns(page);
   });
 
-  it('shows what is on and what is off in forced colours', async () => {
+  it('distinguishes on and off in forced colours', async () => {
     const page = await open({ forcedColors: 'active' });
     const look = async () => (await page.getByRole('switch').screenshot()).toString('base64');
     const off = await look();
@@ -219,7 +219,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(await line('#tab-python')).not.toBe(await line('#tab-curl'));
   });
 
-  it.each(['', 'true'])('keeps all in sight on a phone with text twice as large (joint: %s)', async (joint) => {
+  it.each(['', 'true'])('keeps everything visible on a phone with text of double size (joint: %s)', async (joint) => {
     const page = await open({
       path: linkTo('incomprehensibilities [MASK] and [MASK].', { ...(joint && { joint }) }),
       viewport: { width: 360, height: 740 },
@@ -236,7 +236,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     }
   });
 
-  it('shows where the focus is, at every stop, and stops at everything', async () => {
+  it('shows the focus at every stop, and stops at every control', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     await columns(page);
     const stops = new Set<string>();
@@ -276,7 +276,7 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(name).toMatch(/^- button "\w+ \d+\.\d%"/);
   });
 
-  it('keeps still for whoever wishes that', async () => {
+  it('does not move if the user prefers reduced motion', async () => {
     const page = await open({ reducedMotion: 'reduce' });
     expect(await page.evaluate(`getComputedStyle(document.querySelector('#ask')).transitionDuration`)).toBe('0s');
   });

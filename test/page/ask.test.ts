@@ -10,7 +10,7 @@ interface Candidate {
 }
 
 inChromium('the page', ({ open, origin }) => {
-  it('begins with the example and with nothing asked', async () => {
+  it('begins with the example and without a request', async () => {
     const page = await open();
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('edge-fill-mask');
     expect(await page.getByLabel('Text with a').inputValue()).toBe(EXAMPLE);
@@ -18,7 +18,7 @@ inChromium('the page', ({ open, origin }) => {
     await page.getByText('The model is albert-edge').waitFor();
   });
 
-  it('shows two masks side by side, as the API answers them', async () => {
+  it('shows two masks side by side, as in the response', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     const shown = await columns(page);
@@ -47,7 +47,7 @@ inChromium('the page', ({ open, origin }) => {
     );
   });
 
-  it('draws each bar as long as its share of the best', async () => {
+  it('draws the length of each bar in proportion to the best', async () => {
     const page = await open({ path: linkTo('I have never seen [MASK] before.') });
     const [list = []] = await columns(page);
     const fills = await page.locator('.fill').all();
@@ -58,7 +58,7 @@ inChromium('the page', ({ open, origin }) => {
     }
   });
 
-  it('puts a mask at the cursor by the button, and in place of the selection by the key', async () => {
+  it('inserts a mask at the cursor by the button, and replaces the selection by the key', async () => {
     const page = await open();
     const text = page.getByLabel('Text with a');
     await text.fill('A cat sat.');
@@ -79,7 +79,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe('A cat sat.');
   });
 
-  it('tells which keys there are', async () => {
+  it('shows the keyboard shortcuts', async () => {
     const page = await open();
     const insert = page.getByRole('button', { name: 'Insert [MASK]' });
     expect(await insert.getAttribute('aria-keyshortcuts')).toBe('Alt+M');
@@ -94,7 +94,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe('mM');
   });
 
-  it('asks by Ctrl+Enter in the text, which adds no line', async () => {
+  it('sends the request by Ctrl+Enter in the text, without a new line', async () => {
     const page = await open();
     const text = page.getByLabel('Text with a');
     await text.fill('We had [MASK].');
@@ -103,7 +103,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe('We had [MASK].');
   });
 
-  it('swaps candidates into the text, each at its mask, and takes them back', async () => {
+  it('puts candidates into the text, each at its mask, and removes them again', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     const [first = [], second = []] = await columns(page);
     const [a, b, c] = [first[0]?.word ?? '', second[1]?.word ?? '', first[1]?.word ?? ''];
@@ -138,7 +138,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe(EXAMPLE);
   });
 
-  it('takes back candidates that share half a character', async () => {
+  it('removes candidates that share half a character', async () => {
     const inputs = 'A [MASK].';
     const words = ['🦊', '🦋', '🖊'];
     const page = await open({
@@ -166,13 +166,13 @@ inChromium('the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe(inputs);
   });
 
-  it('puts the first mask at the end of the text, where one would go on writing', async () => {
+  it('puts the first mask at the end of the text', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'Insert [MASK]' }).click();
     expect(await page.getByLabel('Text with a').inputValue()).toBe(`${EXAMPLE}[MASK]`);
   });
 
-  it('lets no one choose from an answer to another text', async () => {
+  it('does not offer candidates of another text', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     await columns(page);
     await page.getByLabel('Text with a').press('End');
@@ -184,7 +184,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await page.locator('#stale').isVisible()).toBe(false);
   });
 
-  it('says once that the text has changed, beside what else there is to say', async () => {
+  it('announces once that the text has changed, beside other messages', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     await columns(page);
     const status = page.getByRole('status');
@@ -195,7 +195,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await status.textContent()).toBe('[MASK] inserted.');
   });
 
-  it('keeps the text in its own direction, and out of that of others', async () => {
+  it('keeps the direction of the text, and isolates it from other text', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     await columns(page);
     await page.getByLabel('Only these words').fill('שלום');
@@ -207,21 +207,21 @@ inChromium('the page', ({ open, origin }) => {
     expect(await page.locator('.candidate .word > bdi').count()).toBe(10);
   });
 
-  it('gives as many candidates as are wished', async () => {
+  it('shows the chosen number of candidates', async () => {
     const page = await open();
     await page.getByLabel('How many').selectOption('10');
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     expect((await columns(page)).map(({ length }) => length)).toEqual([10, 10]);
   });
 
-  it('asks an example that is picked', async () => {
+  it('sends the chosen example', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'The sun rises in the [MASK].' }).click();
     expect(await columns(page)).toHaveLength(1);
     expect(await page.getByLabel('Text with a').inputValue()).toBe('The sun rises in the [MASK].');
   });
 
-  it('tells which cache answered: the model at first, then the isolate', async () => {
+  it('shows which cache answered: the model at first, then the isolate', async () => {
     const page = await open({ path: linkTo('Nobody asked for [MASK] until now.') });
     await columns(page);
     const facts = page.locator('#facts');
@@ -231,7 +231,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await facts.textContent()).not.toContain('Computed');
   });
 
-  it('keeps the question in its link, and asks it for whoever opens that', async () => {
+  it('keeps the request in its link, and sends it when the link is opened', async () => {
     const page = await open();
     const text = 'Ünïcode & #[MASK]?\nwith 100% + 🦊 "quotes"';
     await page.getByLabel('Text with a').fill(text);
@@ -249,7 +249,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await columns(other)).toEqual(shown);
   });
 
-  it('goes back to the question before', async () => {
+  it('goes back to the previous request', async () => {
     const page = await open({ path: linkTo('One [MASK].', { top_k: '3' }) });
     expect((await columns(page)).map(({ length }) => length)).toEqual([3]);
     await page.getByRole('button', { name: EXAMPLE }).click();
@@ -259,7 +259,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await page.getByLabel('Text with a').inputValue()).toBe('One [MASK].');
   });
 
-  it('takes a link that is written otherwise as the same question, and no step more to go back', async () => {
+  it('treats another spelling of a link as the same request, without a step in the history', async () => {
     const page = await open();
     await page.goto(`${origin()}/#text=One%20%5BMASK%5D%2e`);
     expect(await columns(page)).toHaveLength(1);
@@ -268,7 +268,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(page.url()).toBe(`${origin()}/`);
   });
 
-  it('makes no step to go back to from the first question, and none for an empty text', async () => {
+  it('adds no step to the history for the first request or an empty text', async () => {
     const page = await open({ path: '/docs', allow: /Failed to load resource/ });
     await page.goto(`${origin()}/`);
     await page.getByRole('button', { name: EXAMPLE }).click();
@@ -283,7 +283,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(page.url()).toBe(`${origin()}/docs`);
   });
 
-  it('can be chosen from again when one comes back to it', async () => {
+  it('offers the candidates again after a return to it', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     const [[best] = []] = await columns(page);
     await page.getByLabel('How many').selectOption('3');
@@ -299,7 +299,7 @@ inChromium('the page', ({ open, origin }) => {
     expect(await text.inputValue()).toBe(`I love ${best?.word} because you are [MASK].`);
   });
 
-  it('has another key where Option with a letter types a character', async () => {
+  it('has another shortcut where Option with a letter types a character', async () => {
     const page = await open({
       before: (opened) => opened.addInitScript("Object.defineProperty(navigator, 'platform', { value: 'MacIntel' })"),
     });

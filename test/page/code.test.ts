@@ -45,7 +45,7 @@ const QUESTIONS: { name: string; text: string; options: Record<string, string> }
 
 inChromium('the code of the page', ({ open, origin }) => {
   describe.each(LANGUAGES)('in $name', ({ tab, command, args, isSkipped }) => {
-    it.skipIf(isSkipped).each(QUESTIONS)('asks $name as the page does', async ({ text, options }) => {
+    it.skipIf(isSkipped).each(QUESTIONS)('sends $name as the page does', async ({ text, options }) => {
       let answer: Promise<unknown> | undefined;
       const page = await open({
         path: linkTo(text, options),
@@ -69,7 +69,7 @@ inChromium('the code of the page', ({ open, origin }) => {
     });
   });
 
-  it('follows the form, and says the address of the API', async () => {
+  it('follows the form, and shows the address of the API', async () => {
     const page = await open();
     await page.getByLabel('How many').selectOption('20');
     const panel = page.getByRole('tabpanel');
@@ -81,7 +81,7 @@ inChromium('the code of the page', ({ open, origin }) => {
     expect(await panel.textContent()).toContain('"inputs":"Another [MASK]."');
   });
 
-  it('is still of the question when words from its answer are in the text', async () => {
+  it('still shows the request when words of its response are in the text', async () => {
     const page = await open({ path: linkTo('You are [MASK].') });
     await columns(page);
     const panel = page.getByRole('tabpanel');
@@ -92,7 +92,7 @@ inChromium('the code of the page', ({ open, origin }) => {
     expect(await panel.textContent()).toMatch(/"inputs":"You are [^[]+\. And \[MASK\]\?"/);
   });
 
-  it('is in tabs that the arrows go through', async () => {
+  it('is in tabs that the arrow keys select', async () => {
     const page = await open();
     const selected = async () => {
       expect(await page.locator('[role=tab][aria-selected=true]').count()).toBe(1);
@@ -116,7 +116,7 @@ inChromium('the code of the page', ({ open, origin }) => {
     expect(await page.locator(':focus').getAttribute('role')).toBe('tabpanel');
   });
 
-  it('says so where the browser does not let it copy', async () => {
+  it('reports that the browser does not permit copying', async () => {
     const page = await open({ permissions: [] });
     await page.evaluate('navigator.clipboard.writeText = () => Promise.reject(new Error("no"))');
     await page.getByRole('button', { name: 'Copy', exact: true }).click();

@@ -20,13 +20,13 @@ const candidate = (token_str: string, sequence: string, score: unknown = 0.5) =>
 });
 
 inChromium('the page, when something is wrong,', ({ open }) => {
-  it('shows the sentence of the API as it is', async () => {
+  it('shows the error message of the API unchanged', async () => {
     const page = await open({ path: linkTo('Nothing <b>to</b> fill.'), allow: LOGGED });
     await page.getByRole('alert').getByText('inputs has no mask. Put [MASK] where a word is missing.').waitFor();
     expect(await page.locator('#answer').textContent()).toBe('No answer to this question.');
   });
 
-  it('survives a server that is down, and asks again once it is up', async () => {
+  it('survives a server that is down, and works once it is up', async () => {
     const page = await open(instead((route) => route.abort('connectionrefused')));
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
@@ -36,7 +36,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(await page.getByRole('alert').textContent()).toBe('');
   });
 
-  it('shows that it waits, and can be cancelled', async () => {
+  it('shows that it is waiting, and can be cancelled', async () => {
     let asked = 0;
     const page = await open(
       instead(async (route) => {
@@ -62,7 +62,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(asked).toBe(2);
   });
 
-  it('never lets a late answer overwrite a newer one, nor end the wait for it', async () => {
+  it('never lets a late response overwrite a newer one, or end the wait for it', async () => {
     const newer = Promise.withResolvers<void>();
     const page = await open(
       instead(async (route) => {
@@ -93,7 +93,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(await waiting.isVisible()).toBe(false);
   });
 
-  it('says how long to wait after a 429, holds back that long, and asks again', async () => {
+  it('shows how long to wait after a 429, waits, and retries', async () => {
     let asked = 0;
     const page = await open(
       instead((route) =>
@@ -116,7 +116,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(await columns(page)).toHaveLength(2);
   });
 
-  it('understands a date to wait for, and a 429 without one', async () => {
+  it('accepts a date in Retry-After, and a 429 without the header', async () => {
     let wait: Record<string, string> = { 'retry-after': new Date(Date.now() + 3 * 3600_000).toUTCString() };
     const page = await open(
       instead((route) => route.fulfill({ status: 429, headers: wait, body: '<h1>Slow down</h1>' })),
@@ -132,7 +132,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(await page.locator('#ask').getAttribute('aria-disabled')).toBeNull();
   });
 
-  describe('and the answer is odd,', () => {
+  describe('and the response is invalid,', () => {
     const html = { contentType: 'text/html', body: '<!doctype html><script>alert(1)</script><h1>Sign in</h1>' };
     it.each([
       ['HTML with status 200', { status: 200, ...html }, 'a body that is not JSON'],
@@ -147,7 +147,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
       ['a score that is a text', { status: 200, json: [[candidate('a', 'b', '0.5')], []] }, 'an unknown format'],
       ['a score above 1', { status: 200, json: [[candidate('a', 'b', 7)], []] }, 'an unknown format'],
       ['a candidate without a word', { status: 200, json: [[{ score: 0.1, token: 1 }], []] }, 'an unknown format'],
-    ])('such as %s, says so', async (_, answer, sentence) => {
+    ])('such as %s, reports that', async (_, answer, sentence) => {
       const page = await open(instead((route) => route.fulfill(answer)));
       await page.getByRole('button', { name: 'Ask', exact: true }).click();
       await page.getByRole('alert').getByText(sentence).waitFor();
@@ -156,14 +156,14 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     });
   });
 
-  it('shows no candidate at all for empty lists', async () => {
+  it('shows no candidates for empty lists', async () => {
     const page = await open(instead((route) => route.fulfill({ json: [[], []] })));
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
     await page.locator('.column').nth(1).waitFor();
     expect(await page.locator('.candidate').count()).toBe(0);
   });
 
-  it('takes no text for HTML, from wherever it comes', async () => {
+  it('never treats text as HTML, wherever it comes from', async () => {
     const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
     const text = `${evil} [MASK]`;
     const page = await open({
@@ -180,7 +180,7 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     await expect(page.evaluate('void (document.body.innerHTML = "<b>a</b>")')).rejects.toThrow(/TrustedHTML/);
   });
 
-  it('reads a link that makes no sense as a new page', async () => {
+  it('opens an invalid link as a new page', async () => {
     const page = await open({ path: '/#top_k=5&%E0%A4%A' });
     expect(await page.getByLabel('Text with a').inputValue()).toBe(EXAMPLE);
     const odd = await open({ path: linkTo('An odd [MASK].', { top_k: '1e9', joint: 'perhaps' }) });

@@ -5,7 +5,7 @@ import { columns, inChromium, linkTo } from './chromium.ts';
 import { EXAMPLE } from './example.ts';
 
 inChromium('the options of the page', ({ open }) => {
-  it('show only the words that were named, all of them', async () => {
+  it('show all of the given words and no others', async () => {
     const page = await open();
     await page.getByLabel('Only these words').fill(' you,me , him,it, them, us,,you ');
     expect(await page.getByLabel('How many').isDisabled()).toBe(true);
@@ -15,7 +15,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(second).toHaveLength(6);
   });
 
-  it('show the sentence of the API about a word that it cannot score', async () => {
+  it('show the error message of the API for a word that it cannot score', async () => {
     const page = await open({ allow: /status of 422/ });
     await page.getByLabel('Only these words').fill('☃');
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
@@ -53,7 +53,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(await text.inputValue()).toBe(EXAMPLE);
   });
 
-  it('show how many pieces a word has that the vocabulary has not as one', async () => {
+  it('show the number of pieces of a word that is not one piece', async () => {
     const page = await open({ path: linkTo('An [MASK].', { targets: 'incomprehensibilities' }) });
     expect(await columns(page)).toEqual([
       [{ word: 'incomprehensibilities', percent: expect.stringMatching(/^\d\.\de-\d+%$/) }],
@@ -64,7 +64,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(await page.getByLabel('Text with a').inputValue()).toBe('An incomprehensibilities.');
   });
 
-  it('exclude each other where the API would refuse them together, and nothing is sent', async () => {
+  it('exclude each other where the API would refuse them together, and no request is sent', async () => {
     const asked: string[] = [];
     const page = await open({
       before: async (opened) => opened.on('request', (request) => asked.push(`${request.method()} ${request.url()}`)),
@@ -83,7 +83,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(await page.getByRole('alert').textContent()).toBe('');
   });
 
-  it('show an error for as long as they exclude each other', async () => {
+  it('show an error while they exclude each other', async () => {
     const page = await open({ path: linkTo(EXAMPLE, { joint: 'true', targets: 'you' }) });
     await page.getByRole('alert').getByText('exclude each other').waitFor();
     await page.getByRole('switch').uncheck();
@@ -91,7 +91,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(await page.getByLabel('Fill all masks').getAttribute('aria-describedby')).toBe('joint-hint');
   });
 
-  it('show how the text was tokenized, when someone looks, and follow the next question', async () => {
+  it('show how the text was tokenized, once opened, and follow the next request', async () => {
     const page = await open({ path: linkTo('me [MASK]') });
     await columns(page);
     await page.getByText('How it was tokenized').click();
@@ -107,7 +107,7 @@ inChromium('the options of the page', ({ open }) => {
     await page.getByText('“The sun rises in the [MASK].”:').waitFor();
   });
 
-  it('show no tokens of another text when one goes back before they come', async () => {
+  it('show no tokens of another text if the user goes back before they arrive', async () => {
     const page = await open({
       path: linkTo('me [MASK]'),
       before: (opened) =>
@@ -130,7 +130,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(await page.locator('.chips').count()).toBe(1);
   });
 
-  it('show tokens again after an error of another text', async () => {
+  it('show tokens again after an error with another text', async () => {
     const page = await open({
       path: linkTo('me [MASK]'),
       allow: /status of 429/,
@@ -151,7 +151,7 @@ inChromium('the options of the page', ({ open }) => {
     expect(await page.getByText('Too many.').count()).toBe(0);
   });
 
-  it('say why there are no tokens', async () => {
+  it('tell why there are no tokens', async () => {
     const page = await open({
       allow: /status of 500/,
       before: (opened) =>

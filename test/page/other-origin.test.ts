@@ -53,12 +53,12 @@ inChromium('a page on another origin', ({ origin, browser }) => {
     expect(answer[0]).toMatchObject({ token_str: expect.any(String), score: expect.any(Number) });
   });
 
-  it('is told by the client, not by the browser, when something is wrong', async () => {
+  it('gets our error from the client, not one of the browser', async () => {
     const answer = (await ask(origin(), 'Nothing to fill.', {})) as { failed: string };
     expect(answer.failed).toContain('has no mask');
   });
 
-  it('reads which cache answered and where the time went', async () => {
+  it('can read which cache answered and where the time went', async () => {
     const page = await browser().newPage();
     await page.goto(`http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/`);
     const headers = await page.evaluate<string[]>(`

@@ -1,11 +1,11 @@
-/** The text that tokens are, by the `decoder` of a `tokenizer.json`. No I/O. */
+/** Creates the `decoder` of a `tokenizer.json`: tokens in, a text out. No I/O. */
 import { readBytes } from '../pre-tokenizers/byte-level.ts';
 import { DECODER, type DecoderJson, readPattern, readStage } from '../tokenizer-json.ts';
 
 export type Decoder = (tokens: readonly string[]) => string;
 type Step = (tokens: readonly string[]) => readonly string[];
 
-/** @throws naming what there is no code for */
+/** @throws naming the field that is not supported */
 export function createDecoder(json: unknown): Decoder {
   const steps = readStage('decoder', 'decoders', DECODER, json).map(createStep);
   const between = json == null ? ' ' : '';
@@ -21,7 +21,7 @@ function createStep(json: DecoderJson): Step {
   switch (json.type) {
     case 'WordPiece': {
       const clean = json.cleanup ? cleanUp : (text: string) => text;
-      // Its prefix stays on a first token.
+      // The first token keeps its prefix.
       return each((token, i) =>
         clean(i === 0 ? token : token.startsWith(json.prefix) ? token.slice(json.prefix.length) : ` ${token}`),
       );
@@ -49,7 +49,7 @@ function createStep(json: DecoderJson): Step {
   }
 }
 
-/** In this order, each in what the one before has left. */
+/** Applied in this order, each to the result of the previous one. */
 const CLEANED = [
   [' .', '.'],
   [' ?', '?'],
@@ -64,7 +64,7 @@ const CLEANED = [
   [" 're", "'re"],
 ] as const;
 
-/** A token with the blank before it, without that blank where English has none. */
+/** Removes the space before a token where English has none. */
 function cleanUp(text: string): string {
   return CLEANED.reduce((cleaned, [from, to]) => cleaned.replaceAll(from, to), text);
 }

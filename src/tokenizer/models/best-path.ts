@@ -1,4 +1,4 @@
-/** The likeliest pieces of a text: the path of the greatest score from its beginning to its end (Kudo 2018). No I/O. */
+/** The most likely pieces of a text: the path with the greatest score from beginning to end (Kudo 2018). No I/O. */
 import type { Piece } from './model.ts';
 
 export interface Paths {
@@ -6,15 +6,15 @@ export interface Paths {
   begin(position: number): void;
   /** The score of the best path that ends here. */
   scoreAt(position: number): number;
-  /** Goes on from `start`. Of equal paths the one that was offered first stays. */
+  /** Extends the best path to `start` by a piece. Of equal paths, the one that was offered first stays. */
   offer(start: number, end: number, id: number, score: number): void;
-  /** The pieces of the best path from one place to another. Unknown ones side by side are one. */
+  /** The pieces of the best path between two positions. Adjacent unknown pieces become one. */
   trace(from: number, to: number): Piece[];
 }
 
-/** @param length of the text, in whatever unit positions are */
+/** @param length of the text, in the unit of all positions */
 export function createPaths(length: number, unk_id: number): Paths {
-  // (length + 1,) of the best path that ends there: its score, and the start and the id of its last piece.
+  // (length + 1,) for the best path that ends at each position: its score, and the start and id of its last piece.
   const scores = new Float64Array(length + 1);
   const starts = new Int32Array(length + 1).fill(-1);
   const ids = new Int32Array(length + 1);

@@ -1,5 +1,5 @@
 /**
- * The pieces of a word by merging neighbours, those first that were merged first in training (Sennrich 2016). No I/O.
+ * Byte-pair encoding: merges adjacent pieces of a word, those first that training merged first (Sennrich 2016). No I/O.
  */
 import { BYTE_LEVEL_SPACE } from '../pre-tokenizers/byte-level.ts';
 import type { ModelOf } from '../tokenizer-json.ts';
@@ -7,7 +7,7 @@ import { createHeap } from './heap.ts';
 import { type Model, type Piece, readVocabulary } from './model.ts';
 import { METASPACE, continuesWord } from '../words.ts';
 
-/** A piece that may still be merged: it lies in a list with its neighbours, by their indices, −1 for none. */
+/** A piece that may still be merged: an element of a linked list, with the indices of its neighbours, −1 for none. */
 interface Part {
   text: string;
   id: number;
@@ -17,7 +17,7 @@ interface Part {
   next: number;
 }
 
-/** More than a word has characters: a rank and a place make one number that orders by rank, then by place. */
+/** More than the characters of any word: `rank * PLACES + place` sorts by rank, then by place. */
 const PLACES = 2 ** 28;
 
 export function createBpe(json: ModelOf<'BPE'>): Model {
@@ -27,13 +27,13 @@ export function createBpe(json: ModelOf<'BPE'>): Model {
   for (const pair of json.merges) ranks.set(typeof pair === 'string' ? pair : `${pair[0]} ${pair[1]}`, next++);
   const unk_id = json.unk_token == null ? undefined : idOf(json.unk_token);
 
-  /** What the merge of this rank makes. */
+  /** The piece that the merge of this rank creates. */
   function mergedBy(rank: number): string | undefined {
     const pair = json.merges[rank];
     return typeof pair === 'string' ? pair.replace(' ', '') : pair?.join('');
   }
 
-  /** A part for each character. What is not in the vocabulary is `unk_token`, or is left out where there is none. */
+  /** One part for each character. An unknown character becomes `unk_token`, or is dropped if there is none. */
   function partsOf(word: string): Part[] {
     const parts: Part[] = [];
     let isAfterUnknown = false;
@@ -57,7 +57,7 @@ export function createBpe(json: ModelOf<'BPE'>): Model {
     return parts;
   }
 
-  /** In a time that grows with the length n of the word as n log n. */
+  /** Takes O(n log n) time for a word of n characters. */
   function merge(parts: readonly Part[]): Piece[] {
     const candidates = createHeap();
     const offer = (left: Part | undefined, at: number) => {
@@ -71,7 +71,7 @@ export function createBpe(json: ModelOf<'BPE'>): Model {
       const left = parts[at];
       const right = left && parts[left.next];
       const isMerge = right && left.text !== '' && ranks.has(`${left.text} ${right.text}`);
-      // One of the two may have been merged with another in the meantime.
+      // One of the two may have been merged with another part since.
       if (!isMerge || left.text + right.text !== mergedBy((best - at) / PLACES)) continue;
       left.text += right.text;
       left.id = idOf(left.text) ?? refuseMerge(left.text);

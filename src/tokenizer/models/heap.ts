@@ -1,7 +1,7 @@
-/** A binary heap of numbers, the least first. No I/O. */
+/** A binary min-heap of numbers. No I/O. */
 export interface Heap {
   push(value: number): void;
-  /** The least, which is no longer in it then; undefined where there is none. */
+  /** Removes and returns the least; undefined if the heap is empty. */
   pop(): number | undefined;
 }
 

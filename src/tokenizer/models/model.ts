@@ -1,4 +1,4 @@
-/** The seam between the pipeline of a tokenizer and the algorithm that finds the pieces of a word. No I/O. */
+/** The interface between a tokenizer and the algorithm that finds the pieces of a word. No I/O. */
 
 /** A piece of a word: the code units from `from` to `to`. */
 export interface Piece {
@@ -8,26 +8,26 @@ export interface Piece {
 }
 
 export interface Model {
-  /** @param continues whether the word is the rest of a longer one */
+  /** @param continues whether the word is the rest of a longer word */
   tokenize(word: string, continues: boolean): Piece[];
-  /** One id as the vocabulary has it; undefined where it has none. */
+  /** The piece of an id as the vocabulary spells it; undefined for an id outside the vocabulary. */
   readonly pieceOf: (id: number) => string | undefined;
-  /** A piece as it stands within a text: without the sign that it goes on in a word. */
+  /** A piece within a text: without the sign that it continues a word. */
   unmark(piece: string): string;
   /**
-   * Whether a piece goes on within a word.
-   * @param decoded its text
+   * Whether a piece continues a word.
+   * @param decoded the text of the piece
    */
   continues(piece: string, decoded: string): boolean;
 }
 
-/** Ids by piece. Looked up as they were parsed: to make a map of them would take longer than to parse them. */
+/** Looks up ids in the parsed object itself: copying it to a Map would take longer than parsing it. */
 export function readVocabulary(ids: Readonly<Record<string, number>>) {
   let pieces: string[] | undefined;
   return {
     idOf: (piece: string): number | undefined => (Object.hasOwn(ids, piece) ? ids[piece] : undefined),
 
-    /** The first call turns all of them round. */
+    /** The first call inverts the vocabulary. */
     pieceOf: (id: number): string | undefined => {
       if (!pieces) {
         pieces = [];

@@ -1,13 +1,13 @@
-/** The likeliest pieces of a word by a unigram model, as `tokenizers` finds them. No I/O. */
+/** A unigram model: finds the most likely pieces of a word, as `tokenizers` does. No I/O. */
 import { createPaths } from './best-path.ts';
 import type { ModelOf } from '../tokenizer-json.ts';
 import type { Model } from './model.ts';
 import { METASPACE, continuesWord } from '../words.ts';
 
-/** By how much an unknown character is less likely than the rarest piece, as SentencePiece has it. */
+/** How much less likely an unknown character is than the rarest piece, as in SentencePiece. */
 const UNKNOWN_PENALTY = 10;
 
-/** @throws where `unk_id` names no piece */
+/** @throws when `unk_id` names no piece */
 export function createUnigramModel({ vocab, unk_id }: ModelOf<'Unigram'>): Model {
   const ids = new Map<string, number>();
   let longest = 0;
@@ -39,7 +39,7 @@ export function createUnigramModel({ vocab, unk_id }: ModelOf<'Unigram'>): Model
         }
         if (!covered) paths.offer(start, following, unk_id, least - UNKNOWN_PENALTY);
       }
-      // What is unknown by its characters may be a piece as a whole.
+      // Adjacent unknown characters may form a known piece.
       return paths
         .trace(0, word.length)
         .map(({ id, from, to }) => ({ id: ids.get(word.slice(from, to)) ?? id, from, to }));

@@ -1,8 +1,8 @@
-/** The longest pieces of a word from its beginning on (WordPiece, as BERT has it). No I/O. */
+/** WordPiece, as in BERT: takes the longest piece at the beginning of a word, then of the rest. No I/O. */
 import type { ModelOf } from '../tokenizer-json.ts';
 import { type Model, type Piece, readVocabulary } from './model.ts';
 
-/** @throws where the vocabulary has no `unk_token` */
+/** @throws when the vocabulary lacks `unk_token` */
 export function createWordPiece(json: ModelOf<'WordPiece'>): Model {
   const { continuing_subword_prefix: prefix, max_input_chars_per_word: limit } = json;
   const { idOf, pieceOf } = readVocabulary(json.vocab);
@@ -16,7 +16,7 @@ export function createWordPiece(json: ModelOf<'WordPiece'>): Model {
     continues: (piece) => piece.startsWith(prefix),
 
     tokenize(word, continues) {
-      // The limit is what bounds the look-ups, in the square of it.
+      // The number of look-ups is quadratic in the length of a word, so the limit bounds it.
       if (word.length > limit && Array.from(word).length > limit) return unk(word);
       const pieces: Piece[] = [];
       for (let from = 0; from < word.length;) {

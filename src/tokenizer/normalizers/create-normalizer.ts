@@ -1,4 +1,4 @@
-/** What is done to a text before it is split, by the `normalizer` of a `tokenizer.json`. No I/O. */
+/** Creates the `normalizer` of a `tokenizer.json`, which changes a text before it is split. No I/O. */
 import { type AlignedText, mapCharacters, prepend, replaceMatches, sliceText } from '../aligned-text.ts';
 import { NORMALIZER, type NormalizerJson, readPattern, readStage } from '../tokenizer-json.ts';
 import { normalizeText } from './normalization-forms.ts';
@@ -7,7 +7,7 @@ import { isWhitespace, isIdeograph, isMark, isNonspacing, isOther } from '../uni
 
 export type Normalizer = (source: AlignedText) => AlignedText;
 
-/** @throws naming what there is no code for */
+/** @throws naming the field that is not supported */
 export function createNormalizer(json: unknown): Normalizer {
   const steps = readStage('normalizer', 'normalizers', NORMALIZER, json).map(createStep);
   return (source) => steps.reduce((text, step) => step(text), source);
@@ -62,7 +62,7 @@ function createBertNormalizer(json: NormalizerJson & { type: 'BertNormalizer' })
   return (source) => steps.reduce((text, step) => step(text), source);
 }
 
-/** One by one: a final sigma is not known as one. */
+/** Character by character, so a final sigma becomes an ordinary one. */
 function lowercase(source: AlignedText): AlignedText {
   return mapCharacters(source, (character) => character.toLowerCase());
 }
@@ -75,7 +75,7 @@ function strip(source: AlignedText, left: boolean, right: boolean): AlignedText 
   return sliceText(source, from, to);
 }
 
-/** As machine translation has it: without controls, and with a blank for whatever leaves one, or nothing, on a page. */
+/** SentencePiece's rules for translation: removes controls, and replaces whitespace and invisible characters by a space. */
 function cleanForTranslation(character: string): string {
   if (/^[\p{Cc}--[\0\t\n\f\r\x80-\x8e\x90-\x9e]]$/v.test(character)) return '';
   return /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/.test(character) ? ' ' : character;

@@ -4,14 +4,14 @@ import { isIndecomposable, isMark } from '../unicode.ts';
 
 export type NormalizationForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
-/** A mark of each combining class of Unicode 9.0, none of which has a decomposition. */
+/** One mark of each combining class of Unicode 9.0. None of them has a decomposition. */
 const CLASSES = Array.from(
   '\u0334\u093c\u3099\u094d\u05b0\u05b1\u05b2\u05b3\u05b4\u05b5\u05b6\u05b7\u05b8\u05b9\u05bb\u05bc\u05bd\u05bf\u05c1' +
     '\u05c2\ufb1e\u064b\u064c\u064d\u0618\u0619\u061a\u0651\u0652\u0670\u0711\u0c55\u0c56\u0e38\u0e48\u0eb8\u0ec8' +
     '\u0f71\u0f72\u0f74\u0321\u1dce\u031b\u302a\u0316\u059a\u302e\u{1d16d}\u05ae\u0300\u0315\u035c\u035d\u0345',
 );
 const HIGHEST = '\u0345';
-/** By character: every mark of Unicode at most. */
+/** Orders by character. At most every mark of Unicode. */
 const orders = new Map<string, number>();
 
 export function normalizeText(source: AlignedText, form: NormalizationForm): AlignedText {
@@ -20,12 +20,12 @@ export function normalizeText(source: AlignedText, form: NormalizationForm): Ali
   return transform(source, form === 'NFC' || form === 'NFKC' ? compose(decomposed) : decomposed);
 }
 
-/** @returns the characters that one becomes in the end */
+/** @returns the full decomposition of a character */
 export const decomposition = (character: string, form: 'NFD' | 'NFKD'): string =>
   isIndecomposable(character) ? character : character.normalize(form);
 
 /**
- * Characters in canonical order. What a character becomes goes where it belongs, and what was changed stays with it.
+ * Decomposes a text and sorts its marks in canonical order. The changes move with their characters.
  */
 function decompose(text: string, form: 'NFD' | 'NFKD'): Change[] {
   const changes: Change[] = [];
@@ -53,7 +53,7 @@ function decompose(text: string, form: 'NFD' | 'NFKD'): Change[] {
 function compose(decomposed: readonly Change[]): Change[] {
   const changes: Change[] = [];
   let starter: Change | undefined;
-  /** Marks behind the starter that do not compose with it, and the order of the last of them. */
+  /** Marks after the starter that do not compose with it, and the order of the last of them. */
   let marks: Change[] = [];
   let last = 0;
   const putStarter = () => {
@@ -80,23 +80,23 @@ function compose(decomposed: readonly Change[]): Change[] {
   return changes;
 }
 
-/** The one character that two are canonically equivalent to, if there is one. */
+/** The one character that is canonically equivalent to two, if there is one. */
 function composePair(first: string, second: string): string | undefined {
   const composed = (first + second).normalize('NFC');
   const isOne = composed.length === ((composed.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
-  // Behind other marks, the second would have come first.
+  // The second must stay last: a mark with a lower class would move before other marks.
   if (!isOne || composed.normalize('NFD') !== first.normalize('NFD') + second) return undefined;
   return [first, second, composed].some(isIndecomposable) ? undefined : composed;
 }
 
-/** Whether canonical order is the other way round. */
+/** Whether canonical order is the reverse. */
 function swaps(first: string, second: string): boolean {
   return first !== second && (first + second).normalize('NFD') === second + first;
 }
 
 /**
- * Orders characters as their canonical combining classes do, 0 for a starter: JavaScript does not tell the classes, but
- * changes the order of two marks by them.
+ * A number that sorts characters as their canonical combining classes do; 0 for a starter. JavaScript does not expose the
+ * classes, but it reorders two marks by them.
  */
 function combiningOrder(character: string): number {
   if (!isMark(character)) return 0;

@@ -1,19 +1,19 @@
-/** SentencePiece's precompiled rules of normalization, as crate spm_precompiled goes by them. No I/O. */
+/** SentencePiece's precompiled normalization rules, applied as crate spm_precompiled applies them. No I/O. */
 import { type AlignedText, type Change, transform } from '../aligned-text.ts';
 
-/** Longer graphemes, in bytes of UTF-8, are looked up character by character. */
+/** A grapheme with more UTF-8 bytes is looked up character by character. */
 const LONGEST_GRAPHEME = 5;
 
-/** A unit of the double-array trie (darts-clone), of 32 bits. */
+/** A unit of the double-array trie (darts-clone), 32 bits. */
 const labelOf = (unit: number) => (unit & 0x800000ff) >>> 0;
 const offsetOf = (unit: number) => (unit >>> 10) << ((unit & 0x200) >>> 6);
 const hasLeaf = (unit: number) => (unit & 0x100) !== 0;
 const valueOf = (unit: number) => unit & 0x7fffffff;
 
 /**
- * @param charsmap Base64 of: the bytes of the trie, as 32 bits, little-endian as all of it; the trie, whose values are
- *   offsets into what follows; texts in UTF-8, each up to a byte 0
- * @throws where it is no such thing
+ * @param charsmap Base64 of: the size of the trie in bytes (32 bits, little-endian); the trie, whose values are offsets into
+ *   the rest; texts in UTF-8, each ended by a zero byte
+ * @throws when the data is not of this form
  */
 export function createPrecompiled(charsmap: string): (source: AlignedText) => AlignedText {
   const binary = atob(charsmap);
@@ -26,7 +26,7 @@ export function createPrecompiled(charsmap: string): (source: AlignedText) => Al
   const encoder = new TextEncoder();
   const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
-  /** What takes the place of a text that begins with a key of the trie: the value of its shortest. */
+  /** The replacement for a text that begins with a key of the trie; of several keys, the shortest counts. */
   function replacementOf(utf8: Uint8Array): string | undefined {
     let unit = unitAt(0);
     let node = offsetOf(unit);
@@ -62,7 +62,7 @@ export function createPrecompiled(charsmap: string): (source: AlignedText) => Al
 }
 
 /**
- * Adds that `to` is put in the place of `from`. What is dropped before anything is put is not accounted for, as in
+ * Records that `to` replaces `from`. Characters that are dropped before anything was added are not recorded, as in
  * `tokenizers`.
  */
 function replace(changes: Change[], from: string, to: string): void {
@@ -75,7 +75,7 @@ function replace(changes: Change[], from: string, to: string): void {
 }
 
 function graphemesOf(text: string): Iterable<string> {
-  // Much the most texts, and much faster so.
+  // Most texts are ASCII, and this is much faster.
   if (/^\p{ASCII}*$/v.test(text)) return text.match(/\r\n|./gs) ?? [];
   return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }

@@ -1,6 +1,6 @@
 /**
- * Text to ids and ids to text by the binary form of a unigram tokenizer (src/tokenizer/unigram-format.ts), whose
- * loading is a check of its header. Gives the ids and offsets that `tokenizers` 0.23 gives. No I/O.
+ * A tokenizer from the packed form of a unigram tokenizer (format.ts). Loading it only checks a header. It gives the ids and
+ * offsets of `tokenizers` 0.23. No I/O.
  */
 import { normalize } from './normalize.ts';
 import type { Token } from '../post-processors/create-post-processor.ts';
@@ -11,7 +11,7 @@ import { isWhitespace } from '../unicode.ts';
 import { entryOf, readUnigram } from './format.ts';
 import { METASPACE, continuesWord } from '../words.ts';
 
-/** How the special tokens are spelled in a text, and which field of the header has their ids. */
+/** The text of each special token, by the header field that has its id. */
 export const SPECIAL = {
   pad_id: '<pad>',
   unk_id: '<unk>',
@@ -23,8 +23,8 @@ export const SPECIAL = {
 const endOf = (id: number, type_id: number) => ({ id, start: 0, end: 0, type_id });
 
 /**
- * @param bytes what `packUnigram` (models/tokenizer/unigram.ts) made; not to be changed afterwards
- * @throws saying what is wrong with them
+ * @param bytes from `packUnigram` (models/tokenizer/unigram.ts); must not change afterwards
+ * @throws naming the field that is wrong
  */
 export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
   const { header, vocabulary, characters, piece_offsets, pieces } = readUnigram(bytes);
@@ -35,7 +35,7 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
   }));
   const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
-  /** Without the tokens at its ends. */
+  /** Without the special tokens at the ends. */
   function tokenize(text: string, type_id = 0): Omit<Token, 'value'>[] {
     const tokens: Omit<Token, 'value'>[] = [];
     const put = (id: number, start: number, end: number) => tokens.push({ id, start, end, type_id });
@@ -53,7 +53,7 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
       const found = special.find(({ token }) => text.startsWith(token, at));
       if (!found) continue;
       let to = at;
-      // A mask stands for a word with the blanks before it.
+      // A mask includes the whitespace before it.
       if (found.id === mask_id) while (to > from && isWhitespace(text.charAt(to - 1))) to--;
       putPlain(to);
       from = at + found.token.length;
@@ -77,7 +77,7 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
     encodePair: (text, pair) => toTokenizedText([...single(text), ...tokenize(pair, 1), endOf(sep_id, 1)]),
 
     encodeTarget(target, before) {
-      // After a mask nothing is put before the first word, which is how a continuation is tokenized.
+      // No space is put before a word that follows a mask, so this tokenizes a continuation.
       const isWithin = before !== '' && !isWhitespace(before);
       const ids = tokenize((isWithin ? SPECIAL.mask_id : before && ' ') + target.trim()).map(({ id }) => id);
       return isWithin ? ids.slice(1) : ids;
@@ -86,7 +86,7 @@ export function createUnigramTokenizer(bytes: Uint8Array): Tokenizer {
     piece: textOf,
     decode,
     fill: decode,
-    // A special token begins with a bracket, so it does not.
+    // A special token begins with a bracket, so it never continues a word.
     continuesWord: (id) => continuesWord(textOf(id), decode([id]), [METASPACE]),
   };
 }

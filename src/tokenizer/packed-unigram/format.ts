@@ -1,5 +1,5 @@
 /**
- * The binary form of a unigram tokenizer: a header of 32-bit words, then sections that are used as they lie. Everything is
+ * The packed form of a unigram tokenizer: a header of 32-bit words, then sections that are read in place. Everything is
  * little-endian, and every section begins at a multiple of eight bytes. No I/O.
  */
 
@@ -39,39 +39,39 @@ export type Field = (typeof FIELDS)[number];
 export type Header = Readonly<Record<Field, number>>;
 const HEADER_BYTES = 4 * FIELDS.length;
 
-/** What a unit of the trie has in its lower eight bits, where it is no child by a byte of UTF-8. */
+/** The lower eight bits of a trie unit that is not the child of a UTF-8 byte. */
 export const LEAF = 0xff;
 export const EMPTY = 0xfe;
 
-/** Code points. */
+/** Code points in one block. */
 export const BLOCK = 128;
-/** One entry for each block of the code points of Unicode. */
+/** One entry for each block of code points. */
 const INDEX_LENGTH = 0x110000 / BLOCK;
 
-/** Which pieces there are: a double-array trie (Aoe 1989) with labels in place of parents (Yata's darts-clone). */
+/** The pieces: a double-array trie (Aoe 1989) with labels instead of parents (Yata's darts-clone). */
 export interface Vocabulary {
   /**
-   * (units,) a node in the upper 24 bits, the byte that leads to it in the lower 8. The child of node b by byte c is what
-   * unit b + c holds, if its byte is c: nodes are numbered so that no two have the same number. Unit 0 holds the root.
-   * Where a piece ends at node b, unit b + LEAF holds its id in place of a node.
+   * (units,) a node in the upper 24 bits, and the byte that leads to it in the lower 8. Unit b + c holds the child of node b for
+   * byte c, if its lower byte is c; all nodes have different numbers. Unit 0 holds the root. If a piece ends at node b,
+   * unit b + LEAF holds its id instead of a node.
    */
   readonly units: Uint32Array;
   /** (pieces,) log-probabilities. */
   readonly scores: Float32Array;
   readonly unk_id: number;
-  /** Of one character that no piece covers alone. */
+  /** Score of a character that is not a piece by itself. */
   readonly unk_score: number;
-  /** Bytes that no piece exceeds: how far the trie is asked. */
+  /** Bytes of the longest piece, which bounds a walk through the trie. */
   readonly longest: number;
 }
 
-/** What the normalizer makes of each code point, except where its neighbours matter (src/tokenizer/normalize.ts). */
+/** What each code point is normalized to, apart from its neighbours (normalize.ts). */
 export interface Characters {
-  /** (INDEX_LENGTH,) which of the blocks stands for these code points. */
+  /** (INDEX_LENGTH,) the block for each group of code points. */
   readonly index: Uint16Array;
-  /** (blocks, BLOCK) 0 where a code point stays as it is, k + 1 where image k takes its place. */
+  /** (blocks, BLOCK) 0 for a code point that stays, k + 1 for one that image k replaces. */
   readonly blocks: Uint16Array;
-  /** (images + 1,) where each begins in `images`; the last is where the last one ends. */
+  /** (images + 1,) start of each image in `images`, then the end of the last one. */
   readonly image_offsets: Uint32Array;
   /** UTF-8. */
   readonly images: Uint8Array;
@@ -81,7 +81,7 @@ export interface UnigramFile {
   readonly header: Header;
   readonly vocabulary: Vocabulary;
   readonly characters: Characters;
-  /** (pieces + 1,) as `image_offsets`. */
+  /** (pieces + 1,) like `image_offsets`. */
   readonly piece_offsets: Uint32Array;
   /** UTF-8. */
   readonly pieces: Uint8Array;
@@ -89,7 +89,7 @@ export interface UnigramFile {
 
 type Counts = Pick<Header, 'pieces' | 'piece_bytes' | 'units' | 'blocks' | 'images' | 'image_bytes'>;
 
-/** Where the sections of a file with these counts begin, and how many bytes it has. */
+/** The start of each section and the size of the file, computed from the counts. */
 export function layoutSections(counts: Counts) {
   let bytes = 0;
   const section = (length: number) => {
@@ -111,14 +111,14 @@ export function layoutSections(counts: Counts) {
   };
 }
 
-/** @throws always: what is said of the file, and what to do */
+/** @throws always, with the fault and the remedy */
 export function refuse(what: string): never {
   throw new Error(`tokenizer.bin: ${what}: build the model again`);
 }
 
 /**
- * The bytes of entry `i`, by the offsets of its kind.
- * @throws naming the offsets, where they do not lead to an entry
+ * The bytes of entry `i`.
+ * @throws naming the offsets, if they are out of range
  */
 export function entryOf(offsets: Uint32Array, bytes: Uint8Array, i: number, field: Field): Uint8Array {
   const [start, end] = [offsets[i], offsets[i + 1]];
@@ -128,8 +128,8 @@ export function entryOf(offsets: Uint32Array, bytes: Uint8Array, i: number, fiel
 }
 
 /**
- * Checks the header. What the sections say is checked where it is used, so that loading does not depend on their size.
- * @param bytes looked at as they lie, or copied once where they do not begin at a multiple of eight in their buffer
+ * Checks the header. The sections are checked where they are used, so that loading does not depend on their size.
+ * @param bytes read in place; copied once if they do not begin at a multiple of eight in their buffer
  * @throws naming the field that is wrong
  */
 export function readUnigram(bytes: Uint8Array): UnigramFile {
@@ -148,7 +148,7 @@ export function readUnigram(bytes: Uint8Array): UnigramFile {
       units: new Uint32Array(buffer, byteOffset + header.units_at, header.units),
       scores,
       unk_id: header.unk_id,
-      // As SentencePiece has it.
+      // As in SentencePiece.
       unk_score: least - 10,
       longest: header.longest,
     },

@@ -1,14 +1,14 @@
 /**
  * The normalizer and the Metaspace pre-tokenizer of `tokenizers`, in one pass over the code points. No I/O.
  *
- * As decomposition is followed by the removal of every combining mark, what becomes of a code point depends on its
- * neighbours in three cases only: two ` or ' make one ", a run of blanks makes one, and blanks at the end are dropped.
+ * Decomposition is followed by the removal of every combining mark. So the result for a code point depends on its
+ * neighbours in three cases only: two ` or ' become one ", adjacent spaces become one, and spaces at the end are dropped.
  */
 import { BLOCK, type Characters, entryOf, refuse } from './format.ts';
 
-/** Removed before anything else is looked at. */
+/** Removed before everything else. */
 export const INVISIBLE = '\u00ad\u200b\u200c\u200d\u2060\ufeff';
-/** What stands for a blank in a piece: U+2581, in UTF-8. */
+/** The sign for a space in a piece, U+2581, in UTF-8. */
 export const SPACE = [0xe2, 0x96, 0x81] as const;
 
 const [BLANK, QUOTE, APOSTROPHE, GRAVE] = [0x20, 0x22, 0x27, 0x60];
@@ -17,40 +17,40 @@ const REPLACEMENT = 0xfffd;
 /** Unicode 17.0, section 3.12.2: Hangul Syllable Decomposition. */
 export const HANGUL = { first: 0xac00, last: 0xd7a3, l: 0x1100, v: 0x1161, t: 0x11a7, vs: 21, ts: 28 };
 
-/** What lies between two added tokens, as the model reads it. */
+/** A section between two added tokens, as the model reads it. */
 export interface NormalizedText {
-  /** (bytes,) UTF-8, every blank as U+2581. */
+  /** (bytes,) UTF-8, with U+2581 for every space. */
   readonly bytes: Uint8Array;
-  /** (bytes,) where the character begins that each byte comes from, in code units of the text. */
+  /** (bytes,) start of the character that each byte comes from, in code units of the text. */
   readonly origins: Int32Array;
 }
 
 /**
- * Normalizes what lies between two added tokens. A lone surrogate is read as U+FFFD.
+ * Normalizes a section between two added tokens. A lone surrogate is read as U+FFFD.
  *
- * A blank is put before what comes from the very first character of the text, as `prepend_scheme: first` tells it by
- * alignments: not before what follows something that was removed, nor before a " that stands for two characters.
+ * A space is put before the result if that comes from the very first character of the text (`prepend_scheme: first`
+ * decides this by alignments): not after a character that was removed, nor before a " that replaces two characters.
  *
- * @param text of which the code units from `from` to `to` are read
- * @throws when the table of characters names what is not there
+ * @param text whose code units from `from` to `to` are normalized
+ * @throws when the table of characters is inconsistent
  */
 export function normalize(text: string, from: number, to: number, characters: Characters): NormalizedText {
   const { index, blocks, image_offsets, images } = characters;
-  // Room for a blank before what comes first, and for three bytes of each code unit.
+  // Space for one prefix, and for three bytes of each code unit.
   let bytes = new Uint8Array(3 * (to - from + 4));
   let origins = new Int32Array(bytes.length);
   let length: number = SPACE.length;
-  /** Where the code point begins that is being taken. */
+  /** Start of the current code point. */
   let origin = from;
-  /** Blanks are written when something follows them, as coming from the last of them: its origin, or −1. */
+  /** Spaces are written when a character follows them, with the origin of the last of them; −1 for none. */
   let blank = -1;
-  /** The index of the code point that the first byte comes from. */
+  /** The code unit that the first byte comes from. */
   let first = -1;
-  /** A ` or ' that may be the first of two, or 0, and its index. */
+  /** A ` or ' that may be the first of two (0 for none), and its position. */
   let open = 0;
   let openAt = 0;
 
-  /** For so many bytes more. */
+  /** Makes room for `more` bytes. */
   const makeRoom = (more: number) => {
     if (length + more <= bytes.length) return;
     const [smaller, before] = [bytes, origins];
@@ -77,7 +77,7 @@ export function normalize(text: string, from: number, to: number, characters: Ch
     bytes[length++] = byte;
   };
   const writeCodePoint = (point: number) => {
-    // Four bytes, and a blank before them.
+    // Four bytes, and a space before them.
     makeRoom(4 + SPACE.length);
     if (point < 0x80) return write(point);
     if (point < 0x800) write(0xc0 | (point >> 6));
@@ -93,7 +93,7 @@ export function normalize(text: string, from: number, to: number, characters: Ch
   };
   const writeImage = (image: number) => {
     const written = entryOf(image_offsets, images, image, 'image_offsets_at');
-    // At worst, nothing but blanks, and one before them.
+    // At worst, only spaces, and one before them.
     makeRoom(SPACE.length * (written.length + 1));
     for (const byte of written) write(byte);
   };
@@ -105,7 +105,7 @@ export function normalize(text: string, from: number, to: number, characters: Ch
     writeCodePoint(HANGUL.v + Math.floor((syllable % (HANGUL.vs * HANGUL.ts)) / HANGUL.ts));
     if (trail > 0) writeCodePoint(HANGUL.t + trail);
   };
-  /** Writes what becomes of one code point, which stands at `at`. */
+  /** Writes the result for one code point at position `at`. */
   const take = (point: number, at: number) => {
     origin = at;
     if (point >= HANGUL.first && point <= HANGUL.last) writeHangul(point);

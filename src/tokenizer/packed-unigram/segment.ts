@@ -1,18 +1,18 @@
-/** The likeliest pieces of a normalized text, as `tokenizers` finds them, by the trie of a `tokenizer.bin`. No I/O. */
+/** Finds the most likely pieces of a normalized text in the trie of a `tokenizer.bin`, as `tokenizers` does. No I/O. */
 import { createPaths } from '../models/best-path.ts';
 import type { Piece } from '../models/model.ts';
 import { SPACE } from './normalize.ts';
 import { LEAF, refuse, type Vocabulary } from './format.ts';
 
 /**
- * Words, which begin at U+2581, are read each by itself; unknown characters side by side in a word are one `<unk>`.
- * Scores are summed in float64 from the beginning of a word, and of equal paths the one that was found first stays,
- * with its last piece the longest (`encode_optimized` of tokenizers/src/models/unigram/model.rs). The trie is asked at
- * most `vocabulary.longest` times for each character.
+ * Words begin at U+2581 and are segmented one by one; adjacent unknown characters of a word are one `<unk>`. Scores are summed
+ * in float64 from the beginning of a word. Of equal paths the one that was found first stays, which has the longest last
+ * piece (`encode_optimized` of tokenizers/src/models/unigram/model.rs). The trie is read at most `vocabulary.longest` times
+ * for each character.
  *
  * @param bytes (bytes,) UTF-8
- * @returns the pieces, with their bytes
- * @throws when the trie names what is not there
+ * @returns the pieces, with their positions in bytes
+ * @throws when the trie is inconsistent
  */
 export function segment(vocabulary: Vocabulary, bytes: Uint8Array): Piece[] {
   const { units, scores, unk_id, unk_score, longest } = vocabulary;
@@ -41,13 +41,13 @@ export function segment(vocabulary: Vocabulary, bytes: Uint8Array): Piece[] {
       if (!covered) paths.offer(start, next, unk_id, unk_score);
     }
 
-    if (!Number.isFinite(paths.scoreAt(to))) refuse('scores have what is no number');
+    if (!Number.isFinite(paths.scoreAt(to))) refuse('scores has a value that is not a finite number');
     for (const piece of paths.trace(from, to)) pieces.push(piece);
   }
   return pieces;
 }
 
-/** Where the word that begins at `from` ends: at the next U+2581, or at the end. */
+/** End of the word that begins at `from`: the next U+2581, or the end of the text. */
 function wordEnd(bytes: Uint8Array, from: number): number {
   const [lead, second, third] = SPACE;
   let at = from;
@@ -56,7 +56,7 @@ function wordEnd(bytes: Uint8Array, from: number): number {
   return at === -1 ? bytes.length : at;
 }
 
-/** The bytes of the character that begins with this one. */
+/** The number of bytes of a character, by its first byte. */
 function characterLength(lead: number): number {
   if (lead < 0xc0) return 1;
   if (lead < 0xe0) return 2;

@@ -1,6 +1,6 @@
 /**
- * Puts the special tokens around a text, or around and between two, and trims offsets, by the `post_processor` of a
- * `tokenizer.json`. No I/O.
+ * Creates the `post_processor` of a `tokenizer.json`, which puts special tokens around one or two texts and trims offsets.
+ * No I/O.
  */
 import { BYTE_LEVEL_SPACE } from '../pre-tokenizers/byte-level.ts';
 import { POST_PROCESSOR, type PostProcessorJson, readStage } from '../tokenizer-json.ts';
@@ -8,30 +8,30 @@ import { isWhitespace } from '../unicode.ts';
 
 export interface Token {
   readonly id: number;
-  /** What the model read, or what stands for an added token. */
+  /** The text that the model tokenized, or the added token. */
   readonly value: string;
-  /** Where it comes from, in code units of the text. */
+  /** Origin in the text, in code units. */
   readonly start: number;
   readonly end: number;
-  /** Of its segment. */
+  /** The number of the segment. */
   readonly type_id: number;
 }
 
-/** Tokens that no step takes apart: those of a text, or special ones. */
+/** Consecutive tokens: those of a text, or special ones. */
 export interface Segment {
   readonly tokens: readonly Token[];
-  /** What they come from. */
+  /** The text that the tokens come from. */
   readonly text: string;
 }
 
 /**
- * @param texts one, or the two of a pair
- * @throws where nothing is said of pairs, and it is one
+ * @param texts one, or two for a pair
+ * @throws for a pair, when the file does not say how to join two texts
  */
 export type PostProcessor = (texts: readonly Segment[]) => readonly Token[];
 type Step = (segments: readonly Segment[]) => readonly Segment[];
 
-/** @throws naming what there is no code for */
+/** @throws naming the field that is not supported */
 export function createPostProcessor(json: unknown): PostProcessor {
   const steps = readStage('post_processor', 'processors', POST_PROCESSOR, json).map(createStep);
   return (texts) => steps.reduce((segments, step) => step(segments), texts).flatMap(({ tokens }) => tokens);
@@ -49,7 +49,7 @@ function createStep(json: PostProcessorJson): Step {
       return eachSegment((tokens, text, i) => {
         const trimmed = json.trim_offsets ? trim(tokens, text, json.add_prefix_space) : tokens;
         const first = i === 0 ? json.cls : json.sep;
-        // There is but one type of segment.
+        // RoBERTa has one segment type.
         return [special(first[1], 0), ...ofType(trimmed, 0), special(json.sep[1], 0)];
       });
     case 'ByteLevel':
@@ -57,8 +57,7 @@ function createStep(json: PostProcessorJson): Step {
     case 'TemplateProcessing':
       return (segments) => {
         const template = segments.length > 1 ? json.pair : json.single;
-        if (!template)
-          throw new Error('tokenizer.json: post_processor.pair, which puts two texts together, is not there');
+        if (!template) throw new Error('tokenizer.json: post_processor.pair is missing, so two texts cannot be joined');
         return template.map((piece): Segment => {
           if ('Sequence' in piece) {
             const { id, type_id } = piece.Sequence;
@@ -82,7 +81,7 @@ const eachSegment =
 
 const isBlankOrSpelled = (character: string) => character === BYTE_LEVEL_SPACE || isWhitespace(character);
 
-/** Takes the blanks that a piece has at its ends out of its offsets, but not one that was only put before the text. */
+/** Excludes the spaces at the ends of a piece from its offsets, except for a space that was put before the text. */
 function trim(tokens: readonly Token[], text: string, addsBlank: boolean): Token[] {
   return tokens.map((token, i) => {
     const characters = Array.from(token.value);
@@ -97,7 +96,7 @@ function trim(tokens: readonly Token[], text: string, addsBlank: boolean): Token
   });
 }
 
-/** The place so many characters further on, or back, but not beyond `limit`. */
+/** Moves a position by so many characters, forwards or backwards, up to `limit`. */
 function move(text: string, from: number, characters: number, limit: number): number {
   let at = from;
   for (let i = 0; i < Math.abs(characters) && at !== limit; i++) {

@@ -1,6 +1,6 @@
-/** The characters by which a byte-level vocabulary spells bytes, all of them visible (GPT-2's table). No I/O. */
+/** The visible characters by which a byte-level vocabulary spells bytes (GPT-2's table). No I/O. */
 
-/** Those that are spelled by the character of the same number in Latin-1; the others follow from U+0100 on. */
+/** Bytes spelled by the Latin-1 character of the same number. The other bytes get the characters from U+0100. */
 const VISIBLE = /[!-~\xa1-\xac\xae-\xff]/;
 
 /** (256,) */
@@ -15,10 +15,10 @@ const BYTES = new Map(CHARACTERS.map((character, byte) => [character, byte]));
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 
-/** What a blank is spelled by: Ġ. */
+/** The spelling of a space: Ġ. */
 export const BYTE_LEVEL_SPACE = CHARACTERS[0x20] ?? '';
 
-/** A character for each byte of a text in UTF-8. */
+/** Spells each byte of a text in UTF-8. */
 export function spellBytes(text: string): string {
   let spelled = '';
   for (const byte of encoder.encode(text)) spelled += CHARACTERS[byte] ?? '';
@@ -26,8 +26,7 @@ export function spellBytes(text: string): string {
 }
 
 /**
- * The text of all bytes that tokens spell, with U+FFFD where they are none. A token that is no spelling of bytes stands for
- * itself.
+ * The text of the bytes that tokens spell, with U+FFFD for invalid UTF-8. A token that does not spell bytes stays as it is.
  */
 export function readBytes(tokens: readonly string[]): string {
   const bytes: number[] = [];

@@ -1,20 +1,20 @@
 /**
- * Splits a normalized text into what the model reads by itself, by the `pre_tokenizer` of a `tokenizer.json`. No I/O.
+ * Creates the `pre_tokenizer` of a `tokenizer.json`, which splits a normalized text into words for the model. No I/O.
  */
 import { type AlignedText, mapCharacters, matchesOf, prepend, replaceMatches } from '../aligned-text.ts';
 import { spellBytes } from './byte-level.ts';
 import { escapePattern, PRE_TOKENIZER, type PreTokenizerJson, readStage } from '../tokenizer-json.ts';
 import { WHITESPACE, LETTER, NUMBER, PUNCTUATION, WORD } from '../unicode.ts';
 
-/** What is between the words is dropped. */
+/** Drops the text between the words. */
 export type PreTokenizer = (text: AlignedText) => AlignedText[];
 
-/** GPT-2's words. Of several blanks, the last belongs to what follows. */
+/** GPT-2's words. Of several spaces, the last belongs to the next word. */
 const BYTE_LEVEL =
   `'s|'t|'re|'ve|'m|'ll|'d| ?${LETTER}+| ?${NUMBER}+| ?[^${WHITESPACE}${LETTER}${NUMBER}]+|` +
   `${WHITESPACE}+(?![^${WHITESPACE}])|${WHITESPACE}+`;
 
-/** @throws naming what there is no code for */
+/** @throws naming the field that is not supported */
 export function createPreTokenizer(json: unknown): PreTokenizer {
   const steps = readStage('pre_tokenizer', 'pretokenizers', PRE_TOKENIZER, json).map(createStep);
   return (text) => steps.reduce((words, step) => words.flatMap(step), text.text === '' ? [] : [text]);

@@ -51,7 +51,7 @@ async function expectWhole(bucket: LocalBucket) {
 }
 
 describe('push', () => {
-  it('puts the weights first, the manifest after them and the index last', async () => {
+  it('uploads the weights first, then the manifest, and the index last', async () => {
     await withBucket(async (bucket) => {
       expect(await push(built, bucket)).toEqual([...keys, INDEX]);
       expect(keys.at(-1)).toMatch(/manifest\.json$/);
@@ -68,7 +68,7 @@ describe('push', () => {
     });
   });
 
-  it('changes nothing the second time, and puts again only what is not there in its size', async () => {
+  it('writes nothing the second time, and only objects that are missing or of another size', async () => {
     await withBucket(async (bucket) => {
       await push(built, bucket);
       const index = await readText(bucket, INDEX);
@@ -82,7 +82,7 @@ describe('push', () => {
     });
   });
 
-  it('goes the way into an account the same, and sends nothing that the index has', async () => {
+  it('uploads to an account in the same order, without the files that its index lists', async () => {
     expect(await push(built, throughWrangler())).toEqual([...keys, INDEX]);
     await withBucket(expectWhole);
     expect(await push(built, throughWrangler())).toEqual([]);
@@ -92,7 +92,7 @@ describe('push', () => {
     });
   });
 
-  it('says what wrangler says when it cannot reach the bucket', async () => {
+  it('shows the error of wrangler when it cannot reach the bucket', async () => {
     await expect(wranglerBucket(['--local', '--wrong-option']).read(INDEX)).rejects.toThrow(
       /^wrangler cannot read models\/index\.json of the bucket edge-fill-mask-models:\n\n[^]*wrong-option/,
     );
@@ -127,14 +127,12 @@ describe('push', () => {
     }
   });
 
-  it('stops at an index that somebody damaged', async () => {
+  it('refuses a damaged index', async () => {
     await withBucket(async (bucket) => {
       const file = join(state, 'index');
       await writeFile(file, '[{"id": "x"}]');
       await bucket.put(INDEX, file);
-      await expect(push(built, bucket)).rejects.toThrow(
-        'models/index.json is not as push writes it: delete that object',
-      );
+      await expect(push(built, bucket)).rejects.toThrow('models/index.json is damaged: delete that object');
     });
   });
 });
@@ -144,7 +142,7 @@ describe('the index of a bucket', () => {
   const later = new Date('2027-01-01T00:00:00.000Z');
   const files = [{ name: 'model.efm', bytes: 5 }];
 
-  it('keeps the other revisions, and when each was pushed first', () => {
+  it('keeps the other revisions, and the date of the first push of each', () => {
     const other = { id: 'other', revision: '0'.repeat(16), family: 'bert', files, pushed: now.toISOString() };
     const index = withRevision([other], built.manifest, files, now);
     expect(index).toEqual([other, { id, revision, family: 'albert', files, pushed: '2026-01-02T03:04:05.000Z' }]);
@@ -156,7 +154,7 @@ describe('the index of a bucket', () => {
 });
 
 describe('the inventory', () => {
-  it('has the checkpoints that are committed and those that were pulled', async () => {
+  it('lists the committed and the downloaded checkpoints', async () => {
     const [pulled, broken] = [join(state, '.pulled/base'), join(state, '.pulled/broken')];
     for (const folder of [join(state, 'mine'), join(state, 'engine'), pulled, broken]) {
       await mkdir(folder, { recursive: true });
@@ -169,12 +167,12 @@ describe('the inventory', () => {
     expect(held).toMatchObject([
       { model: 'mine', place: 'checkpoint', bytes: 1_500_002 },
       { model: 'base', place: 'pulled', note: 'somebody/base@1234567, mit' },
-      { model: 'broken', place: 'pulled', bytes: 1_500_000, note: 'not whole: pull it again' },
+      { model: 'broken', place: 'pulled', bytes: 1_500_000, note: 'incomplete: pull it again' },
     ]);
     expect(held.every(({ date }) => Math.abs(Number(date) - Date.now()) < 600_000)).toBe(true);
   });
 
-  it('has the builds, what a bucket holds of them and what is deployed', async () => {
+  it('lists the builds, the contents of a bucket and what is deployed', async () => {
     const model = `${id}@${revision}`;
     const bytes = (await Promise.all(names.map((name) => readFile(join(built.folder, name))))).reduce(
       (sum, file) => sum + file.length,
@@ -192,10 +190,10 @@ describe('the inventory', () => {
     ]);
   });
 
-  it('says which revision in the bucket is not whole', () => {
+  it('marks an incomplete revision in the bucket', () => {
     const date = new Date(0);
     expect(groupObjects([{ key: 'models/a/1/model.efm', bytes: 3, date }])).toMatchObject([
-      { model: 'a@1', note: 'not whole: push it again' },
+      { model: 'a@1', note: 'incomplete: push it again' },
     ]);
   });
 

@@ -70,7 +70,7 @@ const sizeOf = async (path: string) => (existsSync(path) ? (await stat(path)).si
 const copies = () => hub.seen.filter(({ at }) => at === 'storage');
 
 describe('npm run models -- pull', () => {
-  it('goes on where it was killed', async () => {
+  it('resumes where it was killed', async () => {
     hub.troubles.set('model.safetensors', { bytesPerSecond: BYTES });
     const child = start(PULL);
     const ended = end(child);
@@ -93,7 +93,7 @@ describe('npm run models -- pull', () => {
     expect(sha256(await readFile(join(FOLDER, 'model.safetensors')))).toBe(sha256(weights));
   });
 
-  it('names the file that the disk does not take, and ends it when there is room', async () => {
+  it('names the file that the disk has no room for, and completes it once there is room', async () => {
     // In units of 512 or 1024 bytes, as the shell has it: less than the weights either way.
     const { status, said } = await end(start(PULL, 'ulimit -f 20000; exec "$@"'));
     expect(said).toContain(`${partOf('model.safetensors')} cannot be written: no file may be that large here`);
@@ -103,7 +103,7 @@ describe('npm run models -- pull', () => {
     expect(copies().at(-1)?.status).toBe(206);
   });
 
-  it('needs no more memory for larger files, be they copied or proved', async () => {
+  it('needs no more memory for larger files, neither to download nor to verify them', async () => {
     const copied = await peak();
     await rm(join(FOLDER, 'source.json'));
     const proved = await peak();
@@ -124,12 +124,12 @@ describe('npm run models -- pull', () => {
     [['cost'], 'the command cost is now bench-geometry'],
     [['pull'], 'name a model'],
     [['pull', 'base'], '"base" is not an id of the Hub'],
-    [['pull', 'somebody/base', 'twice'], 'pull takes no "twice"'],
-    [['pull', 'somebody/base', '--remote'], 'pull takes no --remote'],
+    [['pull', 'somebody/base', 'twice'], 'pull does not accept "twice"'],
+    [['pull', 'somebody/base', '--remote'], 'pull does not accept --remote'],
     [['add', 'no/such/folder'], '"no/such/folder" is not an id of the Hub'],
     [['add', 'models/albert-edge', '--id', 'other'], '--revision and --id belong to a model of the Hub'],
     [['convert', '--bits', '5'], '--bits is 4 or 8, not "5"'],
-    [['list', 'base'], 'list takes no "base"'],
+    [['list', 'base'], 'list does not accept "base"'],
     [['list', '--bucket'], "Unknown option '--bucket'"],
   ])('answers %j with the usage and status 2', async (args, problem) => {
     const { status, said } = await end(start(args));

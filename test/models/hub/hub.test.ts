@@ -60,7 +60,7 @@ const namesIn = async (path: string) => (existsSync(path) ? (await readdir(path)
 const copies = () => hub.seen.filter(({ at }) => at === 'storage');
 
 describe('pull', () => {
-  it('brings the files that are needed, each proved, and says where they are from', async () => {
+  it('downloads and verifies the necessary files, and records their origin', async () => {
     const shares: number[] = [];
     const pulled = await pullIt({ progress: (share) => shares.push(share) });
     expect(pulled).toMatchObject({ id: 'tiny-bert', folder, changed: true });
@@ -85,7 +85,7 @@ describe('pull', () => {
     expect(shares.at(-1)).toBe(1);
   });
 
-  it('brings what lies in the storage that the Hub had before Xet', async () => {
+  it('downloads files from the storage that the Hub used before Xet', async () => {
     model.storage = 'lfs';
     await pullIt();
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));
@@ -95,7 +95,7 @@ describe('pull', () => {
     ]);
   });
 
-  it('asks only for the commit when all is there', async () => {
+  it('only asks for the commit when all files are there', async () => {
     await pullIt();
     hub.seen.length = 0;
     expect(await pullIt()).toMatchObject({ changed: false, source: { commit: FIRST } });
@@ -117,13 +117,13 @@ describe('pull', () => {
     },
   );
 
-  it('stays with the commit that it began with', async () => {
+  it('stays at the commit with which it began', async () => {
     await pullIt({ revision: 'main' });
     const revisions = hub.seen.flatMap(({ path }) => /(?:tree|resolve)\/([^/]+)/.exec(path)?.[1] ?? []);
     expect(new Set(revisions)).toEqual(new Set([FIRST]));
   });
 
-  it('replaces one revision by another, keeps what is the same, and leaves nothing of the first', async () => {
+  it('replaces one revision by another, keeps the unchanged files, and leaves no others', async () => {
     await pullIt();
     await writeFile(join(folder, 'quantization.json'), 'measured here');
     const { 'model.safetensors': _, ...rest } = model.files;
@@ -153,7 +153,7 @@ describe('pull', () => {
     expect(hub.seen.filter(({ path }) => path.endsWith('/config.json'))).toEqual([]);
   });
 
-  it('leaves the earlier revision as it was when the next one cannot be had', async () => {
+  it('leaves the earlier revision unchanged when the next one is not available', async () => {
     await pullIt();
     const before = await contentOf('source.json');
     model.commit = SECOND;
@@ -166,7 +166,7 @@ describe('pull', () => {
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));
   });
 
-  it('proves what an interrupted change of revision left, whatever its size', async () => {
+  it('verifies the files of an interrupted change of revision, whatever their size', async () => {
     await pullIt();
     await rm(join(folder, 'source.json'));
     await writeFile(join(folder, 'config.json'), '{"model_type":"BERT"}');
@@ -197,8 +197,8 @@ describe('pull', () => {
   });
 });
 
-describe('a pull that goes wrong', () => {
-  it('goes on where the connection broke, and is not given again what it has', async () => {
+describe('a pull with failures', () => {
+  it('resumes where the connection broke, without receiving a byte twice', async () => {
     hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2, BYTES / 4] });
     await pullIt();
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));
@@ -212,21 +212,21 @@ describe('a pull that goes wrong', () => {
     expect(copies()).toHaveLength(3);
   });
 
-  it('begins again where the storage ignores that a range is asked for', async () => {
+  it('starts over when the storage ignores the requested range', async () => {
     hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2], ignoresRange: true });
     await pullIt();
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));
     expect(copies().map(({ status }) => status)).toEqual([200, 200]);
   });
 
-  it('begins again when the file changed between two attempts', async () => {
+  it('starts over when the file changed between two attempts', async () => {
     hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2], contents: [randomBytes(BYTES)] });
     await pullIt();
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));
     expect(copies().map(({ status }) => status)).toEqual([200, 200]);
   });
 
-  it('begins again when what an earlier run left is of another content', async () => {
+  it('starts over when an earlier run left other content', async () => {
     await mkdir(folder, { recursive: true });
     const part = join(folder, `model.safetensors.${sha256(weights).slice(0, 16)}.part`);
     for (const [left, statuses] of [
@@ -254,23 +254,23 @@ describe('a pull that goes wrong', () => {
     );
   });
 
-  it('refuses a file that breaks off for ever, keeps what it has of it, and ends it another time', async () => {
+  it('gives up on a file that is always cut off, keeps its part, and completes it later', async () => {
     hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 2, 0, 0, 0, 0] });
-    await expect(pullIt()).rejects.toThrow(/model\.safetensors breaks off after \d+ of 4000000 bytes/);
+    await expect(pullIt()).rejects.toThrow(/model\.safetensors was cut off after \d+ of 4000000 bytes/);
     expect(await namesIn(folder)).not.toContain('model.safetensors');
     await pullIt();
     expect(copies().at(-1)?.status).toBe(206);
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));
   });
 
-  it('waits as long as it is told to by the Hub and by the storage', async () => {
+  it('waits as long as the Hub and the storage demand', async () => {
     hub.troubles.set('model.safetensors', { statuses: [{ status: 429, retryAfter: '1' }] });
     hub.troubles.set(`/api/models/${NAME}/revision/HEAD`, { statuses: [{ status: 429, retryAfter: '1' }] });
     const said: string[] = [];
     await pullIt({ say: (line) => said.push(line) });
     expect(said.map((line) => line.replace(/^\S+/, ''))).toEqual([
-      ' answers 429: asking again in 1 s',
-      ' answers 429: asking again in 1 s',
+      ' answers 429: retrying in 1 s',
+      ' answers 429: retrying in 1 s',
     ]);
     const asked = hub.seen.filter(({ path }) => path.includes('/revision/'));
     for (const [before, after] of [asked, copies()]) {
@@ -278,19 +278,19 @@ describe('a pull that goes wrong', () => {
     }
   });
 
-  it('does not wait for as long as anybody asks', async () => {
+  it('does not wait longer than five minutes', async () => {
     hub.troubles.set(`/api/models/${NAME}/revision/HEAD`, { statuses: [{ status: 429, retryAfter: '3600' }] });
-    await expect(pullIt()).rejects.toThrow('the Hub wants fewer requests: try again later, or set HF_TOKEN');
+    await expect(pullIt()).rejects.toThrow('the Hub limits the rate of requests: try again later, or set HF_TOKEN');
     expect(hub.seen).toHaveLength(1);
   });
 
-  it('asks again after 5xx, as often as there are pauses', async () => {
+  it('retries after 5xx once for each pause', async () => {
     hub.troubles.set('model.safetensors', { statuses: [{ status: 503 }, { status: 500 }, { status: 502 }] });
     await pullIt();
     expect(copies().map(({ status }) => status)).toEqual([503, 500, 502, 200]);
   });
 
-  it('gives the token to the Hub and not to the storage', async () => {
+  it('sends the token to the Hub and not to the storage', async () => {
     model.gatedFor = TOKEN;
     await pullIt({ token: TOKEN });
     const given = Map.groupBy(hub.seen, ({ at }) => at);
@@ -298,7 +298,7 @@ describe('a pull that goes wrong', () => {
     expect(given.get('storage')?.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
-  it.each([[undefined], ['hf_another']])('says what to do when the token %s is not enough', async (token) => {
+  it.each([[undefined], ['hf_another']])('gives the remedy when the token %s does not suffice', async (token) => {
     model.gatedFor = TOKEN;
     await expect(pullIt({ token })).rejects.toThrow(
       `Look at ${hub.endpoint}/${NAME}: accept the licence if it asks for that, and set HF_TOKEN`,
@@ -306,15 +306,15 @@ describe('a pull that goes wrong', () => {
     expect(await namesIn(folder)).not.toContain('config.json');
   });
 
-  it('says that there is no such model or revision', async () => {
+  it('reports that there is no such model or revision', async () => {
     await expect(pullIt({ revision: 'v9' })).rejects.toThrow(`there is no model ${NAME}, or no revision v9 of it (404`);
     hub.models.length = 0;
-    await expect(pullIt()).rejects.toThrow(`${NAME} is not given to everybody, or not there at all`);
+    await expect(pullIt()).rejects.toThrow(`${NAME} does not exist, or is gated: accept its licence`);
     await expect(pullIt({ token: TOKEN })).rejects.toThrow(`there is no model ${NAME} (404: Repository not found)`);
     expect(await namesIn(models)).toEqual([]);
   });
 
-  it('says that the Hub cannot be reached, and how it was named', async () => {
+  it('reports that the Hub cannot be reached, with its address', async () => {
     await expect(pullIt({ endpoint: 'http://127.0.0.1:9' })).rejects.toThrow('127.0.0.1:9 cannot be reached (');
     await expect(pullIt({ endpoint: 'huggingface.co' })).rejects.toThrow('HF_ENDPOINT is "huggingface.co"');
   });
@@ -334,7 +334,7 @@ describe('a pull that goes wrong', () => {
     expect(copies()).toEqual([]);
   });
 
-  it('says how pickled weights are converted', async () => {
+  it('tells how to convert pickled weights', async () => {
     delete model.files['model.safetensors'];
     await expect(pullIt()).rejects.toThrow(
       new RegExp(
@@ -343,25 +343,25 @@ describe('a pull that goes wrong', () => {
     );
   });
 
-  it('refuses an index that names what is not there', async () => {
+  it('refuses an index that names a missing file', async () => {
     const { 'model.safetensors': _, ...rest } = model.files;
     const index = JSON.stringify({ weight_map: { a: 'model-1.safetensors' } });
     model.files = { ...rest, 'model.safetensors.index.json': text(index) };
     await expect(pullIt()).rejects.toThrow('has no model-1.safetensors, and model.safetensors.index.json names it');
   });
 
-  it('refuses a second model of the same name, unless it is given another', async () => {
+  it('refuses a second model of the same name, unless it gets another', async () => {
     await pullIt();
     hub.models.push({ ...model, name: 'another/tiny-bert' });
     const another = (options: PullOptions) => pull('another/tiny-bert', { models, endpoint: hub.endpoint, ...options });
     await expect(another({})).rejects.toThrow(`${folder} has ${NAME}: give another/tiny-bert another id with --id`);
     expect(await another({ id: 'tiny-2' })).toMatchObject({ id: 'tiny-2', source: { hub: 'another/tiny-bert' } });
     await mkdir(join(models, 'tiny-3'));
-    await expect(another({ id: 'tiny-3' })).rejects.toThrow(`${join(models, 'tiny-3')} is there already`);
-    await expect(another({ id: 'Tiny/3' })).rejects.toThrow('"Tiny/3" cannot be the id of a model');
+    await expect(another({ id: 'tiny-3' })).rejects.toThrow(`${join(models, 'tiny-3')} already exists`);
+    await expect(another({ id: 'Tiny/3' })).rejects.toThrow('"Tiny/3" is not a valid model id');
   });
 
-  it('names the path where a folder lies in place of a file, or a file in place of a folder', async () => {
+  it('names the path of a folder in place of a file, and of a file in place of a folder', async () => {
     await mkdir(join(folder, 'model.safetensors/x'), { recursive: true });
     await expect(pullIt()).rejects.toThrow(
       `${join(folder, 'model.safetensors')} cannot be written: there is a folder where a file should be`,
@@ -375,7 +375,7 @@ describe('a pull that goes wrong', () => {
 /** A file of a list. */
 const entry = (more: object) => ({ type: 'file', path: 'config.json', oid: gitHash(text('')), size: 0, ...more });
 
-describe('a Hub that means harm', () => {
+describe('a malicious Hub', () => {
   const info = `/api/models/${NAME}/revision/HEAD`;
   const tree = `/api/models/${NAME}/tree/${FIRST}`;
   const json = { 'content-type': 'application/json' };
@@ -394,11 +394,13 @@ describe('a Hub that means harm', () => {
     expect(copies().map(({ authorization }) => authorization)).toEqual(status === 200 ? [] : [undefined]);
   });
 
-  it('is asked nothing at another origin, and the error names it', async () => {
+  it('gets no request at another origin, and the error names that', async () => {
     hub.answers.set(tree, (_, response) => {
       response.writeHead(200, { ...json, link: `<${hub.storage}/x>; rel="next"` }).end('[]');
     });
-    await expect(pullIt()).rejects.toThrow(`continues its answer at ${hub.storage}: nothing is asked of another host`);
+    await expect(pullIt()).rejects.toThrow(
+      `continues its list at ${hub.storage}: requests to another host are refused`,
+    );
   });
 
   it('cannot list files for ever', async () => {
@@ -417,7 +419,7 @@ describe('a Hub that means harm', () => {
     await expect(pullIt()).rejects.toThrow(`${NAME} lists its files in more than 100 pages`);
   });
 
-  it.each([info, tree])('cannot fill the memory with one answer at %s', async (path) => {
+  it.each([info, tree])('cannot fill the memory with one response at %s', async (path) => {
     hub.answers.set(path, (_, response) => {
       response.writeHead(200, json);
       const more = () => {
@@ -426,7 +428,7 @@ describe('a Hub that means harm', () => {
       };
       more();
     });
-    await expect(pullIt()).rejects.toThrow('sends more than 4000000 bytes in one answer');
+    await expect(pullIt()).rejects.toThrow('sent more than 4000000 bytes in one response');
   });
 
   it.each([
@@ -434,14 +436,14 @@ describe('a Hub that means harm', () => {
     [
       'does not end an answer',
       (response: ServerResponse) => void response.writeHead(200, json).write('{'),
-      /began an answer and did not end it within 0\.2 s/,
+      /did not complete its response within 0\.2 s/,
     ],
   ])('cannot make anybody wait when it %s', async (_, answer, problem) => {
     hub.answers.set(info, (_request, response) => answer(response));
     await expect(pullIt({ stallMs: 200 })).rejects.toThrow(problem);
   });
 
-  it('is asked for the rest of a file when it sends no more of it', async () => {
+  it('gets a request for the rest of a file when it stops sending', async () => {
     hub.troubles.set('model.safetensors', { stallAfter: [BYTES / 2] });
     await pullIt({ stallMs: 300 });
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));

@@ -40,7 +40,7 @@ async function putModelWithTooManyTokens(): Promise<{ MODEL: string; weights: st
 }
 
 describe('a run that fails', () => {
-  it('is a 500, and the next request gets a backend of its own', async () => {
+  it('is a 500, and the next request gets a new backend', async () => {
     const { MODEL, weights } = await putModelWithTooManyTokens();
     const app = freshApp({ MODEL, CACHE: 'off' });
     const good = { inputs: 'The [MASK] barked.' };

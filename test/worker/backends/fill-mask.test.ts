@@ -11,7 +11,7 @@ beforeAll(fillBucket);
 const scores = (lists: Prediction[][]) => lists.map((list) => list.map(({ token, score }) => ({ token, score })));
 
 describe('POST /fill-mask', () => {
-  it('answers one text with one mask by a list of five candidates, best first', async () => {
+  it('answers one text with one mask with a list of five candidates, best first', async () => {
     const candidates = await app.answer<Prediction[]>({ inputs: 'Paris is the [MASK] of France.' });
     expect(candidates).toHaveLength(5);
     for (const { score, token, token_str, sequence } of candidates) {
@@ -24,7 +24,7 @@ describe('POST /fill-mask', () => {
     expect(new Set(candidates.map(({ token }) => token)).size).toBe(5);
   });
 
-  it('answers the example of the study notes by two lists', async () => {
+  it('answers a text with two masks with two lists', async () => {
     const [first, second, ...more] = await app.answer<Prediction[][]>({
       inputs: 'I love [MASK] because you are [MASK].',
     });
@@ -33,7 +33,7 @@ describe('POST /fill-mask', () => {
     expect(second?.[0]?.sequence).toBe(`I love [MASK] because you are ${second?.[0]?.token_str}.`);
   });
 
-  it('answers several texts by what each would get alone, in order', async () => {
+  it('answers several texts in order, each as if alone', async () => {
     const inputs = ['The [MASK] barked.', 'From [MASK] to [MASK].', 'The [MASK] barked.'];
     const [dog, fromTo, again] = await app.answer<unknown[]>({ inputs });
     expect(dog).toEqual(await app.answer({ inputs: inputs[0] }));
@@ -41,7 +41,7 @@ describe('POST /fill-mask', () => {
     expect(again).toEqual(dog);
   });
 
-  it('answers a list of one text by a list of one answer', async () => {
+  it('answers a list of one text with a list of one answer', async () => {
     const text = 'The [MASK] barked.';
     expect(await app.answer({ inputs: [text] })).toEqual([await app.answer({ inputs: text })]);
   });
@@ -56,26 +56,26 @@ describe('POST /fill-mask', () => {
     expect(await app.answer({ inputs: 'The [MASK] barked.', parameters: { top_k } })).toHaveLength(top_k);
   });
 
-  it('spreads its scores over the whole vocabulary', async () => {
+  it('normalizes the scores over the whole vocabulary', async () => {
     const best = await app.answer<Prediction[]>({ inputs: 'The [MASK] barked.', parameters: { top_k: 100 } });
     const sum = best.reduce((total, { score }) => total + score, 0);
     expect(sum).toBeGreaterThan(0.2);
     expect(sum).toBeLessThan(1);
   });
 
-  it('understands <mask> as well, and leaves the other masks of a sequence as they were written', async () => {
+  it('also accepts <mask>, and leaves the other masks of a sequence unchanged', async () => {
     const ours = await app.answer<Prediction[][]>({ inputs: 'The [MASK] of the [MASK].' });
     const theirs = await app.answer<Prediction[][]>({ inputs: 'The <mask> of the [MASK].' });
     expect(scores(theirs)).toEqual(scores(ours));
     expect(theirs[1]?.[0]?.sequence).toMatch(/^The <mask> of the /);
   });
 
-  it('keeps the spelling, case and blanks of the text in the sequence', async () => {
+  it('keeps the spelling, case and spaces of the text in the sequence', async () => {
     const [best] = await app.answer<Prediction[]>({ inputs: '  Über  ALLES: [MASK]\t! ' });
     expect(best?.sequence).toBe(`  Über  ALLES: ${best?.token_str}\t! `);
   });
 
-  it('takes null for absent, and ignores fields beside inputs and parameters', async () => {
+  it('treats null as absent, and ignores fields beside inputs and parameters', async () => {
     const plain = await app.answer({ inputs: 'The [MASK] barked.' });
     expect(
       await app.answer({ inputs: 'The [MASK] barked.', parameters: null, options: { wait_for_model: true } }),
@@ -83,7 +83,7 @@ describe('POST /fill-mask', () => {
     expect(await app.answer({ inputs: 'The [MASK] barked.', parameters: { targets: null } })).toEqual(plain);
   });
 
-  it('says where the work went', async () => {
+  it('reports the work in Server-Timing', async () => {
     const timing = (await app.ask({ inputs: 'The [MASK] of [MASK].' })).headers.get('server-timing');
     expect(timing).toMatch(/load;dur=\d/);
     expect(timing).toMatch(/infer;desc="tokens=7 masks=2"/);
@@ -93,7 +93,7 @@ describe('POST /fill-mask', () => {
 describe('targets', () => {
   const inputs = 'London is a city in [MASK].';
 
-  it('are scored as among all words, best first', async () => {
+  it('get their scores among all words, best first', async () => {
     const targets = [
       'water',
       'england',
@@ -119,20 +119,20 @@ describe('targets', () => {
     expect(all).toEqual(expect.arrayContaining(known));
   });
 
-  it('may be one word, in any case, and are counted once', async () => {
+  it('may be a single string, in any case, and are counted once', async () => {
     const one = await app.answer<Prediction[]>({ inputs, parameters: { targets: 'england' } });
     expect(one).toHaveLength(1);
     expect(await app.answer({ inputs, parameters: { targets: ['England', 'ENGLAND', ' england '] } })).toEqual(one);
   });
 
-  it('are cut to top_k where it is given, and all returned where it is not', async () => {
+  it('are limited by top_k if it is given, and all returned otherwise', async () => {
     const targets = ['england', 'france', 'water', 'time', 'house', 'people', 'war'];
     const all = await app.answer<Prediction[]>({ inputs, parameters: { targets } });
     expect(all).toHaveLength(7);
     expect(await app.answer({ inputs, parameters: { targets, top_k: 2 } })).toEqual(all.slice(0, 2));
   });
 
-  it('are tokenized as they stand: at the beginning of a word or inside one', async () => {
+  it('are tokenized by their position: at the beginning of a word or inside one', async () => {
     const [word] = await app.answer<Prediction[]>({ inputs: 'It is [MASK].', parameters: { targets: ['able'] } });
     const [ending] = await app.answer<Prediction[]>({ inputs: 'It is un[MASK].', parameters: { targets: ['able'] } });
     expect(word?.token_str).toBe('able');
@@ -142,7 +142,7 @@ describe('targets', () => {
 });
 
 describe('many first requests at once', () => {
-  it('all get the answer that each gets alone', async () => {
+  it('all get the response that each gets alone', async () => {
     const cold = freshApp();
     const texts = Array.from({ length: 12 }, (_, i) => `Number ${i} is the [MASK] of ${'very '.repeat(i)}[MASK].`);
     const together = await Promise.all(texts.map(async (inputs) => (await cold.ask({ inputs })).json()));

@@ -34,7 +34,7 @@ describe('the answers of the worker', () => {
       }
     }
     console.log(
-      `int8 in workerd: first choice as in float32 on ${agreed} of ${masks} masks (${((100 * agreed) / masks).toFixed(2)} %), ` +
+      `int8 in workerd: same first choice as float32 on ${agreed} of ${masks} masks (${((100 * agreed) / masks).toFixed(2)} %), ` +
         `largest difference of a score ${largest.toFixed(4)}`,
     );
     expect(agreed / masks).toBeGreaterThanOrEqual(LEAST_AGREEMENT);

@@ -28,7 +28,7 @@ const damages: [string, (name: ObjectName) => Promise<void>][] = [
 ];
 
 describe.each(OBJECTS)('%s', (name) => {
-  it.each(damages)('%s: 502 names it, and a request after the pause tries again', async (_, damage) => {
+  it.each(damages)('%s: a 502 names it, and a request after the pause retries', async (_, damage) => {
     await damage(name);
     const app = freshApp({ CACHE: 'off' });
     for (let attempt = 0; attempt < 2; attempt++) {

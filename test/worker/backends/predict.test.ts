@@ -39,7 +39,7 @@ describe('targets of several pieces', () => {
     expect(order).toEqual(order.toSorted((a, b) => b - a));
   });
 
-  it('stand beside those of one piece, which score as they do alone', async () => {
+  it('can be mixed with targets of one piece, whose scores do not change', async () => {
     const [paris] = await app.answer<Prediction[]>({ inputs, parameters: { targets: ['paris'] } });
     const found = await app.answer<Prediction[]>({ inputs, parameters: { targets: ['new york', 'paris'] } });
     const same = found.find(({ token_str }) => token_str === 'paris');
@@ -48,7 +48,7 @@ describe('targets of several pieces', () => {
     expect(same).not.toHaveProperty('token_ids');
   });
 
-  it('are read as they stand in the text, also within a word', async () => {
+  it('are tokenized by their position, also within a word', async () => {
     const [inside] = await app.answer<Prediction[]>({
       inputs: 'It was un[MASK].',
       parameters: { targets: ['comprehensibility'] },
@@ -58,7 +58,7 @@ describe('targets of several pieces', () => {
     expect(inside?.token_str).toBe('##comprehensibility');
   });
 
-  it('have other pieces behind another character, which is another question', async () => {
+  it('have other pieces after another character, with a cache key of its own', async () => {
     const cold = freshApp();
     const [apart] = await (
       await cold.ask({ inputs: 'x [MASK]', parameters: { targets: ['do'] } })
@@ -69,7 +69,7 @@ describe('targets of several pieces', () => {
     expect(within?.token).not.toBe(apart?.token);
   });
 
-  it('leave the other masks of a text masked, and are given for each of them', async () => {
+  it('leave the other masks of a text masked, and are scored for each of them', async () => {
     const two = 'From [MASK] to [MASK].';
     const found = await app.answer<Prediction[][]>({ inputs: two, parameters: { targets: ['new york'] } });
     const expected =
@@ -83,7 +83,7 @@ describe('targets of several pieces', () => {
 describe('the strategy "joint"', () => {
   const inputs = 'I love [MASK] because you are [MASK].';
 
-  it('gives combinations, best first, with the product of the likelier order of filling', async () => {
+  it('gives combinations, best first, with the product along the more likely order of filling', async () => {
     const found = await app.answer<Prediction[]>({
       inputs,
       parameters: { strategy: 'joint', top_k: 3, num_beams: 50 },
@@ -103,7 +103,7 @@ describe('the strategy "joint"', () => {
     expect(order).toEqual(order.toSorted((a, b) => b - a));
   });
 
-  it('of one mask is what each is alone', async () => {
+  it('gives the scores of the words for a single mask', async () => {
     const one = 'The [MASK] barked.';
     const alone = await app.answer<Prediction[]>({ inputs: one });
     const found = await app.answer<Prediction[]>({ inputs: one, parameters: { strategy: 'joint' } });
@@ -111,7 +111,7 @@ describe('the strategy "joint"', () => {
     for (const [i, { score }] of found.entries()) expect(score / (alone[i]?.score ?? NaN)).toBeCloseTo(1, DIGITS);
   });
 
-  it('finds no worse with more num_beams', async () => {
+  it('finds nothing worse with a larger num_beams', async () => {
     const best = [];
     for (const num_beams of [1, 50]) {
       const parameters = { strategy: 'joint', num_beams, top_k: 1 };
@@ -121,14 +121,14 @@ describe('the strategy "joint"', () => {
     expect(best[1]).toBeGreaterThanOrEqual(best[0] ?? NaN);
   });
 
-  it('answers a list of texts by a list of such lists', async () => {
+  it('answers a list of texts with a list of such lists', async () => {
     const texts = [inputs, 'The [MASK] barked.'];
     const parameters = { strategy: 'joint', top_k: 2 };
     const found = await app.answer<Prediction[][]>({ inputs: texts, parameters });
     for (const [i, text] of texts.entries()) expect(found[i]).toEqual(await app.answer({ inputs: text, parameters }));
   });
 
-  it('is remembered, and not taken for the other strategy', async () => {
+  it('is cached apart from the other strategy', async () => {
     const cold = freshApp();
     const text = `Number one of ${kind.file} is a [MASK] and a [MASK].`;
     const ask = (parameters: object) => cold.ask({ inputs: text, parameters });

@@ -41,7 +41,7 @@ describe('POST /score', () => {
   const text = 'The dog saw a cat.';
 
   it.each(['original', 'within_word_l2r'])(
-    'gives the logarithm of what each word is for a mask: %s',
+    'gives the logarithm of the probability of each word at a mask: %s',
     async (metric) => {
       const { tokens, score, ...rest } = await answer<Score>('/score', { inputs: text, parameters: { metric } });
       expect(rest).toEqual({ metric });
@@ -62,7 +62,7 @@ describe('POST /score', () => {
     },
   );
 
-  it('masks the rest of a word too, unless the original is asked for', async () => {
+  it('also masks the rest of a word, unless the original metric is requested', async () => {
     const inputs = 'It is incomprehensibly late.';
     const l2r = await answer<Score>('/score', { inputs });
     const original = await answer<Score>('/score', { inputs, parameters: { metric: 'original' } });
@@ -77,7 +77,7 @@ describe('POST /score', () => {
     expect(l2r.score).not.toBeCloseTo(original.score, 1);
   });
 
-  it('ranks what people say over what nobody says, mostly', async () => {
+  it('ranks most acceptable sentences above unacceptable ones', async () => {
     const inputs = PAIRS.flat();
     const scores = (await answer<Score[]>('/score', { inputs })).map(({ score }) => score);
     const right = PAIRS.filter((_, i) => (scores[2 * i] ?? NaN) > (scores[2 * i + 1] ?? NaN));
@@ -88,7 +88,7 @@ describe('POST /score', () => {
     expect(right.length).toBeGreaterThanOrEqual(13);
   });
 
-  it('is remembered for the exact text', async () => {
+  it('is cached for the exact text', async () => {
     const inputs = `The dog of ${kind.file} barks.`;
     const [first, again] = [await freshApp().ask({ inputs }, '/score'), await freshApp().ask({ inputs }, '/score')];
     expect(first.headers.get('cache-status')).toMatch(/edge; fwd=miss; stored$/);
@@ -98,7 +98,7 @@ describe('POST /score', () => {
     expect(plain.headers.get('cache-status')).toMatch(/edge; fwd=miss/);
   });
 
-  it('says what it took', async () => {
+  it('reports the work in Server-Timing', async () => {
     const response = await freshApp({ CACHE: 'off' }).ask({ inputs: text }, '/score');
     // Six tokens, each masked in a text of eight.
     expect(response.headers.get('server-timing')).toContain('infer;desc="tokens=48 masks=6"');
@@ -109,7 +109,7 @@ describe('POST /sentence-order', () => {
   const pair = { text: 'He opened the door.', text_pair: 'Then he went in.' };
   type Judged = { label: string; score: number }[];
 
-  it('gives both labels, the likelier first, which make one', async () => {
+  it('gives both labels, the more likely one first, with scores that sum to one', async () => {
     const judged = await answer<Judged>('/sentence-order', { inputs: pair });
     expect(judged.map(({ label }) => label).toSorted()).toEqual(['in_order', 'swapped']);
     const [first = NaN, second = NaN] = judged.map(({ score }) => score);
@@ -117,7 +117,7 @@ describe('POST /sentence-order', () => {
     expect(first + second).toBeCloseTo(1, 12);
   });
 
-  it('answers a list of pairs by a list, each as it is alone', async () => {
+  it('answers a list of pairs with a list, each pair as if alone', async () => {
     const other = { text: pair.text_pair, text_pair: pair.text };
     const both = await answer<Judged[]>('/sentence-order', { inputs: [pair, other] });
     expect(both[0]).toEqual(await answer('/sentence-order', { inputs: pair }));
@@ -125,7 +125,7 @@ describe('POST /sentence-order', () => {
     expect(both[1]).not.toEqual(both[0]);
   });
 
-  it('is remembered', async () => {
+  it('is cached', async () => {
     const inputs = { ...pair, text: `${kind.file}: ${pair.text}` };
     const [first, again] = [
       await freshApp().ask({ inputs }, '/sentence-order'),
@@ -135,7 +135,7 @@ describe('POST /sentence-order', () => {
     expect(await again.text()).toBe(await first.text());
   });
 
-  it('is refused by a model without the head, which is said', async () => {
+  it('is refused with the reason by a model without the head', async () => {
     const response = await app.ask({ inputs: pair }, '/next-sentence');
     expect(response.status).toBe(422);
     expect(await response.json()).toMatchObject({

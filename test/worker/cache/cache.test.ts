@@ -40,8 +40,8 @@ async function keysOf(text: string, top_k = 5) {
   };
 }
 
-describe('a question asked again', () => {
-  it('is answered by the isolate, without a read, a token or a run', async () => {
+describe('a repeated request', () => {
+  it('is answered by the isolate, without a read, a tokenization or a run', async () => {
     const app = freshApp();
     const inputs = unasked();
     const first = await app.ask({ inputs });
@@ -68,7 +68,7 @@ describe('a question asked again', () => {
     expect((await cold.ask({ inputs: unasked() })).status).toBe(502);
   });
 
-  it('is the same question in another case, with accents or blanks; each sees its own text', async () => {
+  it('may differ in case, accents or spaces; each response has its own text', async () => {
     const app = freshApp();
     const inputs = `The cafe ${++number} is ${kind.description.name} [MASK].`;
     const [{ token_str }] = (await (await app.ask({ inputs })).json()) as [{ token_str: string }];
@@ -86,7 +86,7 @@ describe('a question asked again', () => {
     }
   });
 
-  it('is answered by a cold isolate that reads only the tokenizer, where its spelling is new', async () => {
+  it('in a new spelling is answered by a cold isolate that reads only the tokenizer', async () => {
     const inputs = unasked();
     await freshApp().ask({ inputs });
     const read: string[] = [];
@@ -97,7 +97,7 @@ describe('a question asked again', () => {
     expect(read).toHaveLength(2);
   });
 
-  it('with other parameters is another question', async () => {
+  it('with other parameters is a miss', async () => {
     const app = freshApp();
     const inputs = unasked();
     await app.ask({ inputs });
@@ -115,7 +115,7 @@ describe('a question asked again', () => {
 });
 
 describe('a list of texts', () => {
-  it('has equal ones computed once, and cached ones are not computed', async () => {
+  it('computes equal texts once, and cached ones not at all', async () => {
     const app = freshApp();
     const [one, other] = [unasked(), unasked()];
     const first = await app.ask({ inputs: [one, one, one.toUpperCase()] });
@@ -143,8 +143,8 @@ describe('a list of texts', () => {
 
 const nothing = () => Promise.resolve();
 
-describe('questions in flight', () => {
-  it('run the model once for all who ask the same', async () => {
+describe('concurrent requests', () => {
+  it('run the model once if they are equal', async () => {
     const app = freshApp();
     const inputs = unasked();
     const answers = await Promise.all(Array.from({ length: 8 }, () => app.ask({ inputs })));
@@ -154,7 +154,7 @@ describe('questions in flight', () => {
     expect(new Set(texts).size).toBe(1);
   });
 
-  it('that one request is refused, for asking too much, are still answered to another that waits', async () => {
+  it('do not share an error that only one of them deserves', async () => {
     const { pairs } = createCaches();
     const policy = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
     const context = { policy, signal: new AbortController().signal };
@@ -193,7 +193,7 @@ describe('a client', () => {
     expect(status(await app.ask({ inputs }))).toMatch(/^isolate; hit/);
   });
 
-  it('that says no-store leaves nothing behind', async () => {
+  it('that sends no-store leaves nothing in the cache', async () => {
     const app = freshApp();
     const inputs = unasked();
     const answer = await app.ask({ inputs }, '/fill-mask', { 'cache-control': 'no-store' });
@@ -246,7 +246,7 @@ describe('a new revision', () => {
 });
 
 describe('a corrupt entry of the edge cache', () => {
-  it('is a miss and is written again', async () => {
+  it('is a miss and is replaced', async () => {
     const inputs = unasked();
     const expected = await (await freshApp().ask({ inputs })).text();
     const { encoding, prediction } = await keysOf(inputs);
@@ -286,7 +286,7 @@ const get = (query: string, headers: Record<string, string> = {}, changed: Parti
 describe('GET /fill-mask', () => {
   const query = 'inputs=The+[MASK]+barked.&top_k=2';
 
-  it('answers as POST does, and says how long it may be cached', async () => {
+  it('answers like POST, and tells how long the response may be cached', async () => {
     const answer = await get(query);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toMatch(/^application\/json/);
@@ -296,7 +296,7 @@ describe('GET /fill-mask', () => {
     expect(await answer.text()).toBe(await posted.text());
   });
 
-  it('takes several texts and several targets', async () => {
+  it('accepts several texts and several targets', async () => {
     const answer = await get('inputs=A+[MASK].&inputs=The+[MASK].&targets=dog&targets=cat');
     const posted = await freshApp().ask({
       inputs: ['A [MASK].', 'The [MASK].'],
@@ -305,7 +305,7 @@ describe('GET /fill-mask', () => {
     expect(await answer.text()).toBe(await posted.text());
   });
 
-  it('takes every parameter of a POST', async () => {
+  it('accepts every parameter of a POST', async () => {
     const answer = await get(
       'inputs=A+[MASK]+of+[MASK].&strategy=joint&num_beams=4&top_k=3&return_offsets=true&truncation=false',
     );
@@ -317,7 +317,7 @@ describe('GET /fill-mask', () => {
     expect(await answer.text()).toBe(await posted.text());
   });
 
-  it('answers 304 to a client that has it, by weak comparison, without an age', async () => {
+  it('answers 304 to a client that has the response, by weak comparison, without Age', async () => {
     const tag = (await get(query)).headers.get('etag') ?? '';
     for (const known of [tag, `W/${tag}`, `"other", W/${tag}`, '*']) {
       const answer = await get(query, { 'if-none-match': known });
@@ -350,13 +350,13 @@ describe('GET /fill-mask', () => {
     expect(await answer.json()).toMatchObject({ error: expect.stringMatching(sentence) });
   });
 
-  it('that fails for no fault of the client is not to be kept', async () => {
+  it('must not be cached if it fails through no fault of the client', async () => {
     const answer = await get(`inputs=${encodeURIComponent(unasked())}`, {}, { MODELS: BROKEN });
     expect(answer.status).toBe(502);
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('varies by origin where only some may read it', async () => {
+  it('varies by origin if only some may read it', async () => {
     const answer = await get(
       query,
       { origin: 'https://a.example' },

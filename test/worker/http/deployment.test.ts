@@ -32,7 +32,7 @@ describe('a deployment', () => {
     },
   );
 
-  it('refuses a question that no model could answer without reading the bucket', async () => {
+  it('refuses a request that no model could answer without reading the bucket', async () => {
     await env.MODELS.delete(keyOf('manifest.json'));
     expect((await freshApp().ask({ inputs: 'no mask' })).status).toBe(422);
   });

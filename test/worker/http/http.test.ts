@@ -97,7 +97,7 @@ describe('a malformed request', () => {
   });
 });
 
-describe('a parameter of a wrong type or range', () => {
+describe('a parameter of the wrong type or range', () => {
   it.each([
     ['strategy', 'both', 'must be "independent" or "joint"'],
     ['strategy', 1, 'must be "independent" or "joint"'],
@@ -154,13 +154,13 @@ describe('a compressed body', () => {
     expect(response.status).toBe(200);
   });
 
-  it('gets 413 when it is larger than the limit once decoded', async () => {
+  it('gets 413 when its decoded size exceeds the limit', async () => {
     const body = await compress(JSON.stringify({ inputs: '[MASK]', padding: 'x'.repeat(MAX_BODY_BYTES) }), 'gzip');
     expect(body.byteLength).toBeLessThan(10_000);
     expect(await problem(await send(body, 'gzip'))).toMatchObject({ status: 413, error_type: 'body_too_large' });
   });
 
-  it('gets 400 when it is not what the header says', async () => {
+  it('gets 400 when it does not match its header', async () => {
     const refused = await problem(await send('{"inputs": "[MASK]"}', 'gzip'));
     expect(refused).toMatchObject({ status: 400, error_type: 'invalid_json' });
     expect(refused.error).toMatch(/not valid gzip/);
@@ -173,7 +173,7 @@ describe('a compressed body', () => {
   });
 });
 
-describe('a question that is refused', () => {
+describe('a well-formed request that is refused', () => {
   const masks = '[MASK] '.repeat(MAX_MASKS_PER_TEXT + 1);
   it.each([
     ['no mask', { inputs: 'Nothing to fill.' }, 'no_mask', /inputs has no mask\. Put \[MASK\]/],
@@ -277,7 +277,7 @@ describe('a question that is refused', () => {
       'targets in a joint search',
       { inputs: 'A [MASK].', parameters: { strategy: 'joint', targets: ['dog'] } },
       'conflicting_parameters',
-      /^The strategy "joint" .* takes no targets\. Leave one of the two out/,
+      /^The strategy "joint" .* cannot be combined with targets\. Remove one of the two/,
     ],
     [
       'num_beams where nothing is searched',
@@ -303,7 +303,7 @@ describe('a question that is refused', () => {
     expect(refused.error).toMatch(sentence);
   });
 
-  it('is answered at the very limit', async () => {
+  it('is answered exactly at the limit', async () => {
     const inputs = ['[MASK] '.repeat(MAX_MASKS_PER_TEXT), `[MASK] ${'a '.repeat(509)}`];
     expect((await app.ask({ inputs })).status).toBe(200);
   });
@@ -423,7 +423,7 @@ describe('another route', () => {
     },
   );
 
-  it('is refused before the model is read, whatever the model', async () => {
+  it('is refused before the model is read', async () => {
     const bucket = { get: () => Promise.reject(new Error('there is no bucket')) } as unknown as R2Bucket;
     const without = freshApp({ MODELS: bucket });
     expect((await without.ask({ inputs: 'A [MASK].' }, '/score')).status).toBe(422);
@@ -433,7 +433,7 @@ describe('another route', () => {
   });
 });
 
-describe('a question that would cost too much', () => {
+describe('a request that would cost too much', () => {
   const targets = Array.from({ length: 30 }, (_, i) => `${String.fromCharCode(97 + (i % 26))} b ${i}`);
   it.each([
     ['/score', { inputs: 'a '.repeat(200) }, 'too_much_work'],
@@ -461,14 +461,14 @@ describe('a question that would cost too much', () => {
   });
 });
 
-describe('a body over the limit', () => {
+describe('a body about the size of the limit', () => {
   const large = JSON.stringify({ inputs: '[MASK]', padding: 'x'.repeat(MAX_BODY_BYTES) });
 
-  it('gets 413', async () => {
+  it('gets 413 when it is larger', async () => {
     expect(await problem(await app.ask(large))).toMatchObject({ status: 413, error_type: 'body_too_large' });
   });
 
-  it('gets 413 when it is streamed without a length', async () => {
+  it('gets 413 when it is larger and streamed without a length', async () => {
     const bytes = new TextEncoder().encode(large);
     let at = 0;
     const body = new ReadableStream<Uint8Array>({
@@ -485,7 +485,7 @@ describe('a body over the limit', () => {
     expect(await problem(response)).toMatchObject({ status: 413, error_type: 'body_too_large' });
   });
 
-  it('is answered when it is just within it', async () => {
+  it('is answered when it is just below', async () => {
     const padding = 'x'.repeat(MAX_BODY_BYTES - JSON.stringify({ inputs: '[MASK]', padding: '' }).length);
     expect((await app.ask({ inputs: '[MASK]', padding })).status).toBe(200);
   });
@@ -528,7 +528,7 @@ describe('routes', () => {
     },
   );
 
-  it('answer an unknown path by 404', async () => {
+  it('answer an unknown path with 404', async () => {
     const refused = await problem(await app.request('/nothing/here'));
     expect(refused).toMatchObject({ status: 404, error_type: 'not_found' });
     expect(refused.error).toContain('/nothing/here');
@@ -549,13 +549,13 @@ describe('routes', () => {
     },
   );
 
-  it('take application/json with a charset', async () => {
+  it('accept application/json with a charset', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-8' };
     const response = await app.request('/fill-mask', { method: 'POST', headers, body: '{"inputs": "[MASK]"}' });
     expect(response.status).toBe(200);
   });
 
-  it('tell what is served', async () => {
+  it('describe the served model', async () => {
     const info = await (await app.request('/info')).json<Record<string, unknown>>();
     expect(info).toMatchObject({
       backend: kind.description,
@@ -576,13 +576,13 @@ describe('routes', () => {
     expect(await problem(empty)).toMatchObject({ status: 503, error_type: 'model_unavailable' });
   });
 
-  it('forbid to guess the type of an answer', async () => {
+  it('forbid guessing the content type of a response', async () => {
     for (const response of [await app.ask({ inputs: '[MASK]' }), await app.request('/nothing')]) {
       expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     }
   });
 
-  it('say that an answer to a POST is not to be stored, and a refused GET for seconds only', async () => {
+  it('forbid storing the response to a POST, and allow an error of a GET for seconds only', async () => {
     expect((await app.ask({ inputs: '[MASK]' })).headers.get('cache-control')).toBe('no-store');
     expect((await app.ask({ inputs: 'no mask' })).headers.get('cache-control')).toBe('no-store');
     expect((await app.request('/nothing')).headers.get('cache-control')).toBe('public, max-age=5');
@@ -610,7 +610,7 @@ describe('CORS', () => {
     expect(response.headers.get('access-control-expose-headers')).toBe('etag,cache-status,server-timing,retry-after');
   });
 
-  it('admits only the origins that are listed', async () => {
+  it('allows only the listed origins', async () => {
     const strict = freshApp({ ALLOWED_ORIGINS: 'https://a.example, https://b.example' });
     const from = async (origin: string) =>
       (await strict.request('/health', { headers: { origin } })).headers.get('access-control-allow-origin');

@@ -24,7 +24,7 @@ describe('the typed client', () => {
     expect(answer).toHaveLength(3);
   });
 
-  it('asks the other routes', async () => {
+  it('calls the other routes', async () => {
     const scored = await (await client.score.$post({ json: { inputs: 'The dog barks.' } })).json();
     if ('error' in scored || Array.isArray(scored)) throw new Error('not one score');
     expectTypeOf(scored.score).toEqualTypeOf<number>();
@@ -38,13 +38,13 @@ describe('the typed client', () => {
     expect(info.limits.tokens).toBe(512);
   });
 
-  it('has the sentence of a refusal', async () => {
+  it('has the text of an error', async () => {
     const response = await client['fill-mask'].$post({ json: { inputs: 'No mask.' } });
     expect(response.status).toBe(422);
     expect(await response.json()).toMatchObject({ error_type: 'no_mask' });
   });
 
-  it('does not compile a wrong question', async () => {
+  it('does not compile a wrong request', async () => {
     // @ts-expect-error -- there is no such parameter
     const misspelled = await client['fill-mask'].$post({ json: { inputs: '[MASK]', parameters: { topk: 3 } } });
     expect(misspelled.status).toBe(400);

@@ -8,7 +8,7 @@ const app = freshApp();
 beforeAll(fillBucket);
 
 describe('offsets', () => {
-  it('say where each mask stands, in UTF-16 code units and in code points', async () => {
+  it('give the position of each mask in UTF-16 code units and in code points', async () => {
     const inputs = '😀 é [MASK] and <mask>';
     const [first, second] = await app.answer<Prediction[][]>({
       inputs,
@@ -24,7 +24,7 @@ describe('offsets', () => {
     expect(joint?.offsets).toEqual([first?.[0]?.offsets, second?.[0]?.offsets]);
   });
 
-  it('are left out unless they are asked for', async () => {
+  it('are absent unless requested', async () => {
     const [plain] = await app.answer<Prediction[]>({ inputs: 'A [MASK].' });
     const [without] = await app.answer<Prediction[]>({ inputs: 'A [MASK].', parameters: { return_offsets: false } });
     expect(plain).not.toHaveProperty('offsets');
@@ -38,7 +38,7 @@ const words = (count: number) => 'tree '.repeat(count);
 const scores = (list: Prediction[]) => list.map(({ token, score }) => ({ token, score }));
 
 describe('truncation', () => {
-  it('changes nothing of a text that fits', async () => {
+  it('leaves a text that fits unchanged', async () => {
     const inputs = 'The [MASK] barked.';
     expect(await app.answer({ inputs, parameters: { truncation: true } })).toEqual(await app.answer({ inputs }));
   });
@@ -61,7 +61,7 @@ describe('truncation', () => {
     expect(scores(found)).toEqual(scores(await app.answer({ inputs: kept })));
   });
 
-  it('keeps all masks, or says that they are too far apart', async () => {
+  it('keeps all masks, or reports that they are too far apart', async () => {
     const parameters = { truncation: true };
     const near = `${words(300)}[MASK] ${words(400)}[MASK] ${words(300)}`;
     const [[first] = [], [second] = []] = await app.answer<Prediction[][]>({ inputs: near, parameters });
@@ -90,7 +90,7 @@ describe('truncation', () => {
     }
   });
 
-  it('changes nothing of a text that fits with its targets', async () => {
+  it('leaves a text that fits with its targets unchanged', async () => {
     const inputs = `${words(250)}[MASK] ${words(259)}`.trim();
     const parameters = { targets: ['dog', 'house'] };
     const plain = await app.answer<Prediction[]>({ inputs, parameters });
@@ -103,7 +103,7 @@ describe('truncation', () => {
     });
   });
 
-  it('of a text is another question than without it, and with other targets', async () => {
+  it('is part of the cache key, and so are the targets', async () => {
     const cold = freshApp();
     const inputs = `${words(700)}[MASK] of trees`;
     const targets = ['new york'];
@@ -112,7 +112,7 @@ describe('truncation', () => {
     expect((await cold.ask({ inputs })).status).toBe(422);
   });
 
-  it('admits texts that are longer than those that are read whole, to a limit of their own', async () => {
+  it('admits longer texts, up to a limit of its own', async () => {
     const parameters = { truncation: true };
     const long = `${words(3000)}[MASK] ${words(3000)}`;
     expect((await app.ask({ inputs: long })).status).toBe(422);
@@ -121,7 +121,7 @@ describe('truncation', () => {
     expect(await refused.json()).toMatchObject({ error_type: 'text_too_long', error: expect.stringMatching(/32768/) });
   });
 
-  it('is remembered with what was cut', async () => {
+  it('is cached with the numbers of removed tokens', async () => {
     const inputs = `${words(600)}[MASK] ${words(601)}`;
     const ask = () => freshApp().ask({ inputs, parameters: { truncation: true } });
     const first = await ask();

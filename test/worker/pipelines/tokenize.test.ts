@@ -8,7 +8,7 @@ const app = freshApp();
 beforeAll(fillBucket);
 
 describe('POST /tokenize', () => {
-  it('gives ids, pieces and where each stands in the text as it was sent', async () => {
+  it('gives ids, pieces and their offsets in the original text', async () => {
     const text = 'Un😀 [MASK]  CAFÉ!';
     const { tokens } = await app.answer<Tokenized>({ inputs: text }, '/tokenize');
     expect(tokens[0]).toMatchObject({ piece: '[CLS]', special: true, offsets: { utf16: [0, 0], code_points: [0, 0] } });
@@ -28,7 +28,7 @@ describe('POST /tokenize', () => {
     expect(places).toContainEqual(['cafe', 'CAFÉ']);
   });
 
-  it('gives the ids that the model is asked with, for a list a list', async () => {
+  it('gives the ids that the model gets, and a list for a list', async () => {
     const [one, other] = await app.answer<Tokenized[]>({ inputs: ['The [MASK] saw a dog.', '   '] }, '/tokenize');
     expect(one?.tokens.map(({ token_str }) => token_str)).toEqual([
       '[CLS]',

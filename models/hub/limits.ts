@@ -1,17 +1,17 @@
-/** What a server of models may make us wait for, read or write. Does I/O. */
+/** Limits on what a model server may make us wait for, read or write. Does I/O. */
 
-/** A connection counts as broken when it brings nothing for this long. */
+/** A connection without data for this long counts as broken. */
 export const STALL_MS = 60_000;
-/** An answer of the Hub's API, read into memory. The public Hub lists 1,000 files a page. */
+/** An answer of the Hub's API, which is read into memory. The public Hub lists 1,000 files per page. */
 export const MAX_ANSWER_BYTES = 4_000_000;
 export const MAX_LISTED_FILES = 10_000;
 export const MAX_PAGES = 100;
-/** A configuration or a vocabulary: it is read into memory. */
+/** A configuration or a vocabulary, which is read into memory. */
 export const MAX_TEXT_BYTES = 256_000_000;
-/** All files of a model. What fits an isolate has less than a gigabyte, in float32. */
+/** All files of a model. A model that fits an isolate has less than a gigabyte in float32. */
 export const MAX_MODEL_BYTES = 5_000_000_000;
 
-/** @throws with `problem` when `promise` has not settled after `ms` */
+/** @throws with `problem` if `promise` has not settled after `ms` */
 export async function withinMs<T>(promise: Promise<T>, ms: number, problem: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -24,7 +24,7 @@ export async function withinMs<T>(promise: Promise<T>, ms: number, problem: stri
   }
 }
 
-/** Reads a whole body. @throws when it is longer than `maxBytes` or not complete after `ms` */
+/** Reads a whole body. @throws if it is longer than `maxBytes` or incomplete after `ms` */
 export async function readBody(response: Response, maxBytes: number, ms: number): Promise<Uint8Array<ArrayBuffer>> {
   const reader = response.body?.getReader();
   if (!reader) return new Uint8Array();
@@ -34,13 +34,13 @@ export async function readBody(response: Response, maxBytes: number, ms: number)
     let bytes = 0;
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
       bytes += chunk.value.length;
-      if (bytes > maxBytes) throw new Error(`${host} sends more than ${maxBytes} bytes in one answer`);
+      if (bytes > maxBytes) throw new Error(`${host} sent more than ${maxBytes} bytes in one response`);
       chunks.push(chunk.value);
     }
     return new Uint8Array(Buffer.concat(chunks));
   };
   try {
-    return await withinMs(readAll(), ms, `${host} began an answer and did not end it within ${ms / 1000} s`);
+    return await withinMs(readAll(), ms, `${host} did not complete its response within ${ms / 1000} s`);
   } catch (error) {
     void reader.cancel().catch(() => undefined);
     throw error;
