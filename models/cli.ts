@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 
 import { type Command, OPTIONS } from './commands/command.ts';
+import { say } from './commands/terminal.ts';
 import { UsageError } from './commands/usage-error.ts';
 
 const USAGE = `npm run models -- <command>
@@ -81,7 +82,7 @@ async function run(): Promise<void> {
 try {
   await run();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  if (error instanceof UsageError) console.error(`\n${USAGE}`);
+  say(error instanceof Error ? error.message : String(error));
+  if (error instanceof UsageError) say(`\n${USAGE}`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

@@ -2,16 +2,17 @@
 import { ablate } from '../evaluation/ablate.ts';
 import { WHERE_FROM } from '../evaluation/data.ts';
 import { type Command, orSelected, percent, withCommas } from './command.ts';
+import { print } from './terminal.ts';
 
 export const command: Command = {
   accepts: ['data'],
   async run(model, { data }) {
     if (!data) throw new Error(WHERE_FROM);
-    console.log('| | bytes | same clear first choice as float32 | overall | words right | bits per character |');
-    console.log('| --- | ---: | ---: | ---: | ---: | ---: |');
+    print('| | bytes | same clear first choice as float32 | overall | words right | bits per character |');
+    print('| --- | ---: | ---: | ---: | ---: | ---: |');
     await ablate(orSelected(model), data, ({ name, bytes, clear, all, right, bits_per_character: bits }) => {
       const cells = [name, withCommas(bytes), percent(clear), percent(all), percent(right), bits.toFixed(4)];
-      console.log(`| ${cells.join(' | ')} |`);
+      print(`| ${cells.join(' | ')} |`);
     });
   },
 };

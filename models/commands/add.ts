@@ -8,6 +8,7 @@ import { type Command, parseConvert, requireModel } from './command.ts';
 import { printMeasurement } from './measure.ts';
 import { type PullChoice, pullModel } from './pull.ts';
 import { pushBuilt } from './push.ts';
+import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const command: Command = {
@@ -31,12 +32,12 @@ export async function addModel(
   const isFolder = statSync(model, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (isFolder && (commit ?? name)) throw new UsageError('--revision and --id belong to a model of the Hub');
   const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });
-  await convert(folder, { ...how, say: console.error });
+  await convert(folder, { ...how, say });
   const built = await printMeasurement(folder, how.force);
   await pushBuilt(built, 'local', state);
   if (remote) await pushBuilt(built, 'remote');
   const { id, revision } = built;
-  console.log(`
+  print(`
 To serve it, set this under [vars] in wrangler.toml:
 
   MODEL = "${id}@${revision}"

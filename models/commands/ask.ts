@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 
 import type { Prediction } from '../../src/schemas/fill-mask.ts';
+import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 const USAGE = `npm run ask -- "<text with [MASK] in it>" [options]
@@ -103,9 +104,9 @@ function bar(share: number): string {
 
 try {
   const asked = readArguments();
-  console.log(tabulate(asked, await ask(asked)));
+  print(tabulate(asked, await ask(asked)));
 } catch (error) {
-  console.error((error as Error).message);
-  if (error instanceof UsageError) console.error(`\n${USAGE}`);
+  say((error as Error).message);
+  if (error instanceof UsageError) say(`\n${USAGE}`);
   process.exitCode = error instanceof UsageError ? 2 : 1;
 }

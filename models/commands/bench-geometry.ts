@@ -1,6 +1,7 @@
 /** `bench-geometry`: what candidate geometries cost to serve, with random weights. */
 import { benchGeometries } from '../evaluation/geometry-cost.ts';
 import { type Command, orSelected } from './command.ts';
+import { print, say } from './terminal.ts';
 
 const mega = (count: number) => (count / 1e6).toFixed(1);
 const ratio = (one: number, all = NaN) => (one / all).toFixed(2);
@@ -8,12 +9,12 @@ const ratio = (one: number, all = NaN) => (one / all).toFixed(2);
 export const command: Command = {
   accepts: [],
   async run(model) {
-    const costs = await benchGeometries(orSelected(model), (what) => console.error(what));
+    const costs = await benchGeometries(orSelected(model), say);
     const yardstick = costs.at(-1);
-    console.log(
+    print(
       '| H × layers | multiply-adds a token, M | F16, MB | int8, MB | WASM heap at 512, MB | 16 tokens, ms | ratio |',
     );
-    console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
+    print('| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
     for (const { geometry, multiplyAdds, checkpointBytes, fileBytes, heapBytes, milliseconds } of costs) {
       const cells = [
         geometry,
@@ -22,7 +23,7 @@ export const command: Command = {
         milliseconds.toFixed(1),
         ratio(milliseconds, yardstick?.milliseconds),
       ];
-      console.log(`| ${cells.join(' | ')} |`);
+      print(`| ${cells.join(' | ')} |`);
     }
   },
 };

@@ -4,6 +4,7 @@ import type { parseArgs } from 'node:util';
 import { selectedModel } from '../bucket/deployed.ts';
 import type { LayerBits } from '../build/quantization-error.ts';
 import type { ConvertOptions } from '../build/convert.ts';
+import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const OPTIONS = {
@@ -58,7 +59,7 @@ export function parseConvert({ bits, outliers, text }: Options): Pick<ConvertOpt
 export function warnUnlessSelected(id: string, revision: string): void {
   const selected = selectedModel();
   if (selected.id !== id || selected.revision !== revision) {
-    console.log(
+    print(
       `wrangler.toml selects ${selected.id}@${selected.revision}. Set MODEL to ${id}@${revision} to serve this one.`,
     );
   }

@@ -1,6 +1,7 @@
 /** `compare`: compares the tokenizer and the logits of a checkpoint with those of `transformers`. */
 import { compare } from '../evaluation/compare.ts';
 import { type Command, requireModel } from './command.ts';
+import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const command: Command = {
@@ -9,8 +10,8 @@ export const command: Command = {
     if (!python) throw new UsageError('name a Python with transformers and torch: --python <path>');
     const chosen = requireModel(model);
     const { transformers, tokenizer, texts, masks, largest, difference } = await compare(chosen, python);
-    console.log(`compared with transformers ${transformers} (${tokenizer}): ${texts} texts, ${masks} masks`);
+    print(`compared with transformers ${transformers} (${tokenizer}): ${texts} texts, ${masks} masks`);
     if (difference) throw new Error(`The first difference: ${difference}`);
-    console.log(`Same ids, offsets and first choices; logits within ${largest.toExponential(1)}.`);
+    print(`Same ids, offsets and first choices; logits within ${largest.toExponential(1)}.`);
   },
 };

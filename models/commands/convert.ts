@@ -1,6 +1,7 @@
 /** `convert`: builds the files of a model for the bucket in models/.build. */
 import { convert } from '../build/convert.ts';
 import { type Command, orSelected, parseConvert, warnUnlessSelected } from './command.ts';
+import { print, say } from './terminal.ts';
 
 export const command: Command = {
   accepts: ['bits', 'force', 'outliers', 'text'],
@@ -8,9 +9,9 @@ export const command: Command = {
     const { id, revision, folder } = await convert(orSelected(model), {
       ...parseConvert(options),
       force: options.force ?? false,
-      say: console.error,
+      say,
     });
-    console.log(`${id}@${revision} is in ${folder}`);
+    print(`${id}@${revision} is in ${folder}`);
     warnUnlessSelected(id, revision);
   },
 };

@@ -6,6 +6,7 @@ import { evaluate } from '../evaluation/evaluate.ts';
 import { printTable, worseThan } from '../evaluation/table.ts';
 import { type Command, orSelected, percent, withCommas } from './command.ts';
 import { progressBar } from './progress.ts';
+import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The loss of int8 against float32 that is reported: points, or hundredths of a bit. */
@@ -18,19 +19,19 @@ export const command: Command = {
     if (full && quick) throw new UsageError('--full and --quick exclude each other');
     const share = full ? Infinity : quick ? 0.25 : 1;
     const id = orSelected(model);
-    const evaluation = await evaluate(id, { data, share, progress: progressBar() });
+    const evaluation = await evaluate(id, { data, share, progress: progressBar('evaluated') });
     const { revision, singlePiece } = evaluation;
     const { clear, all } = evaluation.agreement;
-    console.log(
+    print(
       `${id}@${revision}, int8 by ${selectedBackend()}, ${full ? 'everything' : quick ? 'a quarter of the seeded sample' : 'a seeded sample'}; ± is the standard error\n`,
     );
-    console.log(printTable(evaluation));
-    console.log(`
+    print(printTable(evaluation));
+    print(`
 Same first choice as float32: ${percent(clear.same / clear.of)} of ${withCommas(clear.of)} masks where that of float32 leads by ${CLEAR_LEAD} logits or more,
 ${percent(all.same / all.of)} of ${withCommas(all.of)} masks overall.
 ${withCommas(singlePiece.facts)} of ${withCommas(singlePiece.of)} facts have an answer of one piece and can be asked.`);
     const worse = worseThan(evaluation, MAX_LOSS);
-    console.log(
+    print(
       worse.length > 0
         ? `int8 is worse than float32 by more than ${MAX_LOSS} points in: ${worse.join('; ')}.`
         : `int8 is not worse than float32 by more than ${MAX_LOSS} points.`,

@@ -15,6 +15,7 @@ import {
 } from '../bucket/inventory.ts';
 
 import type { Command } from './command.ts';
+import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 const MODELS = join(import.meta.dirname, '..');
@@ -35,5 +36,5 @@ async function listModels(remote: boolean): Promise<void> {
     ...(remote ? listIndex(await readIndex(wranglerBucket())) : []),
     ...findDeployed(join(MODELS, '..', 'wrangler.toml')),
   ];
-  console.log(printInventory(held));
+  print(printInventory(held));
 }

@@ -3,6 +3,8 @@ import type { Build } from '../build/build.ts';
 import { CLEAR_LEAD } from '../evaluation/agreement.ts';
 import { measure } from '../evaluation/measure.ts';
 import { type Command, orSelected, percent, warnUnlessSelected } from './command.ts';
+import { progressBar } from './progress.ts';
+import { print } from './terminal.ts';
 
 export const command: Command = {
   accepts: ['force'],
@@ -17,18 +19,12 @@ export const command: Command = {
  * @param force accepts a model whose quantization error is too large
  */
 export async function printMeasurement(model: string, force = false): Promise<Build> {
-  const build = await measure(
-    model,
-    (done, of) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r${done}/${of} texts${done === of ? '\n' : ''}`);
-    },
-    force,
-  );
-  console.log(`${build.id}@${build.revision}`);
+  const build = await measure(model, progressBar('measured'), force);
+  print(`${build.id}@${build.revision}`);
   for (const [name, { text, ...probes }] of Object.entries(build.errors)) {
     for (const [what, error] of Object.entries({ probes, ...(text && { 'running text': text }) })) {
       const { clear_top1_agreement: clear = 0, clear_top1_standard_error: spread = 0 } = error;
-      console.log(
+      print(
         `${name}, ${what}: same first choice as float32: ${percent(clear)} ± ${(100 * spread).toFixed(2)} of ${error.clear_masks} masks ` +
           `where that of float32 leads by ${CLEAR_LEAD} logits or more, ${percent(error.top1_agreement)} of ${error.masks} overall; ` +
           `divergence ${error.mean_kl} ± ${error.mean_kl_standard_error} nats, largest difference of a score ${error.max_score_error}`,

@@ -2,6 +2,7 @@
 import { pull } from '../hub/pull.ts';
 import { type Command, requireModel } from './command.ts';
 import { progressBar } from './progress.ts';
+import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface PullChoice {
@@ -23,11 +24,11 @@ export async function pullModel(name: string, choice: PullChoice): Promise<strin
     ...choice,
     endpoint: process.env['HF_ENDPOINT'],
     token: process.env['HF_TOKEN'],
-    progress: progressBar(),
+    progress: progressBar('downloaded'),
     // Below the progress bar.
-    say: (line) => console.error(`\n${line}`),
+    say: (line) => say(`\n${line}`),
   });
   const { hub, commit, license } = source;
-  console.log(`${hub}@${commit} (licence: ${license}) ${changed ? 'is now' : 'is already'} in ${folder}, as ${id}`);
+  print(`${hub}@${commit} (licence: ${license}) ${changed ? 'is now' : 'is already'} in ${folder}, as ${id}`);
   return folder;
 }

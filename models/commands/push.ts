@@ -5,12 +5,13 @@ import { push } from '../bucket/push.ts';
 import { wranglerBucket } from '../bucket/wrangler.ts';
 import { convert } from '../build/convert.ts';
 import { type Command, orSelected, warnUnlessSelected } from './command.ts';
+import { print, say } from './terminal.ts';
 
 export const command: Command = {
   accepts: ['remote'],
   async run(model, { remote }) {
     const chosen = orSelected(model);
-    const built = await convert(chosen, { say: console.error });
+    const built = await convert(chosen, { say });
     const { id, quantization } = built.manifest;
     if (Object.values(quantization).some((file) => !file?.error)) {
       throw new Error(`The quantization error of ${id} has not been measured: run npm run models -- measure ${chosen}`);
@@ -28,5 +29,5 @@ export async function pushBuilt(built: Built, where: 'local' | 'remote', state?:
       : await push(built, wranglerBucket());
   const { id, revision } = built.manifest;
   const bucket = where === 'local' ? 'the local bucket' : "the account's bucket";
-  console.log(`${id}@${revision} ${written.length > 0 ? 'was put into' : 'is already in'} ${bucket}`);
+  print(`${id}@${revision} ${written.length > 0 ? 'was put into' : 'is already in'} ${bucket}`);
 }

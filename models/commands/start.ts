@@ -7,26 +7,27 @@ import { withLocalBucket } from '../bucket/local.ts';
 import { push } from '../bucket/push.ts';
 import { convert } from '../build/convert.ts';
 import { selectedEnvironment, selectedModel } from '../bucket/deployed.ts';
+import { print, say } from './terminal.ts';
 
 const DEFAULT_PORT = '8787';
 const POLL_MS = 200;
 
 const port = process.env['PORT'] || DEFAULT_PORT;
 if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
-  console.error(`PORT is "${port}": give a number from 1 to 65535, as in PORT=3000 npm start`);
+  say(`PORT is "${port}": give a number from 1 to 65535, as in PORT=3000 npm start`);
   process.exit(2);
 }
 
 const { id, revision } = selectedModel();
 const environment = selectedEnvironment();
-const built = (await findBuild(id, revision)) ?? (await convert(id, { say: (line) => console.log(line) }));
+const built = (await findBuild(id, revision)) ?? (await convert(id, { say: print }));
 const { revision: found } = built.manifest;
 if (found !== revision) {
-  console.error(`models/${id} builds to ${found}, and wrangler.toml selects ${revision}: set MODEL to ${id}@${found}`);
+  say(`models/${id} builds to ${found}, and wrangler.toml selects ${revision}: set MODEL to ${id}@${found}`);
   process.exit(1);
 }
 const written = await withLocalBucket((bucket) => push(built, bucket));
-console.log(
+print(
   written.length > 0 ? `Put ${id}@${revision} into the local bucket.` : `Found ${id}@${revision} in the local bucket.`,
 );
 
@@ -47,7 +48,7 @@ wrangler.on('exit', (code) => process.exit(code ?? 1));
 
 const url = `http://localhost:${port}`;
 while (!(await answers(`${url}/health`))) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-console.log(`
+print(`
 Listening on ${url}. Open it in a browser, or try:
 
   curl ${url}/fill-mask -H 'content-type: application/json' -d '{"inputs": "I love [MASK] because you are [MASK]."}'

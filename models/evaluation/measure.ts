@@ -38,7 +38,7 @@ export async function encodeProbes({ tokenizer, weights }: Checkpoint): Promise<
  */
 export async function measure(
   model: string,
-  progress: (done: number, of: number) => void,
+  progress: (share: number) => void,
   force = false,
 ): Promise<Build & { errors: MeasuredErrors }> {
   const checkpoint = await readCheckpoint(model);
@@ -52,8 +52,8 @@ export async function measure(
   // Where most of the text is unknown to the vocabulary, its masks measure nothing.
   const masked = text.unknown > MAX_UNKNOWN ? [] : text.encodings;
   const of = probes.length + masked.length;
-  const onProbes = await compareBackends(served, reference, probes, (done) => progress(done, of));
-  const onText = await compareBackends(served, reference, masked, (done) => progress(probes.length + done, of));
+  const onProbes = await compareBackends(served, reference, probes, (done) => progress(done / of));
+  const onText = await compareBackends(served, reference, masked, (done) => progress((probes.length + done) / of));
   const errorOf = (i: number): QuantizationError => {
     const ofText = masked.length > 0 ? onText[i] : undefined;
     return Object.assign(onProbes[i]!, ofText && { text: ofText });

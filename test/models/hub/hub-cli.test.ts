@@ -115,6 +115,16 @@ describe('npm run models -- pull', () => {
     expect(await peak()).toBeLessThan(proved + BYTES);
   });
 
+  it('shows what a terminal would obey in its escaped form', async () => {
+    hub.answers.set('/api/models/somebody/base/revision/HEAD', (_, response) => {
+      const answer = JSON.stringify({ error: '\u001b]0;title\u0007' });
+      response.writeHead(404, { 'content-type': 'application/json' }).end(answer);
+    });
+    const { said } = await end(start(PULL));
+    expect(said).toContain('(404: \\u001b]0;title\\u0007)');
+    expect(said).not.toContain('\u001b');
+  });
+
   it.each([
     [[], 'name a command'],
     [['fetch'], 'there is no command "fetch"'],
