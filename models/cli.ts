@@ -7,7 +7,8 @@ import { UsageError } from './commands/usage-error.ts';
 
 const USAGE = `npm run models -- <command>
 
-  add <hub-id | folder> [--revision R] [--id NAME] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force] [--remote]
+  add <hub-id | folder> [--revision R] [--id NAME] [--backend engine|onnxruntime|both] [--bits 4|8] [--outliers SHARE]
+      [--text FILE] [--force] [--remote]
              pull, convert, measure and push. It can be repeated. The name of an existing folder is a folder; any other
              name with one "/" is a model of the Hugging Face Hub, such as google-bert/bert-base-uncased
   list [--remote]
@@ -16,13 +17,15 @@ const USAGE = `npm run models -- <command>
   pull <hub-id> [--revision R] [--id NAME]
              download a model to models/.pulled/<id>, and resume an interrupted download. HF_TOKEN is for gated models,
              HF_ENDPOINT for another Hub
-  convert [id | folder] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force]
+  convert [id | folder] [--backend engine|onnxruntime|both] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force]
              build the files of a model for the bucket in models/.build. The first time, or with --outliers or --text, choose
              the outlier channels and write them to calibration.json beside the checkpoint
   measure [id | folder] [--force]
              measure the quantization error against float32, on the probes and on running text, and write it beside the checkpoint
-  push [id | folder] [--remote]
-             convert, and upload the model to the local bucket, or with --remote to that of the account
+  push [id | id@revision | folder] [--remote]
+             convert if the checkpoint is here, and upload the model to the local bucket, or with --remote to that of the account
+  use <id | id@revision>
+             set MODEL in every environment of wrangler.toml
 
   compare <id | folder> --python <path>
              compare a checkpoint with transformers in that Python, and print the first difference in ids, offsets, logits
@@ -35,10 +38,11 @@ const USAGE = `npm run models -- <command>
   bench-geometry [id | folder]
              measure what candidate geometries cost to serve, with random weights and the tokenizer of the model
 
---bits is the size of the weights in the layers. --outliers limits the extra multiply-adds for outlier channels (default
-0.08). --text is a calibration text with one paragraph per line. --force converts a model that does not fit an isolate,
-and accepts one whose quantization error is too large. The default model is the one that wrangler.toml selects.
-BACKEND=onnxruntime selects the environment of that name.`;
+--backend is what the model is built for: the engine, unless another is named. Later commands remember it. --bits is the
+size of the weights in the layers. --outliers limits the extra multiply-adds for outlier channels (default 0.08). --text is
+a calibration text with one paragraph per line. --force converts a model that does not fit an isolate, and accepts one
+whose quantization error is too large. The default model is the one that wrangler.toml selects. BACKEND=onnxruntime
+selects the environment of that name.`;
 
 /** Each command loads when it is used, since wrangler alone takes seconds. */
 const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
@@ -47,6 +51,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = 
   pull: () => import('./commands/pull.ts'),
   convert: () => import('./commands/convert.ts'),
   measure: () => import('./commands/measure.ts'),
+  use: () => import('./commands/use.ts'),
   push: () => import('./commands/push.ts'),
   compare: () => import('./commands/compare.ts'),
   evaluate: () => import('./commands/evaluate.ts'),

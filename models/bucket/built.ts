@@ -1,7 +1,7 @@
 /** A build on the disk: models/.build/<id>/<revision>/. Reads files. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { type Manifest, parseManifest } from '../../src/model/manifest.ts';
@@ -20,6 +20,22 @@ export async function findBuild(id: string, revision: string): Promise<Built | u
   const text = await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => '');
   const manifest = await parseManifest(text, id, revision);
   return 'wrong' in manifest ? undefined : { folder, manifest };
+}
+
+/**
+ * @param name an id, or `<id>@<revision>`
+ * @returns the build of that revision, or the newest of that id
+ */
+export async function findNewestBuild(name: string): Promise<Built | undefined> {
+  const [id = '', revision] = name.split('@');
+  if (revision !== undefined) return findBuild(id, revision);
+  const revisions = await readdir(join(BUILDS, id)).catch(() => []);
+  const builds = [];
+  for (const one of revisions) {
+    const built = await findBuild(id, one);
+    if (built) builds.push({ built, at: (await stat(join(built.folder, 'manifest.json'))).mtimeMs });
+  }
+  return builds.toSorted((a, b) => b.at - a.at)[0]?.built;
 }
 
 /** @throws naming the file whose size or SHA-256 differs from the manifest */

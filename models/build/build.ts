@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
 import { type Manifest, revisionOf, sealManifest, sha256Hex } from '../../src/model/manifest.ts';
+import type { WeightsFile } from '../../src/inference/backend.ts';
 import { readCard } from './card.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { readTensors, readText } from '../checkpoint/files.ts';
@@ -12,7 +13,15 @@ import { packEngineFile } from '../engine/pack.ts';
 import { pulledFolder } from '../hub/source.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import { SERVED } from '../onnx/linear.ts';
-import { type LayerBits, type MeasuredErrors, readLayerBits, readQuantizationErrors } from './quantization-error.ts';
+import {
+  BUILT_FILES,
+  type BuiltFor,
+  type LayerBits,
+  type MeasuredErrors,
+  readBuiltFor,
+  readLayerBits,
+  readQuantizationErrors,
+} from './quantization-error.ts';
 import { readPlan } from './plan-file.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
 import { type FoundTokenizer, readTokenizer } from '../tokenizer/files.ts';
@@ -28,6 +37,8 @@ export interface Checkpoint {
   readonly tokenizer: FoundTokenizer;
   /** Of the weights in the layers, as they are built. */
   readonly bits: LayerBits;
+  /** Which backends it is built for. */
+  readonly backend: BuiltFor;
   /** (layers_stored,): how the inputs of the layers are quantized. */
   readonly plan: readonly LayerPlan[];
 }
@@ -36,10 +47,10 @@ export interface Checkpoint {
 export interface Artifacts {
   readonly revision: string;
   readonly files: Readonly<
-    Record<'model.onnx' | 'model.efm' | 'tokenizer.json', Uint8Array<ArrayBuffer>> & {
+    Record<'tokenizer.json', Uint8Array<ArrayBuffer>> & {
       /** Only of a tokenizer that this form can hold. */
       'tokenizer.bin'?: Uint8Array<ArrayBuffer>;
-    }
+    } & Partial<Record<WeightsFile, Uint8Array<ArrayBuffer>>>
   >;
   readonly listed: Manifest['files'];
 }
@@ -49,6 +60,9 @@ function folderOf(model: string): string {
   if (model.includes('/')) return resolve(model);
   return [join(MODELS, model), pulledFolder(MODELS, model)].find(existsSync) ?? join(MODELS, model);
 }
+
+/** Whether there is a folder to read a checkpoint from. */
+export const hasCheckpoint = (model: string): boolean => existsSync(folderOf(model));
 
 /**
  * @param model an id, or the path of a folder
@@ -71,7 +85,7 @@ export async function readCheckpoint(model: string): Promise<Checkpoint> {
   }
   const bits = await readLayerBits(folder);
   const plan = (await readPlan(folder, weights, bits)) ?? uncalibratedPlan(weights);
-  return { id, folder, weights, tokenizer, bits, plan };
+  return { id, folder, weights, tokenizer, bits, backend: await readBuiltFor(folder), plan };
 }
 
 function largestId(tokenizer: string): number {
@@ -83,11 +97,14 @@ function largestId(tokenizer: string): number {
   return [...pieces, ...added_tokens.map(({ id }) => id)].reduce((a, b) => Math.max(a, b), 0);
 }
 
-export async function makeArtifacts({ weights, tokenizer, bits, plan }: Checkpoint): Promise<Artifacts> {
+export async function makeArtifacts({ weights, tokenizer, bits, backend, plan }: Checkpoint): Promise<Artifacts> {
   const binary = packUnigram(tokenizer.json);
+  const made: Record<WeightsFile, () => Uint8Array<ArrayBuffer>> = {
+    'model.onnx': () => buildGraph(weights, bits === 4 ? { ...SERVED, layer_bits: 4 } : 'int8', plan),
+    'model.efm': () => packEngineFile(weights, bits, plan),
+  };
   const files: Artifacts['files'] = {
-    'model.onnx': buildGraph(weights, bits === 4 ? { ...SERVED, layer_bits: 4 } : 'int8', plan),
-    'model.efm': packEngineFile(weights, bits, plan),
+    ...Object.fromEntries(BUILT_FILES[backend].map((name) => [name, made[name]()])),
     'tokenizer.json': compactTokenizer(tokenizer.json),
     ...(binary && { 'tokenizer.bin': binary }),
   };
@@ -99,6 +116,13 @@ export async function makeArtifacts({ weights, tokenizer, bits, plan }: Checkpoi
     })),
   );
   return { revision: await revisionOf(listed), files, listed };
+}
+
+/** @throws when the checkpoint is not built for the backend that reads this file */
+export function weightsIn({ files }: Artifacts, name: WeightsFile): Uint8Array<ArrayBuffer> {
+  const bytes = files[name];
+  if (bytes) return bytes;
+  throw new Error(`the model is built without ${name}: convert and measure it with --backend both`);
 }
 
 /** Every cold isolate parses it: without blanks, and merges as strings, which takes half the time of pairs. */
@@ -117,13 +141,20 @@ function compactTokenizer(json: string): Uint8Array<ArrayBuffer> {
  * @param errors undefined where nothing was measured yet
  */
 export function makeManifest(
-  { id, weights: { config, sentence }, tokenizer, bits }: Checkpoint,
+  { id, weights: { config, sentence }, tokenizer, bits, backend }: Checkpoint,
   { revision, listed }: Artifacts,
   errors: MeasuredErrors | undefined,
   card: { license: string; source: string },
 ): Promise<Manifest> {
   const int4 = '4 bits in the layers, a step for each output and 32 inputs; int8 elsewhere';
-  const weights = bits === 4 ? int4 : 'int8, a scale for each output channel';
+  const rounded = bits === 4 ? int4 : 'int8, a scale for each output channel';
+  const activations: Record<WeightsFile, string> = {
+    'model.onnx':
+      bits === 4
+        ? 'int8, a scale for each 32 inputs of a token; uint8, twice, in the decoder'
+        : 'uint8, a scale for each token; twice in the decoder',
+    'model.efm': '7 bits, a scale and a minimum for each token; 14 bits for outlier channels and at both ends',
+  };
   return sealManifest({
     format: 2,
     id,
@@ -141,21 +172,12 @@ export function makeManifest(
     },
     special_tokens: tokenizer.special_tokens,
     heads: sentence ? ['mlm', sentence.head] : ['mlm'],
-    quantization: {
-      'model.onnx': {
-        weights,
-        activations:
-          bits === 4
-            ? 'int8, a scale for each 32 inputs of a token; uint8, twice, in the decoder'
-            : 'uint8, a scale for each token; twice in the decoder',
-        ...(errors && { error: errors['model.onnx'] }),
-      },
-      'model.efm': {
-        weights,
-        activations: '7 bits, a scale and a minimum for each token; 14 bits for outlier channels and at both ends',
-        ...(errors && { error: errors['model.efm'] }),
-      },
-    },
+    quantization: Object.fromEntries(
+      BUILT_FILES[backend].map((name) => {
+        const error = errors?.[name];
+        return [name, { weights: rounded, activations: activations[name], ...(error && { error }) }];
+      }),
+    ),
     ...card,
   });
 }

@@ -7,15 +7,17 @@ import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild 
 import { readPlan, writePlan } from './plan-file.ts';
 import { ISOLATE_BYTES, MAX_WASM_BYTES, type Needs, needsOf } from './memory-needs.ts';
 import {
+  type BuiltFor,
   findQuantizationErrors,
   type LayerBits,
-  readLayerBits,
   writeQuantizationErrors,
 } from './quantization-error.ts';
 
 export interface ConvertOptions {
   /** Of the weights in the layers; as it was converted before, or 8. */
   readonly bits?: LayerBits;
+  /** As it was converted before, or the engine. */
+  readonly backend?: BuiltFor;
   /** The most extra multiply-adds for outlier channels, as a share: chooses them anew. */
   readonly outliers?: number;
   /** A calibration text, a paragraph a line, in place of the one that ships: chooses outlier channels anew. */
@@ -31,11 +33,14 @@ export interface ConvertOptions {
  * @throws naming what is wrong with the checkpoint; or with the arithmetic, when it fits no isolate
  */
 export async function convert(model: string, options: ConvertOptions): Promise<Build> {
-  const { bits, force = false, say } = options;
+  const { bits, backend, force = false, say } = options;
   const read = await readCheckpoint(model);
   // A plan is made for a number of bits.
-  const unplanned =
-    bits === undefined || bits === read.bits ? read : { ...read, bits, plan: uncalibratedPlan(read.weights) };
+  const unplanned = {
+    ...read,
+    ...(backend && { backend }),
+    ...(bits !== undefined && bits !== read.bits && { bits, plan: uncalibratedPlan(read.weights) }),
+  };
   const { id, folder, weights } = unplanned;
   const { family, num_hidden_layers, hidden_size, vocab_size } = weights.config;
   say(
@@ -44,7 +49,8 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
   );
   say(`  ${unplanned.tokenizer.summary}`);
   for (const warning of [...unplanned.tokenizer.warnings, ...(weights.warnings ?? [])]) say(`  Warning: ${warning}`);
-  const needs = await needsOf(weights, unplanned.bits, unplanned.plan);
+  const all = await needsOf(weights, unplanned.bits, unplanned.plan);
+  const needs = unplanned.backend === 'both' ? all : { [unplanned.backend]: all[unplanned.backend] };
   const fitting = Object.entries(needs).filter(([, { heapBytes }]) => heapBytes <= MAX_WASM_BYTES);
   for (const [name, need] of Object.entries(needs)) say(`  ${name}: ${arithmetic(need)}`);
   if (fitting.length === 0 && !force) {
@@ -53,7 +59,7 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
         `${unplanned.bits === 8 ? '--bits 4 halves the layers; ' : ''}--force converts it all the same.`,
     );
   }
-  if (fitting.length === 1)
+  if (fitting.length === 1 && unplanned.backend === 'both')
     say(`  only ${fitting[0]?.[0]} can serve it: the other needs more than ${mega(MAX_WASM_BYTES)}`);
 
   const checkpoint = { ...unplanned, plan: await planOf(unplanned, options) };
@@ -61,8 +67,8 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
   const errors = await findQuantizationErrors(folder, artifacts.revision);
   const build = await writeBuild(checkpoint, artifacts, errors);
   // From now on that is how it is built. What was measured of another build is no longer of use.
-  if (checkpoint.bits !== (await readLayerBits(folder))) {
-    await writeQuantizationErrors(folder, checkpoint.bits, errors && { revision: build.revision, errors });
+  if (checkpoint.bits !== read.bits || checkpoint.backend !== read.backend) {
+    await writeQuantizationErrors(folder, checkpoint, errors && { revision: build.revision, errors });
   }
   return build;
 }

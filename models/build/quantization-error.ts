@@ -1,6 +1,6 @@
 /**
- * `quantization.json` beside a checkpoint: with how many bits it is built, and what was measured of a build, with the revision that
- * belongs to. Reads and writes files.
+ * `quantization.json` beside a checkpoint: with how many bits and for which backends it is built, and what was measured of a
+ * build, with the revision that belongs to. Reads and writes files.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,14 +8,23 @@ import { join } from 'node:path';
 import type { WeightsFile } from '../../src/inference/backend.ts';
 import type { QuantizationError } from '../../src/schemas/model.ts';
 
-/** For each file of weights. */
-export type MeasuredErrors = Record<WeightsFile, QuantizationError>;
+/** For each file of weights that is built. */
+export type MeasuredErrors = Partial<Record<WeightsFile, QuantizationError>>;
+
+/** Which backends a checkpoint is built for, and the files of weights that they read. */
+export const BUILT_FILES = {
+  engine: ['model.efm'],
+  onnxruntime: ['model.onnx'],
+  both: ['model.onnx', 'model.efm'],
+} as const satisfies Record<string, readonly WeightsFile[]>;
+export type BuiltFor = keyof typeof BUILT_FILES;
 
 /** Of the weights in the layers. */
 export type LayerBits = 4 | 8;
 
-interface Recorded extends Partial<MeasuredErrors> {
+interface Recorded extends MeasuredErrors {
   readonly bits?: LayerBits;
+  readonly backend?: BuiltFor;
   /** That was measured. */
   readonly revision?: string;
 }
@@ -27,11 +36,16 @@ export async function readLayerBits(folder: string): Promise<LayerBits> {
   return (await readRecorded(folder))?.bits === 4 ? 4 : 8;
 }
 
+/** Which backends the checkpoint is built for unless something else is asked for: the engine, or those that were measured. */
+export async function readBuiltFor(folder: string): Promise<BuiltFor> {
+  const recorded = await readRecorded(folder);
+  return recorded?.backend ?? (recorded?.['model.onnx'] ? 'both' : 'engine');
+}
+
 /** @returns undefined where nothing was measured of this revision */
 export async function findQuantizationErrors(folder: string, revision: string): Promise<MeasuredErrors | undefined> {
-  const { revision: measured, ...errors } = (await readRecorded(folder)) ?? {};
-  const { 'model.onnx': onnx, 'model.efm': efm } = errors;
-  return measured === revision && onnx && efm ? { 'model.onnx': onnx, 'model.efm': efm } : undefined;
+  const { revision: measured, 'model.onnx': onnx, 'model.efm': efm } = (await readRecorded(folder)) ?? {};
+  return measured === revision ? { ...(onnx && { 'model.onnx': onnx }), ...(efm && { 'model.efm': efm }) } : undefined;
 }
 
 /** @throws when nothing was measured, or on another revision */
@@ -48,11 +62,12 @@ export async function readQuantizationErrors(folder: string, revision: string): 
 
 export async function writeQuantizationErrors(
   folder: string,
-  bits: LayerBits,
+  { bits, backend }: { readonly bits: LayerBits; readonly backend: BuiltFor },
   measured: { revision: string; errors: MeasuredErrors } | undefined,
 ): Promise<void> {
   const recorded: Recorded = {
     ...(bits === 4 && { bits }),
+    ...(backend !== 'engine' && { backend }),
     ...(measured && { revision: measured.revision, ...measured.errors }),
   };
   await writeFile(join(folder, FILE), `${JSON.stringify(recorded, null, 2)}\n`);

@@ -1,7 +1,8 @@
 /** The files of a checkpoint: `config.json`, and its tensors in one file or in several (shards). Reads files. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { howToConvert, isPickle } from './pickle.ts';
 import { readSafetensors, type StoredTensor } from './safetensors.ts';
 
 const WHOLE = 'model.safetensors';
@@ -35,7 +36,13 @@ export async function readTensors(folder: string): Promise<Map<string, StoredTen
   const whole = await readIfThere(folder, WHOLE);
   if (whole) return readSafetensors(whole, join(folder, WHOLE));
   const index = await readIfThere(folder, INDEX);
-  if (!index) throw new Error(`${folder} has neither ${WHOLE} nor ${INDEX}`);
+  if (!index) {
+    const pickled = (await readdir(folder).catch(() => [])).some(isPickle);
+    // Beside the pickles. A name that a shell would take apart is left to the reader.
+    const to = /^[\w./-]+$/.test(folder) ? folder : '<folder>';
+    const help = pickled ? `, only pickled weights (.bin). ${howToConvert(`'${to}'`, to)}` : '';
+    throw new Error(`${folder} has neither ${WHOLE} nor ${INDEX}${help}`);
+  }
 
   const places = readIndex(new TextDecoder().decode(index), join(folder, INDEX));
   const shards = new Map<string, Map<string, StoredTensor>>();

@@ -6,13 +6,13 @@ import type { Built } from '../bucket/built.ts';
 import { convert, type ConvertOptions } from '../build/convert.ts';
 import { type Command, parseConvert, requireModel } from './command.ts';
 import { printMeasurement } from './measure.ts';
-import { type PullChoice, pullModel } from './pull.ts';
+import { isHubId, type PullChoice, pullModel } from './pull.ts';
 import { pushBuilt } from './push.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const command: Command = {
-  accepts: ['bits', 'force', 'id', 'outliers', 'remote', 'revision', 'text'],
+  accepts: ['backend', 'bits', 'force', 'id', 'outliers', 'remote', 'revision', 'text'],
   async run(model, options) {
     const { force = false, id, remote, revision } = options;
     await addModel(requireModel(model), { ...parseConvert(options), force, id, remote, revision });
@@ -29,7 +29,12 @@ export async function addModel(
   state?: string,
 ): Promise<Built> {
   const { revision: commit, id: name, remote, ...how } = choice;
-  const isFolder = statSync(model, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const found = statSync(model, { throwIfNoEntry: false });
+  const isFolder = found?.isDirectory() ?? false;
+  if (found && !isFolder) throw new UsageError(`${model} is a file: name the folder of the checkpoint`);
+  if (!isFolder && !isHubId(model)) {
+    throw new UsageError(`there is no folder ${model}, and a model of the Hub is <owner>/<name>`);
+  }
   if (isFolder && (commit ?? name)) throw new UsageError('--revision and --id belong to a model of the Hub');
   const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });
   await convert(folder, { ...how, say });
@@ -38,10 +43,11 @@ export async function addModel(
   if (remote) await pushBuilt(built, 'remote');
   const { id, revision } = built;
   print(`
-To serve it, set this under [vars] in wrangler.toml:
+To serve it on this machine, or from your account:
 
-  MODEL = "${id}@${revision}"
+  npm start -- --model ${id}@${revision}
+  npm run deploy -- --model ${id}@${revision}
 
-Then run \`npm start\`, or \`npx wrangler deploy\` once the model is in the account's bucket (--remote).`);
+To make it the model of wrangler.toml: npm run models -- use ${id}@${revision}`);
   return built;
 }

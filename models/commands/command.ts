@@ -2,12 +2,13 @@
 import type { parseArgs } from 'node:util';
 
 import { selectedModel } from '../bucket/deployed.ts';
-import type { LayerBits } from '../build/quantization-error.ts';
+import { BUILT_FILES, type BuiltFor, type LayerBits } from '../build/quantization-error.ts';
 import type { ConvertOptions } from '../build/convert.ts';
 import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const OPTIONS = {
+  backend: { type: 'string' },
   bits: { type: 'string' },
   data: { type: 'string' },
   force: { type: 'boolean' },
@@ -43,13 +44,22 @@ function parseBits(bits: string | undefined): { bits?: LayerBits } {
   return { bits: bits === '4' ? 4 : 8 };
 }
 
+function parseBackend(backend: string | undefined): { backend?: BuiltFor } {
+  if (backend === undefined) return {};
+  if (!Object.hasOwn(BUILT_FILES, backend)) {
+    throw new UsageError(`--backend is ${Object.keys(BUILT_FILES).join(', ')}, not "${backend}"`);
+  }
+  return { backend: backend as BuiltFor };
+}
+
 /** Settings of a conversion. */
-export function parseConvert({ bits, outliers, text }: Options): Pick<ConvertOptions, 'bits' | 'outliers' | 'text'> {
+export function parseConvert({ backend, bits, outliers, text }: Options): Omit<ConvertOptions, 'force' | 'say'> {
   const budget = Number(outliers);
   if (outliers !== undefined && !(outliers !== '' && budget >= 0 && budget <= 1)) {
     throw new UsageError(`--outliers is a share between 0 and 1, not "${outliers}"`);
   }
   return {
+    ...parseBackend(backend),
     ...parseBits(bits),
     ...(outliers !== undefined && { outliers: budget }),
     ...(text !== undefined && { text }),
@@ -60,7 +70,7 @@ export function warnUnlessSelected(id: string, revision: string): void {
   const selected = selectedModel();
   if (selected.id !== id || selected.revision !== revision) {
     print(
-      `wrangler.toml selects ${selected.id}@${selected.revision}. Set MODEL to ${id}@${revision} to serve this one.`,
+      `wrangler.toml selects ${selected.id}@${selected.revision}. To serve this one:\n\n  npm run models -- use ${id}@${revision}`,
     );
   }
 }

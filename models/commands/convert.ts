@@ -4,7 +4,7 @@ import { type Command, orSelected, parseConvert, warnUnlessSelected } from './co
 import { print, say } from './terminal.ts';
 
 export const command: Command = {
-  accepts: ['bits', 'force', 'outliers', 'text'],
+  accepts: ['backend', 'bits', 'force', 'outliers', 'text'],
   async run(model, options) {
     const { id, revision, folder } = await convert(orSelected(model), {
       ...parseConvert(options),

@@ -17,9 +17,12 @@ export const command: Command = {
   },
 };
 
+/** Not a path such as `./folder`. */
+export const isHubId = (name: string): boolean => /^\w[\w.-]*\/\w[\w.-]*$/.test(name);
+
 /** @returns the folder of the model */
 export async function pullModel(name: string, choice: PullChoice): Promise<string> {
-  if (!/^[\w.-]+\/[\w.-]+$/.test(name)) throw new UsageError(`"${name}" is not an id of the Hub: write <owner>/<name>`);
+  if (!isHubId(name)) throw new UsageError(`"${name}" is not an id of the Hub: write <owner>/<name>`);
   const { id, folder, source, changed } = await pull(name, {
     ...choice,
     endpoint: process.env['HF_ENDPOINT'],

@@ -3,7 +3,7 @@ import type { Built } from '../bucket/built.ts';
 import { withLocalBucket } from '../bucket/local.ts';
 import { push } from '../bucket/push.ts';
 import { wranglerBucket } from '../bucket/wrangler.ts';
-import { convert } from '../build/convert.ts';
+import { findOrBuild } from '../build/find-or-build.ts';
 import { type Command, orSelected, warnUnlessSelected } from './command.ts';
 import { print, say } from './terminal.ts';
 
@@ -11,13 +11,13 @@ export const command: Command = {
   accepts: ['remote'],
   async run(model, { remote }) {
     const chosen = orSelected(model);
-    const built = await convert(chosen, { say });
-    const { id, quantization } = built.manifest;
+    const built = await findOrBuild(chosen, say);
+    const { id, revision, quantization } = built.manifest;
     if (Object.values(quantization).some((file) => !file?.error)) {
       throw new Error(`The quantization error of ${id} has not been measured: run npm run models -- measure ${chosen}`);
     }
     await pushBuilt(built, remote ? 'remote' : 'local');
-    warnUnlessSelected(built.id, built.revision);
+    warnUnlessSelected(id, revision);
   },
 };
 

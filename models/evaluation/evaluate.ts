@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
-import { makeArtifacts, readCheckpoint } from '../build/build.ts';
+import { makeArtifacts, readCheckpoint, weightsIn } from '../build/build.ts';
 import { selectedBackend } from '../bucket/deployed.ts';
 import { readEvaluationData } from './data.ts';
 import { type Item, type Items, makeItems } from './items.ts';
@@ -26,9 +26,10 @@ export async function evaluate(
 ): Promise<Evaluation & { revision: string; singlePiece: Items['singlePiece'] }> {
   const checkpoint = await readCheckpoint(id);
   const sets = await readEvaluationData(data);
-  const { revision, files } = await makeArtifacts(checkpoint);
+  const artifacts = await makeArtifacts(checkpoint);
+  const { revision } = artifacts;
   const backend = selectedBackend();
-  const int8 = backend === 'engine' ? files['model.efm'] : files['model.onnx'];
+  const int8 = weightsIn(artifacts, backend === 'engine' ? 'model.efm' : 'model.onnx');
   const builds = { int8, backend, float32: buildGraph(checkpoint.weights, 'float32') };
   const items = makeItems(sets, checkpoint.tokenizer, checkpoint.weights.config.max_position_embeddings, {
     share,

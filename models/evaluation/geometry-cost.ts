@@ -11,7 +11,7 @@ import { MAX_MASKS_PER_TEXT } from '../../src/limits.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
-import { makeArtifacts, makeManifest, readCheckpoint } from '../build/build.ts';
+import { makeArtifacts, makeManifest, readCheckpoint, weightsIn } from '../build/build.ts';
 import type { EncoderConfig, EncoderWeights, Layer, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { seeded } from './random.ts';
 import { engineBackend } from './backends.ts';
@@ -56,6 +56,7 @@ export async function benchGeometries(model: string, progress: (what: string) =>
         weights,
         tokenizer,
         bits: 8 as const,
+        backend: 'engine' as const,
         plan: uncalibratedPlan(weights),
       };
       const artifacts = await makeArtifacts(checkpoint);
@@ -68,8 +69,8 @@ export async function benchGeometries(model: string, progress: (what: string) =>
           geometry: `${hidden_size} × ${num_hidden_layers}, ${layers_stored} stored`,
           multiplyAdds: num_hidden_layers * 12 * hidden_size ** 2,
           checkpointBytes: 2 * parameters(weights),
-          fileBytes: artifacts.files['model.efm'].length,
-          heapBytes: await heapAfter(artifacts.files['model.efm'], LONGEST),
+          fileBytes: weightsIn(artifacts, 'model.efm').length,
+          heapBytes: await heapAfter(weightsIn(artifacts, 'model.efm'), LONGEST),
         },
       });
     }
@@ -111,8 +112,12 @@ type Artifacts = Parameters<typeof makeManifest>[1];
 
 async function serve(checkpoint: Checkpoint, artifacts: Artifacts) {
   const error = { texts: 1, masks: 1, top1_agreement: 0, mean_kl: 0, max_score_error: 0 };
-  const unmeasured = { 'model.onnx': error, 'model.efm': error };
-  const manifest = await makeManifest(checkpoint, artifacts, unmeasured, { license: 'none', source: 'random weights' });
+  const manifest = await makeManifest(
+    checkpoint,
+    artifacts,
+    { 'model.efm': error },
+    { license: 'none', source: 'random weights' },
+  );
   const { id, revision } = manifest;
   const server = createTestHarness({
     workers: [{ configPath: join(import.meta.dirname, '../../wrangler.toml'), vars: { MODEL: `${id}@${revision}` } }],

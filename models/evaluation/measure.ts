@@ -9,9 +9,14 @@ import type { QuantizationError } from '../../src/schemas/model.ts';
 import { compareBackends } from './agreement.ts';
 import { DEFAULT_BUDGET, extraMultiplyAdds, worstInput } from '../quantization/calibrate.ts';
 import { CALIBRATION_TEXT, HELD_OUT_TEXT, MAX_UNKNOWN, readRunningText } from './running-text.ts';
-import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from '../build/build.ts';
+import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, weightsIn, writeBuild } from '../build/build.ts';
 import { buildGraph } from '../onnx/encoder.ts';
-import { type LayerBits, type MeasuredErrors, writeQuantizationErrors } from '../build/quantization-error.ts';
+import {
+  BUILT_FILES,
+  type LayerBits,
+  type MeasuredErrors,
+  writeQuantizationErrors,
+} from '../build/quantization-error.ts';
 import { engineBackend, onnxBackend } from './backends.ts';
 
 /** What a build has to keep of float32, on the probes and on running text: a model that keeps less is not to be served. */
@@ -42,13 +47,18 @@ export async function measure(
   force = false,
 ): Promise<Build & { errors: MeasuredErrors }> {
   const checkpoint = await readCheckpoint(model);
-  const { id, bits, weights, tokenizer } = checkpoint;
+  const { id, bits, backend, weights, tokenizer } = checkpoint;
   const artifacts = await makeArtifacts(checkpoint);
-  const { revision, files } = artifacts;
+  const { revision } = artifacts;
   const probes = await encodeProbes(checkpoint);
   const text = await readRunningText(HELD_OUT_TEXT, tokenizer, weights.config.max_position_embeddings);
   const reference = await onnxBackend(buildGraph(weights, 'float32'));
-  const served = [await onnxBackend(files['model.onnx']), await engineBackend(files['model.efm'])];
+  const names = BUILT_FILES[backend];
+  const served = [];
+  for (const name of names) {
+    const file = weightsIn(artifacts, name);
+    served.push(await (name === 'model.efm' ? engineBackend(file) : onnxBackend(file)));
+  }
   // Where most of the text is unknown to the vocabulary, its masks measure nothing.
   const masked = text.unknown > MAX_UNKNOWN ? [] : text.encodings;
   const of = probes.length + masked.length;
@@ -58,7 +68,7 @@ export async function measure(
     const ofText = masked.length > 0 ? onText[i] : undefined;
     return Object.assign(onProbes[i]!, ofText && { text: ofText });
   };
-  const errors = { 'model.onnx': errorOf(0), 'model.efm': errorOf(1) };
+  const errors: MeasuredErrors = Object.fromEntries(names.map((name, i) => [name, errorOf(i)]));
   if (!force) {
     for (const [name, error] of Object.entries(errors)) {
       const found = tooLarge(bits, error);
@@ -70,7 +80,7 @@ export async function measure(
       }
     }
   }
-  await writeQuantizationErrors(checkpoint.folder, bits, { revision, errors });
+  await writeQuantizationErrors(checkpoint.folder, checkpoint, { revision, errors });
   return { ...(await writeBuild(checkpoint, artifacts, errors)), errors };
 }
 

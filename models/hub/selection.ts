@@ -1,4 +1,5 @@
 /** Which files of a repository are pulled. No I/O. */
+import { howToConvert, isPickle } from '../checkpoint/pickle.ts';
 import { VOCABULARY_FILES } from '../tokenizer/classes.ts';
 import type { ListedFile } from './content-hash.ts';
 
@@ -26,7 +27,14 @@ export function canBePulled(name: string): boolean {
 export function selectFiles(listed: readonly ListedFile[], hub: string, commit: string): ListedFile[] {
   const has = (name: string) => listed.some((file) => file.name === name);
   const weights = [WEIGHTS, SHARD_INDEX].find(has);
-  if (!weights) throw new Error(`${hub} has neither ${WEIGHTS} nor ${SHARD_INDEX}${howToConvert(listed, hub, commit)}`);
+  if (!weights) {
+    const pickled = listed.some(({ name }) => isPickle(name));
+    const folder = `./${hub.replace(/.*\//, '').toLowerCase()}`;
+    const help = howToConvert(`'${hub}', revision='${commit}'`, folder);
+    throw new Error(
+      `${hub} has neither ${WEIGHTS} nor ${SHARD_INDEX}${pickled ? `, only pickled weights (.bin). ${help}` : ''}`,
+    );
+  }
   const found = VOCABULARIES.filter((names) => names.every(has));
   if (found.length === 0) {
     throw new Error(`${hub} has no tokenizer: none of ${VOCABULARIES.map((names) => names.join(' with ')).join(', ')}`);
@@ -35,16 +43,4 @@ export function selectFiles(listed: readonly ListedFile[], hub: string, commit: 
   if (!has('config.json')) throw new Error(`${hub} has no config.json`);
   const names = new Set(['config.json', weights, ...tokenizer, ...BESIDE]);
   return listed.filter(({ name }) => names.has(name));
-}
-
-/** A pickle can run code, so it is left to the library that made it. */
-function howToConvert(listed: readonly ListedFile[], hub: string, commit: string): string {
-  if (!listed.some(({ name }) => /^pytorch_model.*\.bin$/.test(name))) return '';
-  const folder = hub.replace(/.*\//, '').toLowerCase();
-  const from = `from_pretrained('${hub}', revision='${commit}')`;
-  const to = `save_pretrained('${folder}'`;
-  return `, only pickled weights (.bin). Convert them with Python's transformers and add the folder:
-
-  python -c "import transformers as t; t.AutoModelForMaskedLM.${from}.${to}, safe_serialization=True); t.AutoTokenizer.${from}.${to})"
-  npm run models -- add ./${folder}`;
 }

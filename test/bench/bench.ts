@@ -7,6 +7,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 
+import { weightsIn } from '../../models/build/build.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
 import { postJson } from '../post-json.ts';
 import { benchModel, MODELS, type ModelName, TITLES } from './models.ts';
@@ -184,7 +185,7 @@ async function question(url: URL): Promise<number> {
 async function memory(): Promise<void> {
   const rows = [];
   for (const model of MODELS) {
-    const file = models[model].artifacts.files['model.efm'];
+    const file = weightsIn(models[model].artifacts, 'model.efm');
     const backend = await engineBackend(file);
     const loaded = backend.kernels.memory.buffer.byteLength;
     await backend.run([encodingOf(512)]);

@@ -6,6 +6,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { weightsIn } from '../../models/build/build.ts';
 import { engineBackend, onnxBackend } from '../../models/evaluation/backends.ts';
 import { benchModel } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
@@ -16,8 +17,11 @@ const ROUNDS = 60;
 const TOKENS_IN_A_ROUND = 256;
 const LEAST_SHARE = 0.8;
 
-const { files } = (await benchModel('default')).artifacts;
-const backends = [await engineBackend(files['model.efm']), await onnxBackend(files['model.onnx'])];
+const { artifacts } = await benchModel('default');
+const backends = [
+  await engineBackend(weightsIn(artifacts, 'model.efm')),
+  await onnxBackend(weightsIn(artifacts, 'model.onnx')),
+];
 const ratios: Record<string, number> = {};
 for (const tokens of TOKENS) {
   const encoding = encodingOf(tokens);

@@ -1,4 +1,5 @@
 /** Prints the size of onnxruntime-web's WASM memory at load and after 512 tokens: `node heap.ts <model>`. */
+import { weightsIn } from '../../models/build/build.ts';
 import { onnxBackend } from '../../models/evaluation/backends.ts';
 import { benchModel, type ModelName } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
@@ -17,7 +18,7 @@ const watched = async (module: WebAssembly.Module, imports?: WebAssembly.Imports
 WebAssembly.instantiate = watched as unknown as typeof WebAssembly.instantiate;
 
 const { artifacts } = await benchModel(process.argv[2] as ModelName);
-const backend = await onnxBackend(artifacts.files['model.onnx']);
+const backend = await onnxBackend(weightsIn(artifacts, 'model.onnx'));
 const size = () => Math.max(...Array.from(memories, ({ buffer }) => buffer.byteLength));
 const loaded = size();
 await backend.run([encodingOf(512)]);

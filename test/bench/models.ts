@@ -19,7 +19,7 @@ export interface BenchModel {
 }
 
 export async function benchModel(name: ModelName): Promise<BenchModel> {
-  const trained = await readCheckpoint(selectedModel().id);
+  const trained: Checkpoint = { ...(await readCheckpoint(selectedModel().id)), backend: 'both' };
   if (name === 'default') return { checkpoint: trained, artifacts: await makeArtifacts(trained) };
   const weights = randomWeights({
     ...trained.weights.config,

@@ -3,6 +3,7 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { weightsIn } from '../../models/build/build.ts';
 import { type BenchModel, plainExport } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
 
@@ -44,7 +45,7 @@ export async function importPeers(): Promise<{ ort: Ort; transformers: Transform
 
 /** The graph that `onnxruntime-web` serves. */
 export async function onnxruntimeNode({ InferenceSession, Tensor }: Ort, { artifacts }: BenchModel): Promise<Timed> {
-  const session = await InferenceSession.create(artifacts.files['model.onnx'], ONE_THREAD);
+  const session = await InferenceSession.create(weightsIn(artifacts, 'model.onnx'), ONE_THREAD);
   return (tokens, runs) => {
     const encoding = encodingOf(tokens);
     const feeds = Object.fromEntries(

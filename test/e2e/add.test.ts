@@ -92,7 +92,7 @@ describe.each([
     );
     hub.models.push({ name: `somebody/${fixture}`, commit: '1'.repeat(40), files, card: { license: 'mit' } });
     // Random weights lose more of their first choices than trained ones may.
-    built = await addModel(`somebody/${fixture}`, { id, force: true }, state);
+    built = await addModel(`somebody/${fixture}`, { id, force: true, backend: 'both' }, state);
   });
   afterAll(async () => {
     await rm(pulledFolder(MODELS, id), { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { type Checkpoint, makeArtifacts, readCheckpoint } from '../../../models/build/build.ts';
+import { type Checkpoint, makeArtifacts, readCheckpoint, weightsIn } from '../../../models/build/build.ts';
 import { readCard } from '../../../models/build/card.ts';
 import { selectedModel } from '../../../models/bucket/deployed.ts';
 import { readQuantizationErrors, writeQuantizationErrors } from '../../../models/build/quantization-error.ts';
@@ -47,9 +47,9 @@ describe('a build', () => {
       checkpoint.tokenizer.json,
     ]);
     expect(source).toBeLessThan(35_000_000);
-    const { files } = await makeArtifacts(checkpoint);
-    expect(files['model.onnx'].length).toBeLessThan(16_000_000);
-    expect(files['model.efm'].length).toBeLessThan(16_000_000);
+    const artifacts = await makeArtifacts(checkpoint);
+    expect(weightsIn(artifacts, 'model.onnx').length).toBeLessThan(16_000_000);
+    expect(weightsIn(artifacts, 'model.efm').length).toBeLessThan(16_000_000);
   });
 
   it('has the weights of each layer and of the embeddings once', async () => {
@@ -63,9 +63,9 @@ describe('a build', () => {
     } = checkpoint.weights.config;
     const int8 = V * E + N * (4 * H * H + 2 * H * F) + H * H;
     const float32 = 4 * (P * E + 2 * E * H + 2 * V + N * 16 * (H + F));
-    const { files } = await makeArtifacts(checkpoint);
-    expect(files['model.onnx'].length).toBeLessThan(int8 + float32 + 50_000);
-    expect(files['model.efm'].length).toBeLessThan(int8 + float32 + 50_000);
+    const artifacts = await makeArtifacts(checkpoint);
+    expect(weightsIn(artifacts, 'model.onnx').length).toBeLessThan(int8 + float32 + 50_000);
+    expect(weightsIn(artifacts, 'model.efm').length).toBeLessThan(int8 + float32 + 50_000);
   });
 });
 
@@ -74,12 +74,12 @@ describe('the measured error', () => {
   const errors = { 'model.onnx': error, 'model.efm': { ...error, masks: 3 } };
 
   it('is kept with the revision it belongs to', async () => {
-    await writeQuantizationErrors(folder, 8, { revision: 'a'.repeat(16), errors });
+    await writeQuantizationErrors(folder, { bits: 8, backend: 'both' }, { revision: 'a'.repeat(16), errors });
     expect(await readQuantizationErrors(folder, 'a'.repeat(16))).toEqual(errors);
   });
 
   it('is refused for another revision, with the command that measures it', async () => {
-    await writeQuantizationErrors(folder, 8, { revision: 'a'.repeat(16), errors });
+    await writeQuantizationErrors(folder, { bits: 8, backend: 'both' }, { revision: 'a'.repeat(16), errors });
     await expect(readQuantizationErrors(folder, 'b'.repeat(16))).rejects.toThrow(
       /measured on revision a+, .* b+: .* `npm run models -- measure`/,
     );

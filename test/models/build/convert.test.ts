@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { findNewestBuild } from '../../../models/bucket/built.ts';
 import { readCheckpoint } from '../../../models/build/build.ts';
 import { readConfig } from '../../../models/checkpoint/config.ts';
 import type { EncoderWeights } from '../../../models/checkpoint/encoder.ts';
@@ -151,8 +152,23 @@ describe('converting', () => {
       );
       expect(manifest).toMatchObject({ quantization: { 'model.efm': { error: errors['model.efm'] } } });
 
+      expect(manifest).not.toHaveProperty(['quantization', 'model.onnx']);
+      expect(built.manifest.files.map(({ name }) => name)).not.toContain('model.onnx');
+      expect(await readdir(built.folder)).not.toContain('model.onnx');
+      expect(await findNewestBuild('tiny-bert')).toEqual({ folder: built.folder, manifest });
+      expect(await findNewestBuild(`tiny-bert@${revision}`)).toEqual({ folder: built.folder, manifest });
+      expect(await findNewestBuild('tiny-bert@0000000000000000')).toBeUndefined();
+
       const again = await convert(model, { say: () => undefined });
       expect(again).toEqual({ ...built, manifest });
+      // The newest one is another now, and it is remembered for which backends it was.
+      for (const backend of ['both', undefined] as const) {
+        const both = await convert(model, { ...(backend && { backend }), say: () => undefined });
+        expect(both.manifest.files.map(({ name }) => name)).toEqual(
+          expect.arrayContaining(['model.onnx', 'model.efm']),
+        );
+        expect((await findNewestBuild('tiny-bert'))?.folder).toBe(both.folder);
+      }
       expect((await convert(model, { bits: 8, say: () => undefined })).revision).not.toBe(revision);
     } finally {
       await rm(join(BUILDS, 'tiny-bert'), { recursive: true, force: true });
@@ -168,6 +184,12 @@ describe('converting', () => {
     await rm(join(model, 'model.safetensors'));
     await expect(convert(model, { say: () => undefined })).rejects.toThrow(
       /odd has neither model\.safetensors nor model\.safetensors\.index\.json/,
+    );
+    await writeFile(join(model, 'pytorch_model.bin'), '');
+    await expect(convert(model, { say: () => undefined })).rejects.toThrow(
+      new RegExp(
+        `only pickled weights \\(\\.bin\\)[^]*from_pretrained\\('${model}'\\)[^]*npm run models -- add ${model}$`,
+      ),
     );
     await cp(join(FAMILIES, 'bert'), join(model, 'model.safetensors'), { recursive: true });
     await expect(convert(model, { say: () => undefined })).rejects.toThrow(

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { makeArtifacts, readCheckpoint } from '../../../models/build/build.ts';
+import { makeArtifacts, readCheckpoint, weightsIn } from '../../../models/build/build.ts';
 import type { EncoderConfig, EncoderWeights } from '../../../models/checkpoint/encoder.ts';
 import { packEngineFile } from '../../../models/engine/pack.ts';
 import { seeded } from '../../../models/evaluation/random.ts';
@@ -37,7 +37,7 @@ let plain: EngineBackend;
 beforeAll(async () => {
   const checkpoint = await readCheckpoint(inject('built').id);
   encodings = await encodeProbes(checkpoint);
-  file = (await makeArtifacts(checkpoint)).files['model.efm'];
+  file = weightsIn(await makeArtifacts(checkpoint), 'model.efm');
   relaxed = await engineBackend(file, 'relaxed');
   plain = await engineBackend(file, 'plain');
 });

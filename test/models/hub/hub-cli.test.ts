@@ -136,9 +136,11 @@ describe('npm run models -- pull', () => {
     [['pull', 'base'], '"base" is not an id of the Hub'],
     [['pull', 'somebody/base', 'twice'], 'pull does not accept "twice"'],
     [['pull', 'somebody/base', '--remote'], 'pull does not accept --remote'],
-    [['add', 'no/such/folder'], '"no/such/folder" is not an id of the Hub'],
+    [['add', './nosuch'], 'there is no folder ./nosuch, and a model of the Hub is <owner>/<name>'],
+    [['add', 'package.json'], 'package.json is a file: name the folder of the checkpoint'],
     [['add', 'models/albert-edge', '--id', 'other'], '--revision and --id belong to a model of the Hub'],
     [['convert', '--bits', '5'], '--bits is 4 or 8, not "5"'],
+    [['convert', '--backend', 'gpu'], '--backend is engine, onnxruntime, both, not "gpu"'],
     [['list', 'base'], 'list does not accept "base"'],
     [['list', '--bucket'], "Unknown option '--bucket'"],
   ])('answers %j with the usage and status 2', async (args, problem) => {
