@@ -1,15 +1,27 @@
 /** The routes, and only the routes. */
 import { type Context, Hono, type TypedResponse } from 'hono';
+import { every } from 'hono/combine';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import { requestId } from 'hono/request-id';
 
 import type { RequestError } from './errors.ts';
-import { ANSWER_CACHE_CONTROL, ERROR_CACHE_CONTROL, entityTag, etagMatches } from './http/conditional.ts';
-import { createIsolate, maxWorkOf, type Worker } from './http/context.ts';
+import { requireKey } from './http/authorize.ts';
+import {
+  ANSWER_CACHE_CONTROL,
+  ERROR_CACHE_CONTROL,
+  entityTag,
+  etagMatches,
+  PRIVATE_CACHE_CONTROL,
+} from './http/conditional.ts';
+import { createIsolate, maxWorkOf } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { respondError, respondFault, respondNotReady } from './http/errors.ts';
 import { infoOf } from './http/info.ts';
+import { createMetrics } from './http/metrics.ts';
+import { observe } from './http/observe.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { parseQuery } from './http/parse-request.ts';
+import { limitRate } from './http/rate-limit.ts';
 import { type LazyJson, resolveJson, streamJson } from './http/stream-json.ts';
 import {
   FILL_MASK,
@@ -22,6 +34,7 @@ import {
   toTexts,
 } from './http/to-question.ts';
 import { limitBody, validateBody } from './http/validate-body.ts';
+import type { Worker } from './http/worker.ts';
 import type { BackendKind } from './inference/backend.ts';
 import { MAX_GET_ANSWER_LENGTH } from './limits.ts';
 import { fillMask } from './pipelines/fill-mask.ts';
@@ -48,7 +61,10 @@ export type App = ReturnType<typeof createApp>;
 export function createApp(kind: BackendKind) {
   const app = new Hono<Worker>();
   const isolate = createIsolate(kind);
+  const metrics = createMetrics();
 
+  app.use(requestId());
+  app.use(observe(metrics.count));
   app.use(async function allowOrigins(c, next) {
     return crossOrigin(c.env.ALLOWED_ORIGINS)(c, next);
   });
@@ -56,8 +72,9 @@ export function createApp(kind: BackendKind) {
     await next();
     c.header('x-content-type-options', 'nosniff');
     if (c.res.headers.has('cache-control')) return;
-    const isClientError = c.req.method === 'GET' && c.res.status >= 400 && c.res.status < 500;
-    c.header('cache-control', isClientError ? ERROR_CACHE_CONTROL : 'no-store');
+    const { status } = c.res;
+    const isForAll = c.req.method === 'GET' && status >= 400 && status < 500 && status !== 401 && status !== 429;
+    c.header('cache-control', isForAll ? ERROR_CACHE_CONTROL : 'no-store');
   });
   app.use(
     methodNotAllowed({
@@ -96,11 +113,13 @@ export function createApp(kind: BackendKind) {
   };
 
   const routes = app
-    .post('/', limitBody, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
-    .post('/fill-mask', limitBody, validateBody(FILL_MASK), (c) =>
+    .post('/', protect, limitBody, validateBody(FILL_MASK), (c) =>
       answerPost(c, toFillMaskQuestion(c.req.valid('json'))),
     )
-    .get('/fill-mask', async (c) => {
+    .post('/fill-mask', protect, limitBody, validateBody(FILL_MASK), (c) =>
+      answerPost(c, toFillMaskQuestion(c.req.valid('json'))),
+    )
+    .get('/fill-mask', protect, async (c) => {
       const asked = parseQuery(new URL(c.req.url).searchParams);
       if (!asked.ok) return respondError(c, asked.error);
       const found = await answerMasks(c, toFillMaskQuestion(asked.value, MAX_GET_ANSWER_LENGTH));
@@ -108,18 +127,22 @@ export function createApp(kind: BackendKind) {
       const json = JSON.stringify(resolveJson(found.value));
       const tag = await entityTag(json);
       c.header('etag', tag);
-      c.header('cache-control', ANSWER_CACHE_CONTROL);
+      c.header('cache-control', c.env.API_KEYS ? PRIVATE_CACHE_CONTROL : ANSWER_CACHE_CONTROL);
       return etagMatches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json, 200, JSON_TYPE);
     })
-    .post('/score', limitBody, validateBody(SCORE), async (c) => {
+    .post('/score', protect, limitBody, validateBody(SCORE), async (c) => {
       const question = toScoreQuestion(c.req.valid('json'));
       const found = await isolate.run(c, (context) => score(question, context));
       if (!found.ok) return respondError(c, found.error);
       return c.json<ScoreResponse, 200>(inShapeOf(question, found.value), 200);
     })
-    .post('/sentence-order', limitBody, validateBody(SENTENCES), (c) => answerPairs(c, 'sop', c.req.valid('json')))
-    .post('/next-sentence', limitBody, validateBody(SENTENCES), (c) => answerPairs(c, 'nsp', c.req.valid('json')))
-    .post('/tokenize', limitBody, validateBody(TOKENIZE), async (c) => {
+    .post('/sentence-order', protect, limitBody, validateBody(SENTENCES), (c) =>
+      answerPairs(c, 'sop', c.req.valid('json')),
+    )
+    .post('/next-sentence', protect, limitBody, validateBody(SENTENCES), (c) =>
+      answerPairs(c, 'nsp', c.req.valid('json')),
+    )
+    .post('/tokenize', protect, limitBody, validateBody(TOKENIZE), async (c) => {
       const question = toTexts(c.req.valid('json').inputs);
       const found = await tokenize(question, isolate.loads(c));
       if (!found.ok) return respondError(c, found.error);
@@ -137,11 +160,17 @@ export function createApp(kind: BackendKind) {
     .get('/info', async (c) =>
       c.json<Info, 200>(infoOf(await isolate.loads(c).readManifest(), kind, maxWorkOf(c)), 200),
     )
+    .get('/metrics', requireKey, (c) => c.text(metrics.text(), 200, METRICS_TYPE))
     .get('/openapi.json', (c) => c.json(openApiDocument()));
   // The page and the API documentation. The files that they load are served without the worker.
   for (const path of ['/', '/docs']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
   return routes;
 }
+
+/** Before the body is read. */
+const protect = every(requireKey, limitRate);
+
+const METRICS_TYPE = { 'content-type': 'text/plain; version=0.0.4' };
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 

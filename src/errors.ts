@@ -27,6 +27,7 @@ export type RequestError =
   | { readonly reason: 'answer_too_large'; readonly length: number; readonly limit: number }
   | { readonly reason: 'too_much_work'; readonly by: WorkKind; readonly work: number; readonly limit: number }
   | { readonly reason: 'overloaded'; readonly retry_after_s: number }
+  | { readonly reason: 'rate_limited'; readonly of: 'requests' | 'expensive requests'; readonly retry_after_s: number }
   | { readonly reason: 'conflicting_parameters'; readonly conflict: ParameterConflict }
   | { readonly reason: 'too_many_targets'; readonly targets: number; readonly contexts: number; readonly limit: number }
   | { readonly reason: 'target_empty'; readonly target: string }

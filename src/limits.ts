@@ -24,6 +24,15 @@ export const MAX_TRUNCATED_TEXT_LENGTH = 32_768;
  */
 export const DEFAULT_MAX_REQUEST_WORK = 200e9;
 
+/**
+ * Multiply-adds that are one unit of the budget for expensive requests, half a second of a slow host. A request with less
+ * costs no unit.
+ */
+export const EXPENSIVE_WORK = 10e9;
+
+/** The period of both rate limits, which the binding does not tell. wrangler.toml has the same. */
+export const RATE_LIMIT_PERIOD_S = 60;
+
 /** Multiply-adds per second of a slow host, for estimating a wait. */
 export const SLOW_WORK_PER_SECOND = 20e9;
 
@@ -79,8 +88,8 @@ export const MAX_TARGET_LENGTH = 128;
 /** The least size of a read from R2: its default reader hands out 4 kB at a time, which costs three times as much. */
 export const R2_READ_BYTES = 1024 * 1024;
 
-/** How long answers and encodings stay in the edge cache, if used. They never become wrong: the key has the revision. */
-export const CACHE_TTL_SECONDS = 30 * 24 * 3600;
+/** Days that an answer or an encoding is cached, unless CACHE_DAYS says otherwise. It never becomes wrong: its key has the revision. */
+export const DEFAULT_CACHE_DAYS = 1;
 
 /** Kept by an isolate beside a model of up to 96 of its 128 MB: token ids of texts, and answers of about 2 kB. */
 export const MAX_CACHED_ENCODINGS = { entries: 5_000, bytes: 2_000_000 };

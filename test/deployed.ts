@@ -29,16 +29,27 @@ export async function buildSelected(): Promise<Built> {
   return { folder, id, revision, files: [...manifest.files.map(({ name }) => name), 'manifest.json'] };
 }
 
-/** @param options `env` of wrangler.toml, the top one by default, and the build of the kernels */
+/**
+ * @param options `env` of wrangler.toml, the top one by default; the build of the kernels; variables to set. Without rate limits
+ * unless they are set, since tests ask much.
+ */
 export async function deploy(
   { folder, id, revision, files }: Built,
-  { env, SIMD }: { env?: string | undefined; SIMD?: string } = {},
+  { env, SIMD, vars }: { env?: string | undefined; SIMD?: string; vars?: Record<string, string> } = {},
 ): Promise<Deployed> {
   const before = process.env['SIMD'];
   if (SIMD !== undefined) process.env['SIMD'] = SIMD;
   try {
     const configPath = join(import.meta.dirname, '../wrangler.toml');
-    const server = createTestHarness({ workers: [{ configPath, ...(env && { env }) }] });
+    const server = createTestHarness({
+      workers: [
+        {
+          configPath,
+          vars: { CACHE_STATUS: 'all', RATE_LIMITS: 'off', REQUEST_LOG: 'off', ...vars },
+          ...(env && { env }),
+        },
+      ],
+    });
     const { url } = await server.listen();
     const { MODELS } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
     for (const name of files) await MODELS.put(objectKey(id, revision, name), await readFile(join(folder, name)));

@@ -40,6 +40,10 @@ const wrangler = spawn(
     '--port',
     port,
     '--show-interactive-dev-session=false',
+    // Whoever runs it may see the caches; wrangler prints a line for each request.
+    '--var',
+    'CACHE_STATUS:all',
+    'REQUEST_LOG:off',
   ].concat(environment ? ['--env', environment] : []),
   { cwd: root, stdio: 'inherit', env: { ...process.env, WRANGLER_SEND_METRICS: 'false' } },
 );

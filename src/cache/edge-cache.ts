@@ -1,5 +1,5 @@
 /** The Cache API of the data center ("edge") as a map from digests to JSON text. Does I/O. */
-import { CACHE_READ_TIMEOUT_MS, CACHE_TTL_SECONDS, MAX_EDGE_CACHE_OPERATIONS } from '../limits.ts';
+import { CACHE_READ_TIMEOUT_MS, MAX_EDGE_CACHE_OPERATIONS } from '../limits.ts';
 import { withTimeout } from '../concurrency/with-timeout.ts';
 
 /** The part of the Cache API that is used. `caches.default` implements it. */
@@ -31,9 +31,9 @@ export class EdgeCache {
     return (await withTimeout(CACHE_READ_TIMEOUT_MS, read()))?.value;
   }
 
-  async put(key: string, text: string): Promise<void> {
+  async put(key: string, text: string, ttl_s: number): Promise<void> {
     if (this.#operations-- <= 0) return;
-    const headers = { 'content-type': 'application/json', 'cache-control': `max-age=${CACHE_TTL_SECONDS}` };
+    const headers = { 'content-type': 'application/json', 'cache-control': `max-age=${ttl_s}` };
     try {
       await this.#cache.put(this.#prefix + key, new Response(text, { headers }));
     } catch {

@@ -13,14 +13,19 @@ interface Served {
   readonly model: string;
   /** The backend and the version of its arithmetic. */
   readonly numerics: string;
+  /** Callers and times that share no entries have different ones. */
+  readonly partition: string;
 }
 
 /**
- * @param model `<id>@<revision>`: it names the tokenizer too
  * @param room the targets that a truncated text must leave room for; undefined without truncation
  */
-export function encodingKey(model: string, text: string, room?: readonly string[]): Promise<string> {
-  return digestOf(['encoding', ENCODING_VERSION, TOKENIZER_VERSION, model, text, room]);
+export function encodingKey(
+  { model, partition }: Omit<Served, 'numerics'>,
+  text: string,
+  room?: readonly string[],
+): Promise<string> {
+  return digestOf(['encoding', ENCODING_VERSION, TOKENIZER_VERSION, partition, model, text, room]);
 }
 
 /**
@@ -28,21 +33,25 @@ export function encodingKey(model: string, text: string, room?: readonly string[
  * inside a word than after a blank. Every default is resolved in `question`, so that a changed default is another key.
  */
 export function predictionKey(
-  { model, numerics }: Served,
+  { model, numerics, partition }: Served,
   { top_k, targets, strategy, num_beams }: Pick<FillMaskQuestion, 'top_k' | 'targets' | 'strategy' | 'num_beams'>,
   text: MaskedText,
   { input_ids, masked_positions }: Encoding,
 ): Promise<string> {
   const before = targets && Array.from(text.masks, (_, m) => characterBefore(text, m));
-  const version = [PREDICTION_VERSION, TOKENIZER_VERSION, model, numerics];
+  const version = [PREDICTION_VERSION, TOKENIZER_VERSION, partition, model, numerics];
   return digestOf(['prediction', ...version, input_ids, masked_positions, top_k, targets, before, strategy, num_beams]);
 }
 
-export function scoreKey({ model, numerics }: Served, metric: Metric, text: string): Promise<string> {
-  return digestOf(['score', SCORE_VERSION, TOKENIZER_VERSION, model, numerics, metric, text]);
+export function scoreKey({ model, numerics, partition }: Served, metric: Metric, text: string): Promise<string> {
+  return digestOf(['score', SCORE_VERSION, TOKENIZER_VERSION, partition, model, numerics, metric, text]);
 }
 
-export function pairKey({ model, numerics }: Served, head: SentenceHead, { text, text_pair }: Pair): Promise<string> {
-  const version = [PAIR_VERSION, TOKENIZER_VERSION, model, numerics];
+export function pairKey(
+  { model, numerics, partition }: Served,
+  head: SentenceHead,
+  { text, text_pair }: Pair,
+): Promise<string> {
+  const version = [PAIR_VERSION, TOKENIZER_VERSION, partition, model, numerics];
   return digestOf(['pair', ...version, head, text, text_pair]);
 }

@@ -1,7 +1,6 @@
 /** A cache of two tiers: the memory of the isolate, then the edge cache. Does I/O through the latter. */
 import * as v from 'valibot';
 
-import { CACHE_TTL_SECONDS } from '../limits.ts';
 import type { EdgeCache } from './edge-cache.ts';
 import { LruMap } from './lru-map.ts';
 
@@ -12,6 +11,8 @@ export interface CachePolicy {
   /** Whether a computed value may be stored. */
   readonly write: boolean;
   readonly edge: EdgeCache | undefined;
+  /** Seconds after which a value answers no more. */
+  readonly ttl_s: number;
   /** Keeps work alive after the response, as `ExecutionContext.waitUntil` does. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
@@ -55,9 +56,9 @@ export class TieredCache<T> {
   }
 
   /** Looks in the isolate's tier only, synchronously. */
-  getLocal(key: string, { read }: CachePolicy): CachedValue<T> | undefined {
+  getLocal(key: string, { read, ttl_s }: CachePolicy): CachedValue<T> | undefined {
     const entry = read ? this.#isolate.get(key) : undefined;
-    return entry && { value: entry.value, tier: 'isolate', age_s: ageOf(entry) };
+    return entry && within(ttl_s, { value: entry.value, tier: 'isolate', age_s: ageOf(entry) });
   }
 
   async get(key: string, policy: CachePolicy): Promise<CachedValue<T> | undefined> {
@@ -69,16 +70,16 @@ export class TieredCache<T> {
     if (!parsed.success || parsed.output.key !== key) return undefined;
     const entry = parsed.output;
     if (policy.write) this.#isolate.set(key, entry, sizeOf(text));
-    return { value: entry.value, tier: 'edge', age_s: ageOf(entry) };
+    return within(policy.ttl_s, { value: entry.value, tier: 'edge', age_s: ageOf(entry) });
   }
 
   /** Stores in the isolate at once, and at the edge without delaying the response. */
-  put(key: string, value: T, { write, edge, waitUntil }: CachePolicy): void {
+  put(key: string, value: T, { write, edge, ttl_s, waitUntil }: CachePolicy): void {
     if (!write) return;
     const entry = { value, stored: Date.now() };
     const text = JSON.stringify({ version: this.#version, key, ...entry });
     this.#isolate.set(key, entry, sizeOf(text));
-    if (edge) waitUntil(edge.put(key, text));
+    if (edge) waitUntil(edge.put(key, text, ttl_s));
   }
 }
 
@@ -86,4 +87,8 @@ export class TieredCache<T> {
 const sizeOf = (json: string | undefined): number => 4 * (json?.length ?? 0);
 
 const ageOf = ({ stored }: { readonly stored: number }): number =>
-  Math.min(Math.max(0, Math.floor((Date.now() - stored) / 1000)), CACHE_TTL_SECONDS);
+  Math.max(0, Math.floor((Date.now() - stored) / 1000));
+
+function within<T>(ttl_s: number, cached: CachedValue<T>): CachedValue<T> | undefined {
+  return cached.age_s < ttl_s ? cached : undefined;
+}

@@ -1,6 +1,5 @@
 /** `Cache-Status` (RFC 9211): which tier answered. No I/O. */
 import type { CachePolicy } from '../cache/tiered-cache.ts';
-import { CACHE_TTL_SECONDS } from '../limits.ts';
 import type { CacheCounts } from '../pipelines/context.ts';
 
 /**
@@ -11,7 +10,7 @@ import type { CacheCounts } from '../pipelines/context.ts';
  */
 export function cacheStatus({ isolate, edge, computed, age_s }: CacheCounts, policy: CachePolicy | undefined): string {
   if (!policy) return 'isolate; fwd=bypass';
-  const ttl = `ttl=${CACHE_TTL_SECONDS - age_s}`;
+  const ttl = `ttl=${policy.ttl_s - age_s}`;
   const stored = policy.write ? '; stored' : '';
   const tiers = policy.edge ? ['isolate', 'edge'] : ['isolate'];
   if (!policy.read) return tiers.map((tier) => `${tier}; fwd=request${stored}`).join(', ');

@@ -5,6 +5,8 @@
  * model may stay unseen there.
  */
 export const ANSWER_CACHE_CONTROL = 'public, max-age=300, s-maxage=3600, stale-while-revalidate=300';
+/** Where a request needs a key. */
+export const PRIVATE_CACHE_CONTROL = 'private, max-age=300';
 export const ERROR_CACHE_CONTROL = 'public, max-age=5';
 
 /** Of the bytes of an answer. */

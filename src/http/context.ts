@@ -6,19 +6,14 @@ import { EdgeCache } from '../cache/edge-cache.ts';
 import type { CachePolicy } from '../cache/tiered-cache.ts';
 import type { RequestError } from '../errors.ts';
 import type { BackendKind } from '../inference/backend.ts';
-import { DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
+import { DEFAULT_CACHE_DAYS, DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
 import { ConfigurationError, type DeployedModel, deployedModel } from '../model/deployed-model.ts';
 import type { Answered, PipelineContext } from '../pipelines/context.ts';
 import { ok, type Result } from '../result.ts';
 import { cacheStatus } from './cache-status.ts';
+import { chargeWork } from './rate-limit.ts';
 import { serverTiming } from './server-timing.ts';
-
-export interface Worker {
-  Bindings: Env & {
-    /** Billions of multiply-adds that one request may ask for. */
-    readonly MAX_REQUEST_GMACS?: string;
-  };
-}
+import type { Worker } from './worker.ts';
 
 /** What an isolate keeps between requests: the model and the caches. */
 export function createIsolate(kind: BackendKind) {
@@ -47,18 +42,30 @@ export function createIsolate(kind: BackendKind) {
     pipeline: (context: PipelineContext) => Promise<Result<Answered<T>, RequestError>>,
   ): Promise<Result<T, RequestError>> {
     const policy = policyOf(c);
+    const loaded = loads(c);
     const found = await pipeline({
       model: c.env.MODEL,
       numerics: kind.numerics,
-      ...loads(c),
+      ...loaded,
+      loadModel: async () => ({ ...(await loaded.loadModel()), charge: (work) => chargeWork(c, work) }),
       caches,
       signal: c.req.raw.signal,
-      policy: policy ?? { read: false, write: false, edge: undefined, waitUntil: (work) => void keepAlive(c, work) },
+      partition: partitionOf(c),
+      policy: policy ?? {
+        read: false,
+        write: false,
+        edge: undefined,
+        ttl_s: 0,
+        waitUntil: (work) => void keepAlive(c, work),
+      },
     });
     if (!found.ok) return found;
     const { answers, work, cached } = found.value;
-    c.header('server-timing', serverTiming(work));
-    c.header('cache-status', cacheStatus(cached, policy));
+    c.set('answered', { work, cached });
+    if (showsCache(c)) {
+      c.header('server-timing', serverTiming(work));
+      c.header('cache-status', cacheStatus(cached, policy));
+    }
     return ok(answers);
   }
 
@@ -86,8 +93,33 @@ function policyOf(c: Context<Worker>): CachePolicy | undefined {
     read: !bypass,
     write: !/\bno-store\b/.test(directives),
     edge: new EdgeCache(caches.default, new URL(c.req.url).origin),
+    ttl_s: cacheDays(c) * 24 * 3600,
     waitUntil: (work) => void keepAlive(c, work),
   };
+}
+
+function cacheDays({ env }: Context<Worker>): number {
+  const days = Number(env.CACHE_DAYS ?? DEFAULT_CACHE_DAYS);
+  if (days > 0 && days <= 365) return days;
+  throw new ConfigurationError(`The variable CACHE_DAYS is "${env.CACHE_DAYS}". Set it to a number of days up to 365.`);
+}
+
+/** Callers with keys share no entries, unless CACHE_SCOPE says so: an entry of another caller would tell what that one asked. */
+function partitionOf(c: Context<Worker>): string {
+  const scope: string = c.env.CACHE_SCOPE ?? 'caller';
+  if (scope !== 'caller' && scope !== 'shared') {
+    throw new ConfigurationError(`The variable CACHE_SCOPE is "${scope}". Set it to caller or shared.`);
+  }
+  return JSON.stringify([c.env.CACHE_EPOCH, scope === 'caller' ? c.get('caller') : undefined]);
+}
+
+/** Whether the headers may tell from which cache the answer came, and so that somebody asked the same before. */
+function showsCache(c: Context<Worker>): boolean {
+  const shown: string = c.env.CACHE_STATUS ?? 'keys';
+  if (shown === 'all') return true;
+  if (shown === 'keys') return c.get('caller') !== undefined;
+  if (shown === 'none') return false;
+  throw new ConfigurationError(`The variable CACHE_STATUS is "${shown}". Set it to all, keys or none.`);
 }
 
 /** Other requests may wait for the same work: it goes on when the client that began it leaves. */

@@ -9,7 +9,7 @@ export function crossOrigin(allowed: string) {
   return cors({
     origin: allowed.trim() === '*' ? '*' : allowed.split(',').map((origin) => origin.trim()),
     allowMethods: ['GET', 'HEAD', 'POST', 'OPTIONS'],
-    exposeHeaders: ['etag', 'cache-status', 'server-timing', 'retry-after'],
+    exposeHeaders: ['etag', 'cache-status', 'server-timing', 'retry-after', 'www-authenticate', 'x-request-id'],
     maxAge: 86_400,
   });
 }

@@ -16,39 +16,52 @@ export type HttpError =
   | { readonly reason: 'unsupported_content_encoding'; readonly received: string }
   | { readonly reason: 'body_too_large'; readonly limit: number }
   | { readonly reason: 'body_timeout'; readonly limit_ms: number }
+  | { readonly reason: 'key_missing' }
+  | { readonly reason: 'key_malformed' }
+  | { readonly reason: 'key_invalid' }
   | { readonly reason: 'not_found'; readonly path: string }
   | { readonly reason: 'method_not_allowed'; readonly method: string; readonly allowed: readonly string[] };
 
-export type ErrorStatus = 400 | 404 | 405 | 408 | 413 | 415 | 422 | 429;
+export type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 413 | 415 | 422 | 429;
 
 export function respondError(c: Context, error: HttpError) {
   if (error.reason === 'method_not_allowed') c.header('allow', error.allowed.join(', '));
-  if (error.reason === 'overloaded') c.header('retry-after', String(error.retry_after_s));
+  if ('retry_after_s' in error) c.header('retry-after', String(error.retry_after_s));
+  c.set('error_type', error.reason);
   const { status, message } = describeError(error);
   return c.json<ErrorResponse, ErrorStatus>({ error: message, error_type: error.reason }, status);
 }
 
-/** What was thrown: the store's fault, the deployment's, or our own. Each is logged. */
+/** What was thrown: the store's fault, the deployment's, or our own. */
 export function respondFault(error: Error, c: Context) {
   if (error instanceof ModelObjectError) {
-    console.error(error.message, error.cause instanceof Error ? error.cause.message : '');
     c.header('retry-after', String(Math.ceil(LOAD_PAUSE_MS / 1000)));
-    return c.json<ErrorResponse>({ error: error.message, error_type: 'model_unavailable' }, 502);
+    return fault(c, 502, 'model_unavailable', error.message, error);
   }
-  console.error(error);
-  if (error instanceof ConfigurationError) {
-    return c.json<ErrorResponse>({ error: error.message, error_type: 'misconfigured' }, 500);
-  }
-  const message = 'An internal error occurred. Please report it.';
-  return c.json<ErrorResponse>({ error: message, error_type: 'internal' }, 500);
+  if (error instanceof ConfigurationError) return fault(c, 500, 'misconfigured', error.message, error);
+  return fault(c, 500, 'internal', 'An internal error occurred. Please report it.', error);
 }
 
 /** 503 and not 502, as a load balancer expects of a readiness probe. */
 export function respondNotReady(error: unknown, c: Context) {
-  console.error(error);
   if (!(error instanceof ModelObjectError)) throw error;
   c.header('retry-after', String(Math.ceil(LOAD_PAUSE_MS / 1000)));
-  return c.json<ErrorResponse, 503>({ error: error.message, error_type: 'model_unavailable' }, 503);
+  return fault(c, 503, 'model_unavailable', error.message, error);
+}
+
+/** Logs the error with its causes, under the id of the request. */
+function fault<Status extends 500 | 502 | 503>(
+  c: Context,
+  status: Status,
+  error_type: string,
+  message: string,
+  error: Error,
+) {
+  c.set('error_type', error_type);
+  const causes: string[] = [];
+  for (let { cause } = error; cause instanceof Error; { cause } = cause) causes.push(cause.message);
+  console.error({ request_id: c.get('requestId'), error_type, message: error.message, causes, stack: error.stack });
+  return c.json<ErrorResponse, Status>({ error: message, error_type }, status);
 }
 
 function describeError(error: HttpError): { status: ErrorStatus; message: string } {
@@ -56,6 +69,15 @@ function describeError(error: HttpError): { status: ErrorStatus; message: string
     case 'invalid_json':
     case 'invalid_request':
       return say(400, error.message);
+    case 'key_missing':
+      return say(401, 'This deployment needs an API key. Send it in the header "authorization: Bearer <key>".');
+    case 'key_malformed':
+      return say(401, 'The header "authorization" has no API key. Send it as "authorization: Bearer <key>".');
+    case 'key_invalid':
+      return say(
+        401,
+        'The API key is not valid for this deployment. It may have been replaced: ask the owner for one.',
+      );
     case 'not_found':
       return say(404, `Nothing is at ${clip(error.path)}. See /docs for the routes.`);
     case 'method_not_allowed':
@@ -113,6 +135,11 @@ function describeError(error: HttpError): { status: ErrorStatus; message: string
       );
     case 'overloaded':
       return say(429, `The worker has more work than it can do. Try again in ${error.retry_after_s} seconds.`);
+    case 'rate_limited':
+      return say(
+        429,
+        `Too many ${error.of} in the last ${error.retry_after_s} seconds. Try again in ${error.retry_after_s} seconds.`,
+      );
     case 'conflicting_parameters':
       return say(422, describeConflict(error.conflict));
     case 'too_many_targets':

@@ -26,11 +26,12 @@ const PAGE = {
 /** Error responses of the operations with a request. */
 const REQUEST_ERRORS: Readonly<Record<number, string>> = {
   400: 'The request is malformed, or a field has the wrong type or is out of range.',
+  401: 'The deployment needs an API key, and the request has none that is valid.',
   408: 'The body did not arrive in time.',
   413: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
   415: 'The body is not declared as JSON.',
   422: 'The request is well-formed, but the model cannot answer it or it exceeds a limit.',
-  429: 'The worker has more work than it can do. `Retry-After` says when to try again.',
+  429: 'The worker has more work than it can do, or the caller asked too often. `Retry-After` says when to try again.',
 };
 const SERVER_ERRORS: Readonly<Record<number, string>> = {
   500: 'The service failed.',
@@ -65,16 +66,22 @@ function createDocument() {
       description:
         'Fills masks, scores, classifies and tokenizes texts. The examples are answers of the default model.\n\n' +
         'An error is a JSON object with a message that says what to do. `Cache-Status` says which cache answered, and ' +
-        '`Server-Timing` says where the time went; `/tokenize` has neither. A request with `Cache-Control: no-cache` is ' +
+        '`Server-Timing` says where the time went. A deployment may hide both, and `/tokenize` has neither. A request with `Cache-Control: no-cache` is ' +
         'computed again; with `no-store`, the answer is not stored either. A proxy before the deployment may answer 429 with ' +
         '`Retry-After`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    security: [],
+    // A deployment without API_KEYS needs none.
+    security: [{}, { api_key: [] }],
     tags: TAGS,
     paths,
-    components: { schemas: definitions },
+    components: {
+      schemas: definitions,
+      securitySchemes: {
+        api_key: { type: 'http', scheme: 'bearer', description: 'Where the deployment has API keys.' },
+      },
+    },
   };
 }
 

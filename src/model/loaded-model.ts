@@ -1,6 +1,8 @@
 /** A model ready to answer: its manifest, tokenizer and backend. Does I/O through the store. */
 import type { RunQueue } from '../concurrency/run-queue.ts';
+import type { RequestError } from '../errors.ts';
 import type { Backend, BackendKind, WeightsFile } from '../inference/backend.ts';
+import type { Result } from '../result.ts';
 import { createTokenizer } from '../tokenizer/create-tokenizer.ts';
 import { findMasks } from '../tokenizer/masks.ts';
 import { createUnigramTokenizer } from '../tokenizer/packed-unigram/create-tokenizer.ts';
@@ -20,6 +22,8 @@ export interface LoadedModel extends LoadedTokenizer {
   readonly queue: RunQueue;
   /** Multiply-adds that one request may ask for. */
   readonly max_work: number;
+  /** Asks a request's budget before its work runs. @param work multiply-adds */
+  readonly charge?: (work: number) => Promise<Result<undefined, RequestError>>;
 }
 
 /**

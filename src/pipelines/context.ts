@@ -9,6 +9,8 @@ export interface PipelineContext {
   readonly model: string;
   /** The backend and the version of its arithmetic: it is part of the cache keys. */
   readonly numerics: string;
+  /** Part of the cache keys too: callers and times that share no entries have different ones. */
+  readonly partition: string;
   /** Reads the tokenizer without the weights. */
   readonly loadTokenizer: () => Promise<LoadedTokenizer>;
   readonly loadModel: () => Promise<LoadedModel>;

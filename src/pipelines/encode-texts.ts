@@ -18,12 +18,13 @@ import type { PipelineContext } from './context.ts';
 export async function encodeTexts(
   texts: readonly MaskedText[],
   { isList, truncation, targets }: Pick<FillMaskQuestion, 'isList' | 'truncation' | 'targets'>,
-  { model, caches, policy, loadTokenizer }: PipelineContext,
+  context: PipelineContext,
 ): Promise<Result<(Encoding | CutEncoding)[], RequestError>> {
+  const { caches, policy, loadTokenizer } = context;
   // A truncated text must leave room for the longest target, so the targets decide how much of it is left.
   const room = truncation ? (targets ?? []) : undefined;
   const keys = new Map<string, Promise<string>>();
-  for (const { text } of texts) if (!keys.has(text)) keys.set(text, encodingKey(model, text, room));
+  for (const { text } of texts) if (!keys.has(text)) keys.set(text, encodingKey(context, text, room));
   const known = new Map<string, Encoding>();
   await Promise.all(
     Array.from(keys, async ([text, key]) => {

@@ -27,6 +27,8 @@ export async function admitWork<T>(
 ): Promise<Result<T, RequestError>> {
   const checked = checkWork(kind, work, model);
   if (!checked.ok) return checked;
+  const charged = (await model.charge?.(work)) ?? checked;
+  if (!charged.ok) return charged;
   const { queue, backend, manifest } = model;
   const job = queue.admit(work);
   if (!job) return fail({ reason: 'overloaded', retry_after_s: Math.ceil(queue.work / SLOW_WORK_PER_SECOND) });

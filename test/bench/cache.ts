@@ -42,7 +42,7 @@ if (!(rounds >= 10) || !values.only.every((name) => name in SECTIONS)) {
 }
 
 const { id, revision, folder, manifest } = await build(selectedModel().id);
-const vars = { MODEL: `${id}@${revision}`, ALLOWED_ORIGINS: '*', CACHE: 'on' };
+const vars = { MODEL: `${id}@${revision}`, ALLOWED_ORIGINS: '*', CACHE: 'on', CACHE_STATUS: 'all' };
 const app = await bundle('wrangler.toml');
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.versions.node}\n`);
 for (const [name, section] of Object.entries(SECTIONS)) if (values.only.includes(name)) await section();

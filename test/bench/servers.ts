@@ -75,5 +75,10 @@ export async function startDeployment(
   );
   const env = backend === 'engine' ? undefined : backend;
   const configPath = join(import.meta.dirname, '../../wrangler.toml');
-  return start(configPath, env, files, { MODEL: `${id}@${revision}` });
+  return start(configPath, env, files, {
+    MODEL: `${id}@${revision}`,
+    CACHE_STATUS: 'all',
+    RATE_LIMITS: 'off',
+    REQUEST_LOG: 'off',
+  });
 }

@@ -132,6 +132,7 @@ export async function serve({ model, modules, objects }: Bundle, cache: 'on' | '
             MODELS: { type: 'r2', name: 'models' },
             MODEL: text(model),
             ALLOWED_ORIGINS: text('*'),
+            CACHE_STATUS: text('all'),
             CACHE: text(cache),
           },
         },

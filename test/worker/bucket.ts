@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { kind } from '#kind';
 
 import { createApp } from '../../src/app.ts';
-import type { Worker } from '../../src/http/context.ts';
+import type { Worker } from '../../src/http/worker.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 
 const [id = '', revision = ''] = env.MODEL.split('@');
@@ -24,13 +24,17 @@ export async function fillBucket(): Promise<void> {
   for (const name of OBJECTS) await env.MODELS.put(keyOf(name), await builtFile(name));
 }
 
-/** An app as a new isolate has it, with the environment of the test or a changed one. */
+/** An app as a new isolate has it, with the environment of the test or a changed one. Without rate limits, since tests ask much. */
 export function freshApp(changed: Partial<Worker['Bindings']> = {}, backend = kind) {
   const app = createApp(backend);
   return {
     async request(path: string, init?: RequestInit): Promise<Response> {
       const ctx = createExecutionContext();
-      const response = await app.fetch(new Request(`http://edge${path}`, init), { ...env, ...changed }, ctx);
+      const response = await app.fetch(
+        new Request(`http://edge${path}`, init),
+        { ...env, CACHE_STATUS: 'all', RATE_LIMITS: 'off', REQUEST_LOG: 'off', ...changed },
+        ctx,
+      );
       await waitOnExecutionContext(ctx);
       return response;
     },

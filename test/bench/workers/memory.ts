@@ -2,7 +2,7 @@
 import { createCaches } from '../../../src/cache/caches.ts';
 
 const isolateCaches = createCaches();
-const policy = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
+const policy = { read: true, write: true, edge: undefined, ttl_s: 3600, waitUntil: () => undefined };
 
 export default {
   /** Caches the questions from `from` to `to`, each with an encoding and an answer of the usual size. */

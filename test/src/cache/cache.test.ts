@@ -138,7 +138,7 @@ describe('a cache of the data centre', () => {
   it.each(faulty)('that %s is a miss', async (_, cache) => {
     const edge = new EdgeCache(cache, 'https://example.com');
     expect(await edge.get('key')).toBeUndefined();
-    await expect(edge.put('key', 'text')).resolves.toBeUndefined();
+    await expect(edge.put('key', 'text', 60)).resolves.toBeUndefined();
   });
 
   it('is asked so often by one request, and no more', async () => {
@@ -150,7 +150,7 @@ describe('a cache of the data centre', () => {
     const edge = new EdgeCache({ match: count, put: count }, 'https://example.com');
     for (let i = 0; i < MAX_EDGE_CACHE_OPERATIONS; i++) {
       await edge.get(`key ${i}`);
-      await edge.put(`key ${i}`, 'text');
+      await edge.put(`key ${i}`, 'text', 60);
     }
     expect(asked).toBe(MAX_EDGE_CACHE_OPERATIONS);
   });

@@ -7,7 +7,7 @@ import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { encodingKey, pairKey, predictionKey, scoreKey } from '../../../src/cache/keys.ts';
 
 describe('the key of', () => {
-  const served = { model: 'm@1', numerics: 'n' };
+  const served = { model: 'm@1', numerics: 'n', partition: '' };
   const encoding = {
     input_ids: Int32Array.of(2, 7, 4, 3),
     token_type_ids: new Int32Array(4),
@@ -20,11 +20,12 @@ describe('the key of', () => {
     [
       'an encoding',
       [
-        encodingKey('m@1', 'a'),
-        encodingKey('m@2', 'a'),
-        encodingKey('m@1', 'b'),
-        encodingKey('m@1', 'a', []),
-        encodingKey('m@1', 'a', ['new york']),
+        encodingKey(served, 'a'),
+        encodingKey({ ...served, model: 'm@2' }, 'a'),
+        encodingKey({ ...served, partition: 'p' }, 'a'),
+        encodingKey(served, 'b'),
+        encodingKey(served, 'a', []),
+        encodingKey(served, 'a', ['new york']),
       ],
     ],
     [
@@ -33,6 +34,7 @@ describe('the key of', () => {
         predictionKey(served, question, text, encoding),
         predictionKey({ ...served, model: 'm@2' }, question, text, encoding),
         predictionKey({ ...served, numerics: 'o' }, question, text, encoding),
+        predictionKey({ ...served, partition: 'p' }, question, text, encoding),
         predictionKey(served, { ...question, top_k: 6 }, text, encoding),
         predictionKey(served, { ...question, strategy: 'joint' }, text, encoding),
         predictionKey(served, { ...question, strategy: 'joint', num_beams: 9 }, text, encoding),
@@ -51,6 +53,7 @@ describe('the key of', () => {
         scoreKey(served, 'original', 'b'),
         scoreKey({ ...served, model: 'm@2' }, 'original', 'a'),
         scoreKey({ ...served, numerics: 'o' }, 'original', 'a'),
+        scoreKey({ ...served, partition: 'p' }, 'original', 'a'),
       ],
     ],
     [
@@ -62,6 +65,7 @@ describe('the key of', () => {
         pairKey(served, 'sop', { text: 'ab', text_pair: '' }),
         pairKey({ ...served, model: 'm@2' }, 'sop', { text: 'a', text_pair: 'b' }),
         pairKey({ ...served, numerics: 'o' }, 'sop', { text: 'a', text_pair: 'b' }),
+        pairKey({ ...served, partition: 'p' }, 'sop', { text: 'a', text_pair: 'b' }),
       ],
     ],
   ])('%s differs wherever the answer may', async (_, keys) => {

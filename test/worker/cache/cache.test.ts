@@ -33,10 +33,11 @@ const readJson = async (name: 'manifest.json' | 'tokenizer.json') =>
 async function keysOf(text: string, top_k = 5) {
   const { special_tokens } = (await readJson('manifest.json')) as Manifest;
   const encoding = createTokenizer(await readJson('tokenizer.json'), special_tokens).encode(findMasks(text));
+  const served = { model: env.MODEL, numerics: kind.numerics, partition: '[null,null]' };
   const question = { top_k, strategy: 'independent', return_offsets: false, truncation: false } as const;
   return {
-    encoding: await encodingKey(env.MODEL, text),
-    prediction: await predictionKey({ model: env.MODEL, numerics: kind.numerics }, question, findMasks(text), encoding),
+    encoding: await encodingKey(served, text),
+    prediction: await predictionKey(served, question, findMasks(text), encoding),
   };
 }
 
@@ -156,7 +157,7 @@ describe('concurrent requests', () => {
 
   it('do not share an error that only one of them deserves', async () => {
     const { pairs } = createCaches();
-    const policy = { read: true, write: true, edge: undefined, waitUntil: () => undefined };
+    const policy = { read: true, write: true, edge: undefined, ttl_s: 3600, waitUntil: () => undefined };
     const context = { policy, signal: new AbortController().signal };
     const refusal = { reason: 'too_much_work', by: 'score', work: 2, limit: 1 } as const;
     const released = Promise.withResolvers<void>();

@@ -607,7 +607,9 @@ describe('CORS', () => {
 
   it('lets scripts read the headers of an answer', async () => {
     const response = await app.ask({ inputs: '[MASK]' });
-    expect(response.headers.get('access-control-expose-headers')).toBe('etag,cache-status,server-timing,retry-after');
+    expect(response.headers.get('access-control-expose-headers')).toBe(
+      'etag,cache-status,server-timing,retry-after,www-authenticate,x-request-id',
+    );
   });
 
   it('allows only the listed origins', async () => {

@@ -1,0 +1,219 @@
+import { env } from 'cloudflare:workers';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { fillBucket, freshApp } from '../bucket.ts';
+
+const question = { inputs: 'The [MASK] barked.' };
+const [KEY, NEXT] = ['0123456789abcdef-one', '0123456789abcdef-two'];
+const withKey = (key: string) => ({ authorization: `Bearer ${key}` });
+const ASKED = ['/', '/fill-mask', '/score', '/sentence-order', '/next-sentence', '/tokenize'];
+
+beforeEach(fillBucket);
+
+describe('a deployment with API_KEYS', () => {
+  const app = () => freshApp({ API_KEYS: `${KEY}, ${NEXT}` });
+
+  it.each([KEY, NEXT])('answers a request with the key %s', async (key) => {
+    expect((await app().ask(question, '/fill-mask', withKey(key))).status).toBe(200);
+    expect((await app().ask(question, '/fill-mask', { authorization: `bearer ${key}` })).status).toBe(200);
+  });
+
+  it.each(ASKED)('refuses POST %s without one, with a challenge, before the body is read', async (path) => {
+    const response = await app().ask('no JSON', path);
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer realm="edge-fill-mask"');
+    expect(response.headers.get('access-control-allow-origin')).toBe('*');
+    expect(await response.json()).toEqual({
+      error: expect.stringContaining('Bearer <key>'),
+      error_type: 'key_missing',
+    });
+  });
+
+  it('refuses a GET without one, and lets no shared cache keep either answer', async () => {
+    const path = `/fill-mask?inputs=${encodeURIComponent(question.inputs)}`;
+    const refused = await app().request(path);
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('cache-control')).toBe('no-store');
+    const answered = await app().request(path, { headers: withKey(KEY) });
+    expect(answered.status).toBe(200);
+    expect(answered.headers.get('cache-control')).toMatch(/^private/);
+  });
+
+  it.each([
+    ['key_invalid', 'Bearer 0123456789abcdef-three'],
+    ['key_invalid', `Bearer ${KEY.slice(0, -1)}`],
+    ['key_malformed', 'Basic dXNlcjpwYXNz'],
+    ['key_malformed', 'Bearer'],
+    ['key_malformed', `Bearer ${KEY} ${NEXT}`],
+  ])('answers %s to "%s"', async (error_type, authorization) => {
+    const response = await app().ask(question, '/fill-mask', { authorization });
+    expect(response.status).toBe(401);
+    expect(response.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_/);
+    expect(await response.json()).toMatchObject({ error_type });
+  });
+
+  it.each(['/health', '/ready', '/info', '/openapi.json'])('leaves %s open', async (path) => {
+    expect((await app().request(path)).status).toBe(200);
+  });
+
+  it.each([
+    [`${KEY} abcd`, 'Key 2 of the secret API_KEYS has 4 characters. Use at least 16.'],
+    ['0123456789abcdef!', 'Key 1 of the secret API_KEYS may have letters, digits and -._~+/ only.'],
+    [' , ', 'The secret API_KEYS holds no key. Set one, or delete the secret.'],
+  ])('says what is wrong with "%s", without the key', async (API_KEYS, error) => {
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    const response = await freshApp({ API_KEYS }).ask(question, '/fill-mask', withKey(KEY));
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({ error, error_type: 'misconfigured' });
+    log.mockRestore();
+  });
+});
+
+const withLimits = (changed: object = {}) => freshApp({ RATE_LIMITS: 'on', ...changed });
+const from = (address: string) => ({ 'cf-connecting-ip': address });
+
+/** The simulation that miniflare has of the binding. Its counters outlive a test, so each test has callers of its own. */
+describe('a deployment with rate limits', () => {
+  it('refuses a caller who asks more than wrangler.toml allows, and no other', async () => {
+    const limited = withLimits();
+    const ask = (address: string) => limited.ask({}, '/tokenize', from(address));
+    let answered = 0;
+    let response = await ask('192.0.2.1');
+    for (; response.status !== 429 && answered < 1000; answered++) response = await ask('192.0.2.1');
+    expect(answered).toBe(600);
+    expect(response.headers.get('retry-after')).toBe('60');
+    expect(await response.json()).toMatchObject({
+      error_type: 'rate_limited',
+      error: expect.stringMatching(/requests/),
+    });
+    expect((await ask('192.0.2.2')).status).toBe(400);
+    expect((await withLimits({ RATE_LIMITS: 'off' }).ask({}, '/tokenize', from('192.0.2.1'))).status).toBe(400);
+  });
+
+  it('counts a network of IPv6 as one caller, and a key apart from its address', async () => {
+    const asked: string[] = [];
+    const RATE_LIMITER = {
+      limit: ({ key }: { key: string }) => {
+        asked.push(key);
+        return Promise.resolve({ success: true });
+      },
+    };
+    const recorded = withLimits({ RATE_LIMITER, API_KEYS: KEY });
+    await recorded.ask({}, '/tokenize', { ...from('2001:db8:1:2:3::4'), ...withKey(KEY) });
+    const open = withLimits({ RATE_LIMITER });
+    await open.ask({}, '/tokenize', from('2001:db8:1:2:3::4'));
+    await open.ask({}, '/tokenize', from('2001:db8:1:2:9::9'));
+    expect(asked).toEqual([
+      expect.stringMatching(/^key:[0-9a-f]{16}$/),
+      'address:2001:db8:1:2',
+      'address:2001:db8:1:2',
+    ]);
+  });
+
+  it('has a budget for expensive work: a search spends it, a cached answer and a short text do not', async () => {
+    let units = 0;
+    const EXPENSIVE_RATE_LIMITER = {
+      limit: ({ key }: { key: string }) => {
+        expect(key).toBe('no key');
+        return Promise.resolve({ success: ++units <= 2 });
+      },
+    };
+    const limited = withLimits({ EXPENSIVE_RATE_LIMITER });
+    const search = { ...question, parameters: { strategy: 'joint', num_beams: 30 } };
+    const long = { inputs: `${'word '.repeat(100)}[MASK] [MASK] [MASK]`, parameters: search.parameters };
+    expect((await limited.ask(question)).status).toBe(200);
+    expect(units).toBe(0);
+    const refused = await limited.ask(long);
+    expect(units).toBe(3);
+    expect(refused.status).toBe(429);
+    expect(await refused.json()).toMatchObject({
+      error_type: 'rate_limited',
+      error: expect.stringMatching(/expensive/),
+    });
+    expect((await limited.ask(question)).status).toBe(200);
+  });
+
+  it('says what RATE_LIMITS may be', async () => {
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    const response = await withLimits({ RATE_LIMITS: 'yes' }).ask(question);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ error: 'The variable RATE_LIMITS is "yes". Set it to on or off.' });
+    log.mockRestore();
+  });
+});
+
+const unasked = () => ({ inputs: `The [MASK] barked at ${crypto.randomUUID()}.` });
+const status = (response: Response) => response.headers.get('cache-status');
+
+describe('what callers see of each other', () => {
+  const API_KEYS = `${KEY} ${NEXT}`;
+
+  it('with keys, is no entry of the cache: each has its own', async () => {
+    const app = freshApp({ API_KEYS, CACHE_STATUS: 'keys' });
+    const asked = unasked();
+    expect(status(await app.ask(asked, '/fill-mask', withKey(KEY)))).toMatch(/fwd=miss/);
+    expect(status(await app.ask(asked, '/fill-mask', withKey(NEXT)))).toMatch(
+      /^isolate; fwd=miss; stored, edge; fwd=miss/,
+    );
+    expect(status(await app.ask(asked, '/fill-mask', withKey(KEY)))).toMatch(/^isolate; hit/);
+    const other = freshApp({ API_KEYS, CACHE_STATUS: 'keys' });
+    expect(status(await other.ask(asked, '/fill-mask', withKey(NEXT)))).toMatch(/edge; hit/);
+  });
+
+  it('with CACHE_SCOPE = shared, is whether somebody asked the same', async () => {
+    const app = freshApp({ API_KEYS, CACHE_SCOPE: 'shared', CACHE_STATUS: 'keys' });
+    const asked = unasked();
+    await app.ask(asked, '/fill-mask', withKey(KEY));
+    expect(status(await app.ask(asked, '/fill-mask', withKey(NEXT)))).toMatch(/^isolate; hit/);
+  });
+
+  it.each([
+    ['keys', false],
+    ['none', false],
+    ['all', true],
+  ])(
+    'without keys and with CACHE_STATUS = %s: headers of the cache and of the time are there: %s',
+    async (CACHE_STATUS, shown) => {
+      const response = await freshApp({ CACHE_STATUS }).ask(unasked());
+      expect(response.headers.has('cache-status')).toBe(shown);
+      expect(response.headers.has('server-timing')).toBe(shown);
+    },
+  );
+
+  it('is nothing of before CACHE_EPOCH changed', async () => {
+    const asked = unasked();
+    const before = freshApp({ CACHE_EPOCH: '1' });
+    await before.ask(asked);
+    expect(status(await before.ask(asked))).toMatch(/^isolate; hit/);
+    expect(status(await freshApp({ CACHE_EPOCH: '1' }).ask(asked))).toMatch(/edge; hit/);
+    expect(status(await freshApp({ CACHE_EPOCH: '2' }).ask(asked))).toMatch(/edge; fwd=miss/);
+  });
+
+  it('is nothing older than CACHE_DAYS', async () => {
+    const asked = unasked();
+    const app = freshApp({ CACHE_DAYS: '0.5' });
+    await app.ask(asked);
+    expect(status(await app.ask(asked))).toMatch(/^isolate; hit; ttl=43(200|19\d)$/);
+    const now = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 43_201_000);
+    expect(status(await app.ask(asked))).toMatch(/^isolate; fwd=miss; stored, edge; fwd=miss/);
+    now.mockRestore();
+  });
+
+  it.each([
+    [{ CACHE_DAYS: 'two' }, 'The variable CACHE_DAYS is "two". Set it to a number of days up to 365.'],
+    [{ CACHE_DAYS: '0' }, 'The variable CACHE_DAYS is "0". Set it to a number of days up to 365.'],
+    [{ CACHE_SCOPE: 'me' }, 'The variable CACHE_SCOPE is "me". Set it to caller or shared.'],
+    [{ CACHE_STATUS: 'on' }, 'The variable CACHE_STATUS is "on". Set it to all, keys or none.'],
+  ])('is said by name where a variable is wrong: %s', async (changed, error) => {
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    const response = await freshApp(changed).ask(unasked());
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({ error, error_type: 'misconfigured' });
+    log.mockRestore();
+  });
+});
+
+it('has the bindings of wrangler.toml', () => {
+  expect(env.RATE_LIMITER).toBeDefined();
+  expect(env.EXPENSIVE_RATE_LIMITER).toBeDefined();
+});
