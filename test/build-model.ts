@@ -1,4 +1,4 @@
-/** Builds what is not committed: the kernels, the page and the default model. What is up to date stays as it is. */
+/** Builds what is not committed: the kernels, the page and the default model, unless they are up to date. */
 import type { TestProject } from 'vitest/node';
 
 import { BUILDS, compileKernels, selectKernels } from '../src/inference/compile-kernels.ts';

@@ -1,4 +1,4 @@
-/** The last line of a CI run, `N passed, N failed, N skipped`: the sum of Vitest's JSON reports, and the failed checks named as arguments. */
+/** The last line of a CI run, `N passed, N failed, N skipped`: the sum of Vitest's JSON reports, and the failed checks, which the arguments name. */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -23,7 +23,7 @@ for (const file of globSync(join(import.meta.dirname, '.reports/*.json'))) {
   for (const { status, fullName } of report.testResults.flatMap(({ assertionResults }) => assertionResults)) {
     if (status === 'passed' || status === 'failed') continue;
     console.log(`skipped: ${fullName}`);
-    // A test may be skipped only for what a checkout lacks, and says so in its name.
+    // A test may be skipped only if the checkout lacks something, and its name tells what.
     if (fullName.includes('(skipped')) skipped++;
     else failed++;
   }

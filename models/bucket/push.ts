@@ -41,7 +41,7 @@ export async function push(built: Built, bucket: ModelBucket): Promise<string[]>
       : indexed?.files.find((file) => file.name === name)?.bytes;
     if (there !== bytes) await put(name);
   }
-  // The manifest is last: whoever finds it finds the rest. It is compared by content, since a revision can be measured again.
+  // The manifest is last: if it exists, so does the rest. It is compared by content, since a revision can be measured again.
   const text = await readFile(join(folder, 'manifest.json'));
   const there = await bucket.read(objectKey(id, revision, 'manifest.json'));
   if (!there || !text.equals(there)) await put('manifest.json');

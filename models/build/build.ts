@@ -1,4 +1,4 @@
-/** From a checkpoint to what the bucket holds of it. Reads and writes files; no network. */
+/** Builds the files of a model for the bucket from a checkpoint. Reads and writes files; no network. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -35,7 +35,7 @@ export interface Checkpoint {
   readonly folder: string;
   readonly weights: EncoderWeights;
   readonly tokenizer: FoundTokenizer;
-  /** Of the weights in the layers, as they are built. */
+  /** Of the weights in the layers of the build. */
   readonly bits: LayerBits;
   /** Which backends it is built for. */
   readonly backend: BuiltFor;
@@ -43,19 +43,19 @@ export interface Checkpoint {
   readonly plan: readonly LayerPlan[];
 }
 
-/** What is served, before anything is said about it. */
+/** The served files, without the manifest. */
 export interface Artifacts {
   readonly revision: string;
   readonly files: Readonly<
     Record<'tokenizer.json', Uint8Array<ArrayBuffer>> & {
-      /** Only of a tokenizer that this form can hold. */
+      /** Only for a tokenizer that has this form. */
       'tokenizer.bin'?: Uint8Array<ArrayBuffer>;
     } & Partial<Record<WeightsFile, Uint8Array<ArrayBuffer>>>
   >;
   readonly listed: Manifest['files'];
 }
 
-/** The folder of a checkpoint: a path, or the id of one that is here or was pulled. */
+/** The folder of a checkpoint: a path, or the id of a committed or downloaded one. */
 function folderOf(model: string): string {
   if (model.includes('/')) return resolve(model);
   return [join(MODELS, model), pulledFolder(MODELS, model)].find(existsSync) ?? join(MODELS, model);
@@ -125,11 +125,11 @@ export function weightsIn({ files }: Artifacts, name: WeightsFile): Uint8Array<A
   throw new Error(`the model is built without ${name}: convert and measure it with --backend both`);
 }
 
-/** Every cold isolate parses it: without blanks, and merges as strings, which takes half the time of pairs. */
+/** Every cold isolate parses it: without whitespace, and with merges as strings, which parse twice as fast as pairs. */
 function compactTokenizer(json: string): Uint8Array<ArrayBuffer> {
   const file = JSON.parse(json) as { model: { merges?: (string | string[])[] } };
   const { merges } = file.model;
-  // Some vocabularies have pieces with blanks in them; a string could not tell where one ends.
+  // Some vocabularies have pieces with spaces; a string could not tell where such a piece ends.
   if (merges?.flat().every((piece) => Array.isArray(merges[0]) && !piece.includes(' '))) {
     file.model.merges = merges.map((pair) => [pair].flat().join(' '));
   }
@@ -137,8 +137,8 @@ function compactTokenizer(json: string): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * What the bucket says of the artifacts, beside themselves.
- * @param errors undefined where nothing was measured yet
+ * The manifest of the artifacts.
+ * @param errors undefined if nothing was measured yet
  */
 export function makeManifest(
   { id, weights: { config, sentence }, tokenizer, bits, backend }: Checkpoint,
@@ -182,7 +182,7 @@ export function makeManifest(
   });
 }
 
-/** A revision as it lies in models/.build/<id>/<revision>/. */
+/** A revision in models/.build/<id>/<revision>/. */
 export interface Build {
   readonly id: string;
   readonly revision: string;
@@ -191,7 +191,7 @@ export interface Build {
 }
 
 /**
- * Builds a model that was measured, unless it is there.
+ * Builds a model that was measured, unless the build exists.
  * @param model an id, or the path of a folder
  * @throws when the recorded quantization error was measured on another revision
  */
@@ -201,7 +201,7 @@ export async function build(model: string): Promise<Build> {
   return writeBuild(checkpoint, artifacts, await readQuantizationErrors(checkpoint.folder, artifacts.revision));
 }
 
-/** Writes a build. It appears whole or not at all; of one that is there, only a manifest that says something else is replaced. */
+/** Writes a build, completely or not at all. If it exists, only a different manifest is replaced. */
 export async function writeBuild(
   checkpoint: Checkpoint,
   artifacts: Artifacts,

@@ -1,12 +1,12 @@
-/** What the manifest says of where a model is from. Reads files. */
+/** The origin and licence of a model for its manifest. Reads files. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { readSource } from '../hub/source.ts';
 
 /**
- * By the front matter of the model card (README.md), or by what was recorded when it was pulled. Of a folder that has
- * neither, nothing is known.
+ * From the front matter of the model card (README.md), or from the record of the download. A folder without either has an
+ * unknown origin.
  */
 export async function readCard(folder: string): Promise<{ license: string; source: string }> {
   const pulled = await readSource(folder);

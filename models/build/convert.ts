@@ -1,4 +1,4 @@
-/** npm run models -- convert: what a model will need at the edge, and if that is there, its build. Reads and writes files. */
+/** npm run models -- convert: computes what a model needs at the edge and builds it if it fits. Reads and writes files. */
 import type { Encoding } from '../../src/inference/backend.ts';
 import { CALIBRATION_TEXT, MAX_UNKNOWN, MIN_TOKENS, readRunningText } from '../evaluation/running-text.ts';
 import { calibrate, DEFAULT_BUDGET } from '../quantization/calibrate.ts';
@@ -14,28 +14,28 @@ import {
 } from './quantization-error.ts';
 
 export interface ConvertOptions {
-  /** Of the weights in the layers; as it was converted before, or 8. */
+  /** Of the weights in the layers; by default as in the last conversion, or 8. */
   readonly bits?: LayerBits;
   /** As it was converted before, or the engine. */
   readonly backend?: BuiltFor;
-  /** The most extra multiply-adds for outlier channels, as a share: chooses them anew. */
+  /** The limit of extra multiply-adds for outlier channels, as a fraction. If given, they are chosen again. */
   readonly outliers?: number;
-  /** A calibration text, a paragraph a line, in place of the one that ships: chooses outlier channels anew. */
+  /** A calibration text with one paragraph per line, instead of the included one. If given, outlier channels are chosen again. */
   readonly text?: string;
-  /** Converts what does not fit, too. */
+  /** Also converts a model that does not fit. */
   readonly force?: boolean;
-  /** Is given each line that a person should read. */
+  /** Gets each line for the user. */
   readonly say: (line: string) => void;
 }
 
 /**
  * @param model an id, or the path of a folder
- * @throws naming what is wrong with the checkpoint; or with the arithmetic, when it fits no isolate
+ * @throws naming the fault of the checkpoint, or the calculation if it does not fit an isolate
  */
 export async function convert(model: string, options: ConvertOptions): Promise<Build> {
   const { bits, backend, force = false, say } = options;
   const read = await readCheckpoint(model);
-  // A plan is made for a number of bits.
+  // A plan belongs to a number of bits.
   const unplanned = {
     ...read,
     ...(backend && { backend }),
@@ -56,7 +56,7 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
   if (fitting.length === 0 && !force) {
     throw new Error(
       `${id} does not fit: of the ${mega(ISOLATE_BYTES)} of an isolate, WASM may take ${mega(MAX_WASM_BYTES)}. ` +
-        `${unplanned.bits === 8 ? '--bits 4 halves the layers; ' : ''}--force converts it all the same.`,
+        `${unplanned.bits === 8 ? '--bits 4 halves the layers; ' : ''}--force converts it anyway.`,
     );
   }
   if (fitting.length === 1 && unplanned.backend === 'both')
@@ -66,14 +66,14 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
   const artifacts = await makeArtifacts(checkpoint);
   const errors = await findQuantizationErrors(folder, artifacts.revision);
   const build = await writeBuild(checkpoint, artifacts, errors);
-  // From now on that is how it is built. What was measured of another build is no longer of use.
+  // Recorded for later builds. The measurement of another build no longer applies.
   if (checkpoint.bits !== read.bits || checkpoint.backend !== read.backend) {
     await writeQuantizationErrors(folder, checkpoint, errors && { revision: build.revision, errors });
   }
   return build;
 }
 
-/** The plan beside the checkpoint, or a new one where there is none for these weights and bits, or another is asked for. */
+/** The plan beside the checkpoint, or a new one if there is none for these weights and bits, or if another is requested. */
 async function planOf(
   { folder, weights, tokenizer, bits, plan: unplanned }: Checkpoint,
   { outliers, text, say }: ConvertOptions,

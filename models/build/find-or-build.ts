@@ -1,4 +1,4 @@
-/** The build of a model: one that is there, or a new one of its checkpoint. Reads and writes files. */
+/** Finds the build of a model, or builds its checkpoint. Reads and writes files. */
 import { type Built, findBuild, findNewestBuild } from '../bucket/built.ts';
 import { hasCheckpoint } from './build.ts';
 import { convert } from './convert.ts';
@@ -21,5 +21,5 @@ export async function findOrBuild(model: string, say: (line: string) => void): P
   // A model that was added from a folder has its checkpoint elsewhere, and only its build here.
   const newest = revision === undefined ? await findNewestBuild(id) : undefined;
   if (newest) return newest;
-  throw new Error(`There is no checkpoint and no build of ${model}: npm run models -- list shows what there is`);
+  throw new Error(`there is neither a checkpoint nor a build of ${model}: see npm run models -- list`);
 }

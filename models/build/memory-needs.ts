@@ -5,20 +5,20 @@ import { geometryOf } from '../engine/pack.ts';
 import type { LayerPlan } from '../quantization/plan.ts';
 import { kernelModule } from '../../src/inference/compile-kernels.ts';
 
-/** Of an isolate, for JavaScript and WASM together, and the share of it that WASM may take. */
+/** Memory of an isolate for JavaScript and WASM together, and the part that WASM may use. */
 export const ISOLATE_BYTES = 128_000_000;
 export const MAX_WASM_BYTES = 96_000_000;
 
-/** As `npm run check:size` finds them, of both parts together. */
+/** As `npm run check:size` measures them, both parts together. */
 const SCRIPT_BYTES = { engine: 120_000, onnxruntime: 14_400_000 };
 
 export interface Needs {
   /** Of the file of weights in the bucket. */
   readonly fileBytes: number;
-  /** WASM memory at the largest request. */
+  /** WASM memory for the largest request. */
   readonly heapBytes: number;
   readonly scriptBytes: number;
-  /** Whether the heap is computed, or only reckoned. */
+  /** Whether the heap is computed exactly, or estimated. */
   readonly exact: boolean;
 }
 
@@ -41,7 +41,7 @@ export async function needsOf(
   };
 }
 
-/** The kernels lay their memory out by the header alone, for the longest text; nothing is added to it later. */
+/** The kernels allocate their memory from the header alone, for the longest text, and never grow it. */
 async function engineHeap(blob: Uint8Array): Promise<number> {
   const { exports } = new WebAssembly.Instance(await kernelModule('relaxed'));
   const { memory, blobStart, prepare } = exports as {
@@ -51,20 +51,20 @@ async function engineHeap(blob: Uint8Array): Promise<number> {
   };
   const pages = Math.ceil((blobStart() + blob.length - memory.buffer.byteLength) / 65_536);
   if (pages > 0) memory.grow(pages);
-  // The header, and the table of the sections behind it.
+  // The header, and the table of sections after it.
   new Uint8Array(memory.buffer).set(blob.subarray(0, MAX_HEADER_BYTES), blobStart());
   if (!prepare()) throw new Error('there is not enough memory to try it');
   return memory.buffer.byteLength;
 }
 
 /**
- * Within an eighth of what was measured of ALBERTs of 256 to 768 channels and of a DistilBERT: the file is there more than
- * twice (as it was read, and packed for its products), and a text of the largest length needs the scores of all heads and
- * what is between the layers.
+ * Within an eighth of the measurements for ALBERTs of 256 to 768 channels and a DistilBERT: the heap holds the file more than
+ * twice (as read, and packed for its products), and the longest text needs the scores of all heads and the activations between
+ * the layers.
  */
 function reckonOnnxruntime({ config, embeddings }: EncoderWeights, engineBytes: number) {
   const { hidden_size: H, embedding_size: E, intermediate_size: F, max_position_embeddings: L } = config;
-  // Its two matrices at the ends are float32.
+  // The two matrices at the ends are float32.
   const fileBytes = engineBytes + 3 * H * E * (embeddings.projection ? 2 : 1);
   return { fileBytes, heapBytes: 12_000_000 + 2.4 * fileBytes + 4 * L * (L * config.num_attention_heads + 3 * F) };
 }

@@ -11,7 +11,7 @@ import type { LayerBits } from './quantization-error.ts';
 const FILE = 'calibration.json';
 
 interface Recorded {
-  /** Identifies the weights that the plan was made for. */
+  /** Identifies the weights of the plan. */
   readonly weights: string;
   readonly bits: LayerBits;
   readonly layers: readonly Readonly<
@@ -20,8 +20,8 @@ interface Recorded {
 }
 
 /**
- * @returns undefined where there is none for these weights and bits
- * @throws naming the input whose channels are not those of the checkpoint
+ * @returns undefined if there is none for these weights and bits
+ * @throws naming the input with invalid channels
  */
 export async function readPlan(
   folder: string,

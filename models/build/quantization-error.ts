@@ -1,6 +1,6 @@
 /**
- * `quantization.json` beside a checkpoint: with how many bits and for which backends it is built, and what was measured of a
- * build, with the revision that belongs to. Reads and writes files.
+ * `quantization.json` beside a checkpoint: the bits and backends of its build, and the measured error of a revision. Reads and
+ * writes files.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,30 +25,30 @@ export type LayerBits = 4 | 8;
 interface Recorded extends MeasuredErrors {
   readonly bits?: LayerBits;
   readonly backend?: BuiltFor;
-  /** That was measured. */
+  /** The measured revision. */
   readonly revision?: string;
 }
 
 const FILE = 'quantization.json';
 
-/** How the checkpoint is built unless something else is asked for. */
+/** How the checkpoint is built by default. */
 export async function readLayerBits(folder: string): Promise<LayerBits> {
   return (await readRecorded(folder))?.bits === 4 ? 4 : 8;
 }
 
-/** Which backends the checkpoint is built for unless something else is asked for: the engine, or those that were measured. */
+/** The backends that the checkpoint is built for by default: the engine, or those that were measured. */
 export async function readBuiltFor(folder: string): Promise<BuiltFor> {
   const recorded = await readRecorded(folder);
   return recorded?.backend ?? (recorded?.['model.onnx'] ? 'both' : 'engine');
 }
 
-/** @returns undefined where nothing was measured of this revision */
+/** @returns undefined if this revision was not measured */
 export async function findQuantizationErrors(folder: string, revision: string): Promise<MeasuredErrors | undefined> {
   const { revision: measured, 'model.onnx': onnx, 'model.efm': efm } = (await readRecorded(folder)) ?? {};
   return measured === revision ? { ...(onnx && { 'model.onnx': onnx }), ...(efm && { 'model.efm': efm }) } : undefined;
 }
 
-/** @throws when nothing was measured, or on another revision */
+/** @throws if nothing was measured, or another revision */
 export async function readQuantizationErrors(folder: string, revision: string): Promise<MeasuredErrors> {
   const errors = await findQuantizationErrors(folder, revision);
   if (errors) return errors;

@@ -1,7 +1,7 @@
-/** `config.json` of the families that can be served, as one kind of configuration. No I/O. */
+/** Reads `config.json` of the supported families as one kind of configuration. No I/O. */
 import type { EncoderConfig, Family } from './encoder.ts';
 
-/** What each family calls its sizes, where it is not what BERT calls them. */
+/** The names of the sizes in each family, where they differ from BERT's. */
 const NAMES: Record<Family, Partial<Record<Count | 'hidden_act', string>>> = {
   albert: {},
   bert: { embedding_size: 'hidden_size' },
@@ -31,7 +31,7 @@ const COUNTS = [
 ] as const;
 type Count = (typeof COUNTS)[number];
 
-/** What the configuration classes of `transformers` take where a file is silent, of what does not follow from the tensors. */
+/** The defaults of the configuration classes of `transformers`, for fields that do not follow from the tensors. */
 const DEFAULTS: Readonly<Record<string, unknown>> = {
   hidden_act: 'gelu',
   activation: 'gelu',
@@ -45,7 +45,7 @@ const DEFAULTS_OF: Partial<Record<Family, Readonly<Record<string, unknown>>>> = 
   camembert: { pad_token_id: 1 },
   'xlm-roberta': { pad_token_id: 1 },
 };
-/** These count positions from the one after their padding token's id, and their head always has gelu, as ELECTRA's. */
+/** These count positions from the padding token's id plus one, and their head always has gelu, like ELECTRA's. */
 const ROBERTAS: ReadonlySet<Family> = new Set(['roberta', 'camembert', 'xlm-roberta']);
 
 const ACTIVATIONS: Record<string, EncoderConfig['hidden_act']> = {
@@ -55,7 +55,7 @@ const ACTIVATIONS: Record<string, EncoderConfig['hidden_act']> = {
   gelu_pytorch_tanh: 'gelu_new',
 };
 
-/** The classes of `transformers` whose checkpoints can be served. */
+/** The supported classes of `transformers`. */
 export const ARCHITECTURES: Record<string, Family> = {
   AlbertForMaskedLM: 'albert',
   AlbertForPreTraining: 'albert',
@@ -68,7 +68,7 @@ export const ARCHITECTURES: Record<string, Family> = {
   ElectraForMaskedLM: 'electra',
 };
 
-/** Masked models that are known, and why they cannot be served. */
+/** Known masked models that cannot be served, with the reason. */
 const OTHERS: Readonly<Record<string, string>> = {
   deberta: 'its attention compares contents with relative positions',
   'deberta-v2': 'its attention compares contents with relative positions',
@@ -78,13 +78,13 @@ const OTHERS: Readonly<Record<string, string>> = {
   xlnet: 'it reads texts in permuted orders',
 };
 
-/** DistilBERT's code has it as a constant. */
+/** A constant in DistilBERT's code. */
 const DISTILBERT_EPSILON = 1e-12;
 
 /**
  * @param json the text of `config.json`
- * @param hasHead whether the checkpoint has the tensors of a family's masked-LM head, for what to change
- * @throws naming the field, when it is of no family that can be served, or is wrong
+ * @param hasHead whether the checkpoint has the tensors of a family's masked-LM head, for the remedy
+ * @throws naming the field, if it belongs to no supported family or is wrong
  */
 export function readConfig(json: string, hasHead: (family: Family) => boolean = () => false): EncoderConfig {
   let given: Record<string, unknown>;
@@ -101,11 +101,11 @@ export function readConfig(json: string, hasHead: (family: Family) => boolean = 
   const hidden_act = typeof act === 'string' ? ACTIVATIONS[act] : undefined;
   if (!hidden_act) {
     throw new Error(
-      `config.json: ${name('hidden_act')} is ${String(act)}; ${Object.keys(ACTIVATIONS).join(', ')} can be served`,
+      `config.json: ${name('hidden_act')} is ${String(act)}; supported are ${Object.keys(ACTIVATIONS).join(', ')}`,
     );
   }
   if ((isRoberta || family === 'electra') && hidden_act !== 'gelu') {
-    throw new Error(`config.json: hidden_act is ${String(act)}, and the head of a ${family} always has gelu`);
+    throw new Error(`config.json: hidden_act is ${String(act)}, but the head of a ${family} always has gelu`);
   }
   refuseVariants(config);
 
@@ -116,14 +116,14 @@ export function readConfig(json: string, hasHead: (family: Family) => boolean = 
     }
     return Number(value);
   };
-  // Without segments there is one, whose row is zero.
+  // Without segments there is one type, whose row is zero.
   const counts = Object.fromEntries(
     COUNTS.map((field) => [field, field === 'type_vocab_size' && family === 'distilbert' ? 1 : count(name(field))]),
   ) as Record<Count, number>;
   const layer_norm_eps = family === 'distilbert' ? DISTILBERT_EPSILON : config['layer_norm_eps'];
   if (typeof layer_norm_eps !== 'number') throw new Error('config.json: layer_norm_eps is not a number');
   if (counts.hidden_size % counts.num_attention_heads !== 0) {
-    throw new Error(`config.json: ${name('hidden_size')} is no multiple of ${name('num_attention_heads')}`);
+    throw new Error(`config.json: ${name('hidden_size')} is not a multiple of ${name('num_attention_heads')}`);
   }
 
   const position_offset = isRoberta ? count('pad_token_id', 0) + 1 : 0;
@@ -150,7 +150,7 @@ function familyOf(
   hasHead: (family: Family) => boolean,
 ): Family {
   const named = Array.isArray(architectures) ? architectures.map(String) : [];
-  const supported = `what can be served is ${Object.keys(ARCHITECTURES).join(', ')}`;
+  const supported = `supported are ${Object.keys(ARCHITECTURES).join(', ')}`;
   const known = named.find((name) => name in ARCHITECTURES);
   const family = Object.values(ARCHITECTURES).find((one) => one === model_type);
   if (!family) {
@@ -173,17 +173,17 @@ function familyOf(
 function refuseVariants(config: Record<string, unknown>): void {
   const { position_embedding_type: positions = 'absolute' } = config;
   if (positions !== 'absolute') {
-    throw new Error(`config.json: position_embedding_type is ${JSON.stringify(positions)}; absolute can be served`);
+    throw new Error(`config.json: position_embedding_type is ${JSON.stringify(positions)}; only absolute is supported`);
   }
   for (const field of ['is_decoder', 'add_cross_attention']) {
-    if (config[field] === true) throw new Error(`config.json: ${field} is true; only encoders can be served`);
+    if (config[field] === true) throw new Error(`config.json: ${field} is true; only encoders are supported`);
   }
 }
 
-/** Every layer has weights of its own. */
+/** Every layer has its own weights. */
 const UNGROUPED = { groups: undefined, inner: 1 };
 
-/** ALBERT's sharing: so many groups, of so many layers each. */
+/** ALBERT's sharing: this many groups, of this many layers each. */
 function readGroups(config: Record<string, unknown>, layers: number, count: (field: string) => number) {
   const groups = config['num_hidden_groups'] === undefined ? 1 : count('num_hidden_groups');
   const inner = config['inner_group_num'] === undefined ? 1 : count('inner_group_num');

@@ -1,6 +1,6 @@
-/** The weights of an encoder-only model with a masked-LM head, in no form that a backend would want in particular. */
+/** The weights of an encoder-only model with a masked-LM head, in a form that no backend prefers. */
 
-/** y = x W + b. The checkpoint keeps the transpose, (outputs, inputs); so does this. */
+/** y = x W + b. Like the checkpoint, this stores the transpose of W, (outputs, inputs). */
 export interface Linear {
   readonly inputs: number;
   readonly outputs: number;
@@ -24,7 +24,7 @@ export interface EncoderConfig {
   readonly vocab_size: number;
   readonly embedding_size: number;
   readonly hidden_size: number;
-  /** How many are applied; of an ALBERT with inner groups, each of a group's layers counts. */
+  /** The number of applications; in an ALBERT with inner groups, each of a group's layers counts. */
   readonly num_hidden_layers: number;
   readonly num_attention_heads: number;
   readonly intermediate_size: number;
@@ -32,19 +32,19 @@ export interface EncoderConfig {
   readonly max_position_embeddings: number;
   readonly type_vocab_size: number;
   readonly layer_norm_eps: number;
-  /** By its error function, or by tanh. */
+  /** Computed with erf, or with tanh. */
   readonly hidden_act: 'gelu' | 'gelu_new';
-  /** Rows of the position table in the checkpoint that come before the first position. */
+  /** Rows of the position table in the checkpoint before the first position. */
   readonly position_offset: number;
-  /** Whether the words are the decoder as well. */
+  /** Whether the word embeddings are also the decoder. */
   readonly tie_word_embeddings: boolean;
-  /** How many have weights of their own; `layerOrder` (src/inference/efm-format.ts) says when each is applied. */
+  /** The number with their own weights; `layerOrder` (src/inference/efm-format.ts) gives the order of application. */
   readonly layers_stored: number;
-  /** Stored layers that are applied as one (ALBERT); 1 elsewhere. */
+  /** Stored layers that are applied as one (ALBERT); otherwise 1. */
   readonly inner_group_num: number;
 }
 
-/** From hidden_size to hidden_size, but the feed-forward pair, which goes by way of intermediate_size. */
+/** From hidden_size to hidden_size; the feed-forward pair goes through intermediate_size. */
 export interface Layer {
   readonly query: Linear;
   readonly key: Linear;
@@ -66,7 +66,7 @@ export interface EncoderWeights {
     /** (type_vocab_size, embedding_size) */
     readonly types: Float32Array;
     readonly norm: LayerNorm;
-    /** embedding_size to hidden_size; ALBERT has it, and ELECTRA where the two differ. */
+    /** embedding_size to hidden_size; in ALBERT, and in ELECTRA if the two differ. */
     readonly projection: Linear | undefined;
   };
   /** (layers_stored,) */
@@ -75,16 +75,15 @@ export interface EncoderWeights {
     /** hidden_size to embedding_size */
     readonly dense: Linear;
     readonly norm: LayerNorm;
-    /** (vocab_size, embedding_size), where it is not the words. */
+    /** (vocab_size, embedding_size), if it is not the word embeddings. */
     readonly decoder: Float32Array | undefined;
     /** (vocab_size,) */
     readonly bias: Float32Array;
   };
   /**
-   * Over the first token: a pooler with tanh, then two logits. Sentence order (as it was, swapped) or next sentence (it is,
-   * it is not).
+   * For the first token: a pooler with tanh, then two logits. Sentence order (original, swapped) or next sentence (yes, no).
    */
   readonly sentence: { readonly head: 'sop' | 'nsp'; readonly pooler: Linear; readonly classifier: Linear } | undefined;
-  /** What was left out of the checkpoint, a sentence each. */
+  /** Parts of the checkpoint that are left out, one sentence each. */
   readonly warnings?: readonly string[];
 }

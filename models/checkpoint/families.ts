@@ -1,9 +1,9 @@
-/** Where each family keeps its tensors, as `transformers` names them. No I/O. */
+/** The tensor names of each family in `transformers`. No I/O. */
 import type { Family } from './encoder.ts';
 
-/** Names of tensors, or their beginnings: a matrix goes on with `.weight` and `.bias`. */
+/** Names of tensors, or their prefixes: a matrix has `.weight` and `.bias`. */
 export interface TensorNames {
-  /** Of the encoder's tensors. Files that were saved without a head lack it. */
+  /** Prefix of the encoder's tensors. Files saved without a head lack it. */
   readonly prefix: string;
   readonly words: string;
   readonly positions: string;
@@ -33,7 +33,7 @@ const bertLike = (model: string) => ({
   norm: `${model}.embeddings.LayerNorm`,
 });
 
-/** BERT's, and RoBERTa's after it. */
+/** Used by BERT and RoBERTa. */
 const bertLayer = (model: string) => ({
   types: `${model}.embeddings.token_type_embeddings`,
   layer: (index: number) => `${model}.encoder.layer.${index}.`,

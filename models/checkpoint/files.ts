@@ -1,4 +1,4 @@
-/** The files of a checkpoint: `config.json`, and its tensors in one file or in several (shards). Reads files. */
+/** The files of a checkpoint: `config.json`, and its tensors in one file or in several shards. Reads files. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,7 +8,7 @@ import { readSafetensors, type StoredTensor } from './safetensors.ts';
 const WHOLE = 'model.safetensors';
 const INDEX = 'model.safetensors.index.json';
 
-/** The text of a file of a checkpoint, with its byte-order mark. @throws naming the file, and what is wrong with it */
+/** The text of a file of a checkpoint, with its byte-order mark. @throws naming the file and its fault */
 export async function readText(folder: string, name: string): Promise<string> {
   const bytes = await readBytes(folder, name);
   try {
@@ -18,7 +18,7 @@ export async function readText(folder: string, name: string): Promise<string> {
   }
 }
 
-/** A JSON object in a file of a checkpoint. @throws naming the file, and what is wrong with it */
+/** A JSON object in a file of a checkpoint. @throws naming the file and its fault */
 export async function readJson(folder: string, name: string): Promise<Readonly<Record<string, unknown>>> {
   let value: unknown;
   try {
@@ -31,7 +31,7 @@ export async function readJson(folder: string, name: string): Promise<Readonly<R
   throw new Error(`${join(folder, name)} is not a JSON object`);
 }
 
-/** @throws naming the file that is missing, and that there should be the other where neither is there */
+/** @throws naming the missing file; if both forms are missing, naming both */
 export async function readTensors(folder: string): Promise<Map<string, StoredTensor>> {
   const whole = await readIfThere(folder, WHOLE);
   if (whole) return readSafetensors(whole, join(folder, WHOLE));
@@ -68,16 +68,16 @@ export function readIndex(json: string, name: string): Map<string, string> {
   }
   if (typeof map !== 'object' || map === null) throw new Error(`${name} has no weight_map`);
   const places = Object.entries(map).map(([tensor, file]): [string, string] => {
-    // A name of this folder, and no path out of it.
+    // A file in this folder, not a path out of it.
     if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) {
-      throw new Error(`${name}: weight_map has "${String(file)}" for ${tensor}, which is no name of a shard`);
+      throw new Error(`${name}: weight_map has "${String(file)}" for ${tensor}, which is not a file name`);
     }
     return [tensor, file];
   });
   return new Map(places);
 }
 
-/** The bytes of a file of a checkpoint. @throws naming the file, and what is wrong with it */
+/** The bytes of a file of a checkpoint. @throws naming the file and its fault */
 export async function readBytes(folder: string, name: string): Promise<Uint8Array> {
   const bytes = await readIfThere(folder, name);
   if (!bytes) throw new Error(`${folder} has no ${name}`);

@@ -1,21 +1,21 @@
 /** Reads the safetensors format (https://huggingface.co/docs/safetensors). No I/O. */
 
-/** A tensor as it lies in the file. */
+/** A tensor of the file, not decoded yet. */
 export interface StoredTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
   /**
-   * Row-major, in float32 whatever the type in the file; a new copy with each call.
-   * @throws when its type is none of F32, F16 and BF16, or it holds a number that is not finite
+   * Row-major float32, whatever the type in the file; a new copy with each call.
+   * @throws if its type is not F32, F16 or BF16, or if it has a number that is not finite
    */
   read(): Float32Array;
 }
 
-/** A file's header lists some hundred tensors in some ten kB. A lie may not make anyone parse for minutes. */
+/** A header lists some hundred tensors in about ten kB. The limit bounds the parsing of a corrupt one. */
 const MAX_HEADER_BYTES = 16 * 2 ** 20;
 const LENGTH_BYTES = 8;
 
-/** The bytes of a number of each type. A tensor of another type has a place in the file all the same. */
+/** Bytes per number of each type, including types that cannot be decoded. */
 const BYTES: Record<string, number> = {
   BOOL: 1,
   U8: 1,
@@ -34,7 +34,7 @@ const BYTES: Record<string, number> = {
   U64: 8,
 };
 
-/** @param bytes little-endian, at their own beginning of a buffer */
+/** @param bytes little-endian, at the beginning of their buffer */
 const decoders: Record<string, (bytes: Uint8Array<ArrayBuffer>) => Float32Array> = {
   F32: ({ buffer }) => new Float32Array(buffer),
   F16({ buffer }) {
@@ -50,14 +50,14 @@ const decoders: Record<string, (bytes: Uint8Array<ArrayBuffer>) => Float32Array>
     return new Float32Array(wide.buffer);
   },
 };
-/** Of every bit pattern of binary16. */
+/** The value of every bit pattern of binary16. */
 const float16Values = Float32Array.from({ length: 1 << 16 }, (_, bits) => float16(bits));
 
 /**
  * @param file the bytes of a whole file
- * @param name how errors call it
- * @returns the tensors by name; nothing is decoded yet
- * @throws naming the tensor, when the file contradicts itself or is not of the format
+ * @param name of the file in errors
+ * @returns the tensors by name, not decoded yet
+ * @throws naming the tensor, if the file contradicts itself or has another format
  */
 export function readSafetensors(file: Uint8Array, name = 'model.safetensors'): Map<string, StoredTensor> {
   const fail = (problem: string): never => {
@@ -114,7 +114,7 @@ function parseHeader(text: string, fail: (problem: string) => never): Record<str
 
 function readEntry(tensor: string, entry: unknown, dataBytes: number, fail: (problem: string) => never) {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  if (typeof dtype !== 'string') return fail(`${tensor} has the type ${String(dtype)}, which is no name of a type`);
+  if (typeof dtype !== 'string') return fail(`${tensor} has the type ${String(dtype)}, which is not a type name`);
   const size = BYTES[dtype];
   if (!isCounts(shape)) return fail(`${tensor} has no valid shape`);
   if (!isCounts(offsets) || offsets.length !== 2) return fail(`${tensor} has no valid data_offsets`);

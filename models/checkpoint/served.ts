@@ -1,4 +1,4 @@
-/** The table of models/README.md that says which families can be served. No I/O. */
+/** The table of supported families in models/README.md. No I/O. */
 import { classOfFamily } from '../tokenizer/classes.ts';
 import { ARCHITECTURES } from './config.ts';
 import type { Family } from './encoder.ts';
@@ -15,7 +15,7 @@ const FITTING: Readonly<Record<Family, string>> = {
   electra: 'generators of all sizes',
 };
 
-/** In Markdown, as Prettier writes it. */
+/** In Markdown, as Prettier formats it. */
 export function tableOfFamilies(): string {
   const families = Object.keys(TENSORS) as Family[];
   const rows = families.map((family) => [

@@ -1,16 +1,16 @@
-/** A checkpoint of any family as plain weights. No I/O. */
+/** Reads a checkpoint of any family as plain weights. No I/O. */
 import { readConfig } from './config.ts';
 import type { EncoderConfig, EncoderWeights, Layer, LayerNorm, Linear } from './encoder.ts';
 import { TENSORS } from './families.ts';
 import type { StoredTensor } from './safetensors.ts';
 
-/** What checkpoints from before PyTorch call a layer-norm's gain and bias; published BERTs still do. */
+/** Names of a layer norm's gamma and beta in checkpoints from before PyTorch, which published BERTs still have. */
 const FORMER_NAMES: Record<string, string> = { weight: 'gamma', bias: 'beta' };
 
 /**
  * @param configJson the text of `config.json`
  * @param tensors of all files of the checkpoint
- * @throws naming the field or tensor, when it is of no family that can be served or its parts contradict each other
+ * @throws naming the field or tensor, if no family supports it or the parts contradict each other
  */
 export function readWeights(configJson: string, tensors: ReadonlyMap<string, StoredTensor>): EncoderWeights {
   const config = readConfig(configJson, (family) => tensors.has(`${TENSORS[family].mlmDense}.weight`));
@@ -57,7 +57,7 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
 
   const { position_offset, max_position_embeddings: positions } = config;
   const words = array(`${names.words}.weight`, V, E);
-  // The head's bias and its decoder's are tied where the decoder is; some files have only one of them.
+  // The biases of the head and of its decoder are tied if the decoder is; some files have only one of them.
   const biases = [names.mlmBias, `${names.decoder}.bias`] as const;
   const [bias, otherBias] = config.tie_word_embeddings ? biases : [biases[1], biases[0]];
   if (config.tie_word_embeddings) {
@@ -66,9 +66,7 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
   }
   const warnings: string[] = [];
   if (position_offset > 0) {
-    warnings.push(
-      'in a text that holds the padding token itself, transformers counts the positions after it otherwise',
-    );
+    warnings.push('if a text contains the padding token, transformers numbers the positions after it differently');
   }
   return {
     config,
@@ -116,11 +114,11 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
   }
 }
 
-/** An ALBERT has one even from a size to the same. */
+/** ALBERT has a projection even between equal sizes. */
 const hasProjection = ({ family, embedding_size, hidden_size }: EncoderConfig) =>
   family === 'albert' || embedding_size !== hidden_size;
 
-/** @throws where a file has a tensor of its own that its configuration says is another one */
+/** @throws if a file has a separate tensor that its configuration ties to another one */
 function refuseOther(
   tensors: ReadonlyMap<string, StoredTensor>,
   name: string,
@@ -130,7 +128,7 @@ function refuseOther(
   const own = tensors.get(name)?.read();
   if (!own || (own.length === tied.length && own.every((value, i) => value === tied[i]))) return;
   throw new Error(
-    `config.json says that ${name} is tied to ${other}, and the file has another tensor there: set tie_word_embeddings to ` +
+    `config.json says that ${name} is tied to ${other}, but the file has another tensor there: set tie_word_embeddings to ` +
       'false to use it, or remove it from the file',
   );
 }

@@ -33,7 +33,7 @@ export async function addModel(
   const isFolder = found?.isDirectory() ?? false;
   if (found && !isFolder) throw new UsageError(`${model} is a file: name the folder of the checkpoint`);
   if (!isFolder && !isHubId(model)) {
-    throw new UsageError(`there is no folder ${model}, and a model of the Hub is <owner>/<name>`);
+    throw new UsageError(`there is no folder ${model}; a model of the Hub is named <owner>/<name>`);
   }
   if (isFolder && (commit ?? name)) throw new UsageError('--revision and --id belong to a model of the Hub');
   const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });

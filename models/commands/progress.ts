@@ -8,7 +8,7 @@ const LINE_EVERY_MS = 5_000;
 /**
  * Redraws one line on a terminal; elsewhere says a line every few seconds.
  * @param what names the task
- * @returns takes the share that is done, 0…1
+ * @returns takes the fraction that is done, 0…1
  */
 export function progressBar(what: string): (share: number) => void {
   let shown = -1;

@@ -1,10 +1,10 @@
-/** Lines for a person to read. Writes to stdout and stderr. */
+/** Prints messages. Writes to stdout and stderr. */
 
-/** C0 and C1 controls but tab and line feed, and the marks that reverse the direction of the text after them. */
+/** C0 and C1 controls except tab and line feed, and marks that change the direction of text. */
 // oxlint-disable-next-line no-control-regex
 const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** Names and errors can come from a hub or a worker: what a terminal would obey is shown in its escaped form. */
+/** Escapes control characters, since names and errors can come from a hub or a worker. */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
@@ -14,7 +14,7 @@ export function print(text: string): void {
   process.stdout.write(`${printable(text)}\n`);
 }
 
-/** What a person should know besides: progress, warnings, errors. */
+/** Other messages: progress, warnings, errors. */
 export function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
 }

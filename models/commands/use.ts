@@ -1,4 +1,4 @@
-/** `use`: makes a model the one that every environment of wrangler.toml serves. */
+/** `use`: selects the model that every environment of wrangler.toml serves. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** A checkpoint as the file that the engine reads (src/inference/efm-format.ts). No I/O, and the same bytes on every machine. */
+/** Packs a checkpoint as the file that the engine reads (src/inference/efm-format.ts). No I/O; deterministic. */
 import { createBlob, type ModelConfig, OUTLIER_INPUTS, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { concatenate, multiplyColumns } from '../quantization/int8.ts';
@@ -22,7 +22,7 @@ export type PackCache = Map<string, { readonly planned: InputPlan | undefined; r
  * @param layer_bits of the weights in the layers; all others have 8
  * @param plan (layers_stored,): how the inputs of the layers are quantized
  * @param cache of packed matrices, for several calls with the same weights and bits
- * @throws naming the size that the engine cannot compute with, or the matrix that has a number that is not finite
+ * @throws naming the size that the engine does not support, or the matrix with a number that is not finite
  */
 export function packEngineFile(
   weights: EncoderWeights,
@@ -40,7 +40,7 @@ export function packEngineFile(
     if (!section || section.bytes < data.byteLength) throw new Error(`${name} does not fit into the file`);
     if (!data.every(Number.isFinite)) throw new Error(`${name} has a number that is not finite`);
     unwritten.delete(name);
-    // As float32 lies in memory here, which is little-endian wherever Node runs.
+    // float32 in memory is little-endian wherever Node runs.
     blob.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), section.offset);
   };
   const writePacked = (name: string, pack: () => Parts, bias: Float32Array, planned?: InputPlan) => {
@@ -69,7 +69,7 @@ export function packEngineFile(
   };
 
   matrix('words', { weight: embeddings.words, bias: mlm.bias, inputs: E, outputs: V });
-  // The row of type 0 goes into every position, and the others are what they differ by.
+  // Row 0 of the types is added to every position; the other rows are stored as differences.
   const type0 = embeddings.types.subarray(0, E);
   write(
     'positions',
@@ -124,7 +124,7 @@ export function packEngineFile(
 const samePlan = (a: InputPlan | undefined, b: InputPlan | undefined): boolean =>
   a?.range === b?.range && a?.outliers.join() === b?.outliers.join();
 
-/** What the header of the file says of a model. */
+/** The header of the file for a model. */
 export function geometryOf(
   { config, embeddings, mlm, sentence }: EncoderWeights,
   layer_bits: 4 | 8,

@@ -1,4 +1,4 @@
-/** npm run models -- ablate: what each step away from plain dynamic quantization buys, on held-out text. */
+/** npm run models -- ablate: measures the gain of each step from plain dynamic quantization to what is served, on held-out text. */
 import type { Backend } from '../../src/inference/backend.ts';
 import { CLEAR_LEAD } from './agreement.ts';
 import { onnxBackend } from './backends.ts';
@@ -21,7 +21,7 @@ const PLAIN: Int8Scheme = {
 };
 const PER_TOKEN: Int8Scheme = { ...PLAIN, scales: 'fine' };
 
-/** Each with what came before it, up to what is served; then what was left out. */
+/** Each adds to the previous one, up to what is served; the last ones leave out a step. */
 const STEPS: readonly { readonly name: string; readonly scheme: Int8Scheme }[] = [
   { name: 'one scale a tensor (`DynamicQuantizeMatMul`)', scheme: PLAIN },
   { name: 'a scale for each token and each output', scheme: PER_TOKEN },
@@ -40,10 +40,10 @@ export interface Step {
   readonly name: string;
   /** Bytes of the graph. */
   readonly bytes: number;
-  /** Share of the masks with float32's first choice: of those where it leads clearly, and of all. */
+  /** Share of the masks with the first choice of float32: of those where it leads clearly, and of all. */
   readonly clear: number;
   readonly all: number;
-  /** Masked words of which every piece is the first choice, as a share. */
+  /** Share of the masked words whose pieces are all the first choice. */
   readonly right: number;
   readonly bits_per_character: number;
 }
@@ -51,7 +51,7 @@ export interface Step {
 /**
  * @param model an id or the path of a checkpoint
  * @param data the folder of the evaluation sets
- * @param report is given each step as it is done, float32 first
+ * @param report gets each step when it is done, float32 first
  */
 export async function ablate(model: string, data: string, report: (step: Step) => void): Promise<void> {
   const { weights, tokenizer } = await readCheckpoint(model);

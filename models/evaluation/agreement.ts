@@ -1,8 +1,8 @@
-/** How far two backends of the same checkpoint are apart, mask by mask. No I/O of its own. */
+/** Compares two backends of the same checkpoint, mask by mask. No I/O of its own. */
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import type { QuantizationError } from '../../src/schemas/model.ts';
 
-/** By how many logits the reference's first choice leads the second where the choice counts as clear. */
+/** The lead of the reference's first choice over the second, in logits, from which it counts as clear. */
 export const CLEAR_LEAD = 0.1;
 
 /** Sums over the masks of one text. */
@@ -18,7 +18,7 @@ interface Counts {
  * @param served the builds whose errors are measured
  * @param reference the same weights in float32
  * @param encodings of the texts
- * @param progress is told the number of texts done
+ * @param progress gets the number of texts done
  * @returns an error for each of `served`
  */
 export async function compareBackends(
@@ -72,7 +72,7 @@ export async function compareBackends(
   });
 }
 
-/** The reference's choice at one mask. */
+/** The first choice of the reference at one mask. */
 interface Distribution {
   /** (vocab_size,) each */
   readonly logits: Float32Array;
@@ -83,10 +83,10 @@ export type ReferenceDistribution = Distribution & {
   readonly scores: Float64Array;
 };
 
-/** What a backend says of one text, for each mask. */
+/** The logits of a backend for each mask of a text. */
 export async function runOne(backend: Backend, encoding: Encoding): Promise<Distribution[]> {
   const [answer] = await backend.run([encoding]);
-  if (!answer) throw new Error('a backend gave no answer');
+  if (!answer) throw new Error('a backend returned no logits');
   const width = answer.mlm.length / answer.log_sum_exp.length;
   return Array.from(answer.log_sum_exp, (log_sum_exp, m) => ({
     logits: answer.mlm.subarray(m * width, (m + 1) * width),
@@ -98,7 +98,7 @@ export function withScores({ logits, log_sum_exp }: Distribution): ReferenceDist
   return { logits, log_sum_exp, scores: Float64Array.from(logits, (logit) => Math.exp(logit - log_sum_exp)) };
 }
 
-/** Kullback-Leibler, in nats: Σ p (log p − log q). */
+/** Kullback-Leibler divergence, in nats: Σ p (log p − log q). */
 export function divergence(p: ReferenceDistribution, q: Distribution): number {
   let difference = 0;
   for (let id = 0; id < p.logits.length; id++) {
@@ -107,7 +107,7 @@ export function divergence(p: ReferenceDistribution, q: Distribution): number {
   return Math.max(0, difference - p.log_sum_exp + q.log_sum_exp);
 }
 
-/** Σ part / Σ whole and its standard error, by the spread between texts: the masks of one text are not independent. */
+/** Σ part / Σ whole and its standard error, from the spread between texts: the masks of one text are not independent. */
 function ratio(part: readonly number[], whole: readonly number[]): { value: number; error: number } {
   const value = sum(part) / sum(whole);
   const squares = part.map((x, i) => (x - value * whole[i]!) ** 2);
@@ -116,7 +116,7 @@ function ratio(part: readonly number[], whole: readonly number[]): { value: numb
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-/** Where the two largest values are. */
+/** The indices of the two largest values. */
 export function firstTwo(values: Float64Array | Float32Array): [first: number, second: number] {
   let [first, second] = [0, 1];
   if (values[second]! > values[first]!) [first, second] = [second, first];
@@ -128,5 +128,5 @@ export function firstTwo(values: Float64Array | Float32Array): [first: number, s
   return [first, second];
 }
 
-/** What is committed has no more digits than mean something. */
+/** Committed figures have no more digits than are significant. */
 const round = (value: number): number => Number(value.toPrecision(4));

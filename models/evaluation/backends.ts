@@ -26,7 +26,7 @@ export async function onnxBackend(graph: Uint8Array): Promise<Backend> {
 
 const tensor = (data: Int32Array) => new Tensor('int32', data, [data.length]);
 
-/** Runs a graph with outputs of any names. @returns all of them */
+/** Runs a graph with outputs of any names. @returns all outputs */
 export async function onnxRunner(
   graph: Uint8Array,
 ): Promise<(encoding: Encoding) => Promise<ReadonlyMap<string, Float32Array>>> {
@@ -47,7 +47,7 @@ export async function engineBackend(blob: Uint8Array, build: Build = 'relaxed'):
   return loadEngine(await kernels[build], inMemory(blob));
 }
 
-/** A file that is here already, and right. */
+/** A local file that was verified before. */
 function inMemory(bytes: Uint8Array): ModelBytes {
   return {
     size: bytes.length,

@@ -1,4 +1,4 @@
-/** A checkpoint as it is read here beside what `transformers` makes of it. Reads files, runs Python. */
+/** Compares a checkpoint as read here with `transformers`. Reads files, runs Python. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -9,18 +9,18 @@ import { buildGraph } from '../onnx/encoder.ts';
 import { onnxBackend } from './backends.ts';
 import { askReference } from './reference.ts';
 
-/** Float32 sums in another order than PyTorch's. */
+/** Tolerance for float32 sums in another order than PyTorch's. */
 const TOLERANCE = 1e-3;
 
 export interface Comparison {
   readonly transformers: string;
-  /** The class that it chose. */
+  /** The chosen tokenizer class. */
   readonly tokenizer: string;
   readonly texts: number;
   readonly masks: number;
   /** Of the logits of first choices. */
   readonly largest: number;
-  /** The first thing that differs, in words. */
+  /** The first difference, in words. */
   readonly difference: string | undefined;
 }
 
@@ -28,7 +28,7 @@ export interface Comparison {
  * @param model an id, or the path of a folder
  * @param python with transformers and torch
  * @param texts instead of the probes
- * @throws where one of the two cannot read the checkpoint
+ * @throws if one of the two cannot read the checkpoint
  */
 export async function compare(model: string, python: string, texts?: readonly string[]): Promise<Comparison> {
   const { folder, weights, tokenizer } = await readCheckpoint(model);
@@ -47,7 +47,7 @@ export async function compare(model: string, python: string, texts?: readonly st
   let largest = 0;
   let difference: string | undefined;
   const differ = (text: string, what: string, ours: unknown, theirs: unknown) => {
-    difference ??= `${JSON.stringify(text)}: ${what}: ${String(ours)} here, ${String(theirs)} there`;
+    difference ??= `${JSON.stringify(text)}: ${what}: ${String(ours)} here, ${String(theirs)} in transformers`;
   };
   for (const [i, reference] of answer.texts.entries()) {
     const text = short[i] ?? '';
@@ -56,7 +56,7 @@ export async function compare(model: string, python: string, texts?: readonly st
       differ(text, 'ids', encoding.input_ids.join(' '), reference.ids.join(' '));
       continue;
     }
-    // The reference's text has the masks spelled otherwise; its offsets are in code points.
+    // The reference spells masks in its own way; its offsets are in code points.
     if (reference.text === text) {
       const points = Array.from(encoding.offsets, (unit) => Array.from(text.slice(0, unit)).length);
       if (points.join() !== reference.offsets.flat().join()) {
@@ -73,7 +73,8 @@ export async function compare(model: string, python: string, texts?: readonly st
       const named = `the first choice of mask ${m + 1}`;
       if (best !== first && !(largest <= TOLERANCE))
         differ(text, named, encoder.piece(best ?? -1), encoder.piece(first ?? -1));
-      if (!(largest <= TOLERANCE)) differ(text, `a logit of mask ${m + 1}`, `a difference of ${largest}`, 'none');
+      if (!(largest <= TOLERANCE))
+        difference ??= `${JSON.stringify(text)}: a logit of mask ${m + 1} differs by ${largest}`;
     }
   }
   return { transformers, tokenizer: answer.tokenizer, texts: short.length, masks, largest, difference };

@@ -1,4 +1,4 @@
-/** Finds and reads the evaluation sets. Reads files; what is packed is unpacked by the system's `xz` and `tar`. */
+/** Finds and reads the evaluation sets. Reads files, and unpacks archives with the system's `xz` and `tar`. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Two sentences that differ in whether they are English (BLiMP, Warstadt et al. 2020). */
+/** Two sentences of which one is acceptable English (BLiMP, Warstadt et al. 2020). */
 interface MinimalPair {
   readonly good: string;
   readonly bad: string;
 }
 
-/** A fact with its object left out (ParaRel, Elazar et al. 2021): `[MASK]` in `text` stands for `answer`. */
+/** A fact with its object left out (ParaRel, Elazar et al. 2021): `[MASK]` in `text` replaces `answer`. */
 export interface Fact {
   readonly text: string;
   readonly answer: string;
@@ -22,7 +22,7 @@ export interface EvaluationData {
   /** By the name of the set. */
   readonly blimp: ReadonlyMap<string, readonly MinimalPair[]>;
   readonly facts: readonly Fact[];
-  /** Documents as their paragraphs, titles left out. */
+  /** Documents as their paragraphs, without titles. */
   readonly valid: readonly (readonly string[])[];
   readonly wikitext: readonly (readonly string[])[];
 }
@@ -41,7 +41,7 @@ These are other people's texts, so they are not in this repository.`;
 const run = promisify(execFile);
 const MAX_TEXT_BYTES = 1 << 30;
 
-/** @throws saying what is missing or cannot be read, and where it comes from */
+/** @throws naming what is missing or cannot be read, and where it comes from */
 export async function readEvaluationData(folder: string): Promise<EvaluationData> {
   const [blimp, pararel] = [await locate(folder, 'blimp', '.tar.xz'), await locate(folder, 'pararel', '.tar.xz')];
   const [valid, wikitext] = [
@@ -88,7 +88,7 @@ async function command(path: string, program: string, given: string[]): Promise<
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.trim() : String(cause);
     throw new Error(
-      `${path} cannot be unpacked: ${why}. Is ${program} installed? Unpacked by hand it is read as well.`,
+      `${path} cannot be unpacked: ${why}. Is ${program} installed? Files that you unpack by hand are read, too.`,
       {
         cause,
       },
@@ -114,7 +114,7 @@ async function readFacts(folder: string): Promise<Fact[]> {
   const found: Fact[] = [];
   for (const file of (await readdir(patterns)).filter((name) => name.endsWith('.jsonl')).toSorted()) {
     const [first] = await readJsonLines(join(patterns, file), ['pattern']);
-    // The patterns have a blank before the full stop, which English has not.
+    // Unlike English, the patterns have a space before the full stop.
     const pattern = first?.['pattern']?.replace(/ (?=[.,]$)/, '') ?? '';
     for (const { sub_label = '', obj_label = '' } of await readJsonLines(join(facts, file), [
       'sub_label',
@@ -133,7 +133,7 @@ async function readJsonLines(path: string, fields: string[]): Promise<Record<str
     try {
       read = JSON.parse(line) as Record<string, unknown>;
     } catch {
-      // Said below, with the fields that it has not.
+      // Reported below, with the missing fields.
     }
     for (const field of fields) {
       if (typeof read[field] !== 'string') throw new Error(`${path}, line ${i + 1}: has no "${field}"`);
@@ -147,7 +147,7 @@ function splitDocuments(text: string): string[][] {
   return documents.filter((paragraphs) => paragraphs.length > 0);
 }
 
-/** Articles begin with ` = Title = `; deeper headings are left out. Lines may end in a carriage return. */
+/** Articles begin with ` = Title = `; deeper headings are skipped. Lines may end in a carriage return. */
 function splitWikitext(text: string): string[][] {
   const articles: string[][] = [[]];
   for (const line of text.split('\n').map((raw) => raw.trim())) {

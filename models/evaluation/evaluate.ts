@@ -1,4 +1,4 @@
-/** npm run models -- evaluate: how good a model is, as it is served and in float32, on the same items. */
+/** npm run models -- evaluate: scores a model, as served and in float32, on the same items. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
@@ -13,13 +13,13 @@ import { buildGraph } from '../onnx/encoder.ts';
 export interface EvaluateOptions {
   /** The folder of the evaluation sets. */
   readonly data: string;
-  /** How much of the usual seeded sample is drawn; Infinity for everything. */
+  /** Size of the sample as a multiple of the usual seeded one; Infinity for everything. */
   readonly share: number;
-  /** Is told the share of the work that is done. */
+  /** Gets the fraction of the work that is done. */
   readonly progress?: (share: number) => void;
 }
 
-/** @throws when a set is missing or cannot be read, saying where it comes from */
+/** @throws if a set is missing or cannot be read, with its origin */
 export async function evaluate(
   id: string,
   { data, share, progress }: EvaluateOptions,
@@ -39,7 +39,7 @@ export async function evaluate(
   return { revision, singlePiece: items.singlePiece, ...tabulate(items.items, scores) };
 }
 
-/** A thread for each core, each with both builds; the scores are in the order of the items whoever made them. */
+/** One thread per core, each with both builds. The scores are in the order of the items. */
 async function scoreAll(
   { items, mask_id }: Items,
   builds: Builds,
@@ -83,7 +83,7 @@ async function scoreAll(
   return scores;
 }
 
-/** How many tokens go through the model for an item, nearly: for the progress bar. */
+/** The approximate number of tokens that the model reads for an item: for the progress bar. */
 function tokensToRun(item: Item): number {
   if (item.kind !== 'pair') return item.encoding.input_ids.length;
   return item.good.ids.length ** 2 + item.bad.ids.length ** 2;

@@ -1,6 +1,6 @@
 /**
- * npm run models -- bench-geometry: what a geometry costs to serve, before anyone trains it. Random weights; bytes and WASM
- * heap from the build; time from the worker in workerd, all geometries in turn, so that noise reaches each of them.
+ * npm run models -- bench-geometry: measures the cost of serving a geometry before it is trained. Weights are random. Bytes and
+ * WASM heap come from the build, and times from the worker in workerd, all geometries in turn, so that noise affects all of them.
  */
 import { join } from 'node:path';
 
@@ -19,7 +19,7 @@ import { TENSORS } from '../checkpoint/families.ts';
 import type { FoundTokenizer } from '../tokenizer/files.ts';
 import { uncalibratedPlan } from '../quantization/plan.ts';
 
-/** hidden size × layers, measured after the model's own geometry; the last is the yardstick, ALBERT-base. */
+/** hidden size × layers, measured after the model's own geometry; the last is ALBERT-base, for comparison. */
 const GEOMETRIES = ['256x4', '256x6', '384x6', '512x8', '640x10', '768x7', '768x12'] as const;
 
 const ROUNDS = 25;
@@ -36,11 +36,11 @@ export interface Cost {
   readonly fileBytes: number;
   /** Bytes of WASM memory after a prediction at 512 tokens. */
   readonly heapBytes: number;
-  /** Median of a request with 16 tokens and one mask, there and back, in ms. */
+  /** Median round trip of a request with 16 tokens and one mask, in ms. */
   readonly milliseconds: number;
 }
 
-/** @param model whose tokenizer and head count rule the geometries share */
+/** @param model whose tokenizer and head size the geometries share */
 export async function benchGeometries(model: string, progress: (what: string) => void): Promise<Cost[]> {
   const { tokenizer, weights: like } = await readCheckpoint(model);
   const text = textOf(TOKENS, tokenizer);
@@ -145,7 +145,7 @@ async function heapAfter(file: Uint8Array, tokens: number): Promise<number> {
   return backend.kernels.memory.buffer.byteLength;
 }
 
-/** A text with one mask that has exactly so many tokens. */
+/** A text with one mask and exactly so many tokens. */
 function textOf(tokens: number, { json, special_tokens }: FoundTokenizer): string {
   const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
   for (let words = 0; words < tokens; words++) {
@@ -155,7 +155,7 @@ function textOf(tokens: number, { json, special_tokens }: FoundTokenizer): strin
   throw new Error(`no text of ${tokens} tokens was found`);
 }
 
-/** Uniform, as wide as trained ones about. */
+/** Uniform, about as wide as trained weights. */
 export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
   const random = seeded(seed);
   const { vocab_size: V, embedding_size: E, hidden_size: H, intermediate_size: F } = config;
@@ -198,7 +198,7 @@ export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
   };
 }
 
-/** How many numbers there are in it. */
+/** The number of elements. */
 function parameters(weights: unknown): number {
   if (weights instanceof Float32Array) return weights.length;
   if (typeof weights !== 'object' || weights === null) return 0;

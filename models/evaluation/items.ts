@@ -1,4 +1,4 @@
-/** What is asked of a model: minimal pairs, facts, and windows of running text with whole words masked. No I/O. */
+/** The items of an evaluation: minimal pairs, facts, and windows of running text with masked words. No I/O. */
 import type { Encoding } from '../../src/inference/backend.ts';
 import { characterBefore, findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
@@ -8,11 +8,11 @@ import type { EvaluationData, Fact } from './data.ts';
 import { sample, seeded } from './random.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 
-/** A text as ids and which of them begin a word. */
+/** A text as ids, with the beginnings of its words. */
 export interface Words {
   /** (sequence,) */
   readonly ids: Int32Array;
-  /** (sequence,) 1 where a word begins */
+  /** (sequence,) 1 at the beginning of a word */
   readonly starts: Uint8Array;
 }
 
@@ -27,7 +27,7 @@ export interface PairItem {
 export interface FactItem {
   readonly kind: 'fact';
   readonly encoding: Encoding;
-  /** The id at its one mask. */
+  /** The id at its only mask. */
   readonly answer: number;
 }
 
@@ -35,11 +35,11 @@ export interface WindowItem {
   readonly kind: 'window';
   readonly set: string;
   readonly encoding: Encoding;
-  /** (masks,) what stood in the place of each mask */
+  /** (masks,) the id that each mask replaces */
   readonly labels: Int32Array;
-  /** (words,) how many masks each word takes, in the order of the masks */
+  /** (words,) the number of masks of each word, in the order of the masks */
   readonly words: Int32Array;
-  /** Letters of all masked words, as the tokenizer has normalized them. */
+  /** Letters of all masked words, after normalization. */
   readonly characters: number;
 }
 
@@ -47,7 +47,7 @@ export interface OrderItem {
   readonly kind: 'order';
   /** The two parts of a paragraph as two segments. */
   readonly encoding: Encoding;
-  /** Whether the second part stands first. */
+  /** Whether the second part comes first. */
   readonly swapped: boolean;
 }
 
@@ -59,19 +59,19 @@ const WINDOW_TOKENS = 128;
 const PAIRS_OF_EACH_SET = 50;
 const FACTS = 2000;
 const ORDERS = 1000;
-/** Of the paragraphs whose order is asked, with the special tokens. */
+/** Bounds of a paragraph for sentence order, with the special tokens. */
 const ORDER_TOKENS = { least: 32, most: 128 };
 const WINDOWS = 2000;
-/** For accuracy by length: as many tokens of each. */
+/** For accuracy by length: the same number of tokens for each. */
 const TOKENS_OF_EACH_LENGTH = 1 << 16;
 const SEED = 1;
-/** As models/train/prepare.py divides a paragraph: not behind an initial or a title. */
+/** The end of a sentence, as models/train/prepare.py finds it: not after an initial or a title. */
 const SENTENCE_END = /(?<=[.!?]["')]?)(?<!\b(?:[A-Z]|Mr|Dr|St|Mrs|vs)\.)\s+(?=["'(]?[A-Z])/g;
 
 export interface Items {
   readonly mask_id: number;
   readonly items: readonly Item[];
-  /** Facts whose answer is a single piece, of all facts. */
+  /** The share of the facts whose answer is a single piece. */
   readonly singlePiece: { readonly facts: number; readonly of: number };
 }
 
@@ -81,9 +81,9 @@ function divide(ids: Int32Array, continues: (position: number) => boolean): Word
 }
 
 /**
- * @param positions the longest text that the model takes, in tokens
- * @param share of the usual sample that is drawn; Infinity for everything
- * @param order whether the model has a head for the order of sentences
+ * @param positions the longest text for the model, in tokens
+ * @param share size of the sample as a multiple of the usual one; Infinity for everything
+ * @param order whether the model has a head for sentence order
  */
 export function makeItems(
   data: EvaluationData,
@@ -95,12 +95,12 @@ export function makeItems(
   const random = seeded(SEED);
   const most = (count: number) => Math.ceil(share * count);
   const idsOf = (text: string) => tokenizer.encode({ text, masks: [] }).input_ids;
-  /** As texts are scored. */
+  /** As texts are scored by /score. */
   const encodeSentence = (text: string): Words => {
     const ids = idsOf(text);
     return divide(ids, continuationsIn(ids, tokenizer));
   };
-  /** As whole words are masked in training, which takes a piece with the mark of punctuation before it. */
+  /** As training masks whole words: a piece belongs to the word with the punctuation before it. */
   const encode = (text: string): Words => {
     const ids = idsOf(text);
     return divide(ids, (i) => tokenizer.continuesWord(ids[i]!));
@@ -145,7 +145,7 @@ export function makeItems(
   };
 }
 
-/** The paragraphs of several sentences, each in two parts at the end of the sentence that is nearest to its middle. */
+/** Paragraphs of several sentences, each divided at the end of the sentence that is nearest to its middle. */
 function divided(documents: EvaluationData['valid']): [first: string, second: string][] {
   return documents.flat().flatMap((paragraph) => {
     const ends = Array.from(paragraph.matchAll(SENTENCE_END), ({ index, 0: blank }) => ({
@@ -176,7 +176,7 @@ function askFact({ text, answer }: Fact, tokenizer: Tokenizer): FactItem | undef
   return { kind: 'fact', encoding: tokenizer.encode(masked), answer: id };
 }
 
-/** Consecutive windows of `length` tokens, each from the beginning of a word and within one text. */
+/** Consecutive windows of `length` tokens, each at the beginning of a word and within one text. */
 function cut(texts: readonly Words[], length: number): Words[] {
   const windows: Words[] = [];
   for (const { ids, starts } of texts) {
@@ -189,7 +189,7 @@ function cut(texts: readonly Words[], length: number): Words[] {
   return windows;
 }
 
-/** Masks whole words of the window, drawn at random, until the share of its tokens is reached. */
+/** Masks random whole words of the window, up to the given share of its tokens. */
 function maskWords(
   set: string,
   { ids, starts }: Words,
@@ -203,7 +203,7 @@ function maskWords(
   const wanted = Math.max(1, Math.round(MASKED_SHARE * ids.length));
   const chosen: typeof spans = [];
   let masked = 0;
-  // A word at the end may be cut short: it is not asked for.
+  // The last word may be incomplete, so it is never masked.
   for (const span of sample(spans.slice(0, -1), Infinity, random)) {
     if (masked >= wanted) break;
     chosen.push(span);

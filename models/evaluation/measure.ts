@@ -1,4 +1,4 @@
-/** Measures what quantization costs a checkpoint and commits the figure beside it. Reads and writes files. */
+/** Measures the quantization error of a checkpoint and records it beside the checkpoint. Reads and writes files. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -19,13 +19,13 @@ import {
 } from '../build/quantization-error.ts';
 import { engineBackend, onnxBackend } from './backends.ts';
 
-/** What a build has to keep of float32, on the probes and on running text: a model that keeps less is not to be served. */
+/** How well a build must agree with float32, on the probes and on running text, to be served. */
 const THRESHOLDS: Record<LayerBits, { readonly clear: number; readonly divergence: number }> = {
   8: { clear: 0.99, divergence: 0.002 },
   4: { clear: 0.9, divergence: 0.05 },
 };
 
-/** The probe texts, masked by hand, as the checkpoint's tokenizer sees them; without those that are too long for it. */
+/** The probe texts, masked by hand, encoded by the checkpoint's tokenizer; without those that are too long for it. */
 export async function encodeProbes({ tokenizer, weights }: Checkpoint): Promise<Encoding[]> {
   const texts = JSON.parse(await readFile(join(import.meta.dirname, '../probes.json'), 'utf8')) as string[];
   const encoder = createTokenizer(JSON.parse(tokenizer.json) as object, tokenizer.special_tokens);
@@ -36,10 +36,10 @@ export async function encodeProbes({ tokenizer, weights }: Checkpoint): Promise<
 
 /**
  * @param model an id, or the path of a folder
- * @param force also records an error that is too large
+ * @param force also records an error beyond the limits
  * @returns the build, whose manifest now has the error
- * @throws when the error is too large, naming the input of a layer that costs most and the option that helps; nothing is
- *   written then
+ * @throws if the error is beyond the limits, naming the input of a layer with the largest error and the option that helps;
+ *   nothing is written then
  */
 export async function measure(
   model: string,
@@ -59,7 +59,7 @@ export async function measure(
     const file = weightsIn(artifacts, name);
     served.push(await (name === 'model.efm' ? engineBackend(file) : onnxBackend(file)));
   }
-  // Where most of the text is unknown to the vocabulary, its masks measure nothing.
+  // If most of the text is unknown to the vocabulary, its masks measure nothing.
   const masked = text.unknown > MAX_UNKNOWN ? [] : text.encodings;
   const of = probes.length + masked.length;
   const onProbes = await compareBackends(served, reference, probes, (done) => progress(done / of));
@@ -75,7 +75,7 @@ export async function measure(
       if (found) {
         throw new Error(
           `${id}: quantization costs ${name} too much: ${found}. ${await whatHelps(checkpoint)} ` +
-            '--force accepts it as it is. quantization.json is unchanged.',
+            '--force accepts it anyway. quantization.json is unchanged.',
         );
       }
     }
@@ -84,13 +84,13 @@ export async function measure(
   return { ...(await writeBuild(checkpoint, artifacts, errors)), errors };
 }
 
-/** What is beyond a threshold: on running text, or on the probes where the vocabulary does not know the text. */
+/** What exceeds a limit: on running text, or on the probes if the vocabulary does not cover the text. */
 function tooLarge(bits: LayerBits, error: QuantizationError): string | undefined {
   const { clear, divergence } = THRESHOLDS[bits];
   const { clear_top1_agreement: kept = 1, mean_kl, masks } = error.text ?? error;
   const where = `over ${masks} masks of ${error.text ? 'running text' : 'the probes'}`;
   if (kept < clear)
-    return `${(100 * kept).toFixed(2)} % of the clear first choices survive ${where}, at least ${100 * clear} % must`;
+    return `${(100 * kept).toFixed(2)} % of the clear first choices stay the same ${where}, at least ${100 * clear} % must`;
   return mean_kl > divergence
     ? `the divergence is ${mean_kl} nats ${where}, at most ${divergence} is allowed`
     : undefined;

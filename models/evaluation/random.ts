@@ -1,4 +1,4 @@
-/** Random numbers that are the same on every machine for the same seed. No I/O. */
+/** Random numbers that depend on the seed only. No I/O. */
 
 /** @returns integers from 0 to `below` - 1: SplitMix (Steele, Lea & Flood 2014) in 32 bits */
 export function seeded(seed: number): (below: number) => number {

@@ -1,4 +1,4 @@
-/** Asks `transformers` what it makes of texts with checkpoints. Runs Python. */
+/** Runs checkpoints of texts through `transformers`. Runs Python. */
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const ANSWER = v.object({
         tokenizer: v.string(),
         texts: v.array(
           v.object({
-            /** With the masks as the tokenizer has them. */
+            /** With the tokenizer's own spelling of the masks. */
             text: v.string(),
             ids: v.array(v.number()),
             /** In code points. */
@@ -30,8 +30,8 @@ const ANSWER = v.object({
 export type Reference = v.InferOutput<typeof ANSWER>;
 
 /**
- * @param python with transformers, and torch unless only the tokenizers are asked
- * @throws where it cannot be run
+ * @param python with transformers, and torch unless only tokenizers are needed
+ * @throws if it cannot be run
  */
 export async function askReference(
   python: string,
@@ -44,10 +44,10 @@ export async function askReference(
     env: { ...process.env, HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' },
   });
   const failed = new Promise<never>((_, reject) => child.on('error', reject));
-  child.stdin.on('error', () => undefined); // It ended early: its status says why.
+  child.stdin.on('error', () => undefined); // It ended early: its exit status tells why.
   child.stdin.end(JSON.stringify(asked));
   const [out, said] = await Promise.race([Promise.all([text(child.stdout), text(child.stderr)]), failed]);
   const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), ANSWER), out);
-  if (!parsed.success) throw new Error(`${python} gives no answer: ${said.trim().split('\n').at(-1) ?? ''}`);
+  if (!parsed.success) throw new Error(`${python} returned no answer: ${said.trim().split('\n').at(-1) ?? ''}`);
   return parsed.output;
 }

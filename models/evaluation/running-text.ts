@@ -1,4 +1,4 @@
-/** The running texts that ship, as a checkpoint's tokenizer sees them, with masks. Reads files. */
+/** The included running texts, encoded by a checkpoint's tokenizer, with masks. Reads files. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,17 +8,17 @@ import type { FoundTokenizer } from '../tokenizer/files.ts';
 import { sample, seeded } from './random.ts';
 
 const FOLDER = join(import.meta.dirname, '../text');
-/** For `convert`, which chooses outlier channels by it. */
+/** For `convert`, which uses it to choose outlier channels. */
 export const CALIBRATION_TEXT = join(FOLDER, 'calibration.txt');
-/** For `measure`: no sentence is in the other one. */
+/** For `measure`: no sentence is in both files. */
 export const HELD_OUT_TEXT = join(FOLDER, 'held-out.txt');
 
-/** A text with a larger share of unknown tokens says nothing about a model. */
+/** A text with a larger share of unknown tokens tells nothing about a model. */
 export const MAX_UNKNOWN = 0.2;
-/** Calibration needs at least so many tokens. */
+/** The least number of tokens for calibration. */
 export const MIN_TOKENS = 256;
 
-/** Every token is masked in one of so many copies of its paragraph: 14 % of each. */
+/** Every token is masked in one of this many copies of its paragraph: 14 % of each copy. */
 const COPIES = 7;
 
 interface RunningText {
@@ -29,8 +29,8 @@ interface RunningText {
 }
 
 /**
- * @param file a paragraph a line
- * @param positions the longest text that the model takes, in tokens; the rest of a paragraph is left out
+ * @param file with one paragraph per line
+ * @param positions the longest text for the model, in tokens; the rest of a paragraph is dropped
  * @param copies of each paragraph, up to COPIES
  */
 export async function readRunningText(

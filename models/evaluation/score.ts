@@ -1,4 +1,4 @@
-/** One item put to a backend. No I/O of its own. */
+/** Scores one item with a backend. No I/O of its own. */
 import type { Metric } from '../../src/schemas/score.ts';
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import { logProbabilities, spansOf } from '../../src/predict/pseudo-log-likelihood.ts';
@@ -6,25 +6,25 @@ import { noWork } from '../../src/predict/work.ts';
 import { firstTwo } from './agreement.ts';
 import type { FactItem, Item, OrderItem, PairItem, WindowItem, Words } from './items.ts';
 
-/** Whether the good sentence scores higher, by two ways of scoring. */
+/** Whether the good sentence scores higher, by two metrics. */
 export interface PairScore {
   readonly plain: boolean;
   readonly within_word_l2r: boolean;
 }
 
 export interface FactScore {
-  /** How many words the model holds for likelier than the answer. */
+  /** How many words the model ranks above the answer. */
   readonly better: number;
 }
 
 export interface WindowScore {
   /** −log2 of the probability of the masked words, summed. */
   readonly bits: number;
-  /** Masked words of which every piece is the first choice. */
+  /** Masked words whose pieces are all the first choice. */
   readonly right: number;
   /** (masks,) the first choice at each mask */
   readonly first: Int32Array;
-  /** (masks,) by how many logits it leads the second */
+  /** (masks,) its lead over the second choice, in logits */
   readonly lead: Float32Array;
 }
 
@@ -40,7 +40,7 @@ interface Scores {
 }
 export type Score = Scores[Item['kind']];
 
-/** @param mask_id the id of the mask, which pairs are masked with token by token */
+/** @param mask_id the id of the mask, with which the tokens of pairs are masked one by one */
 export async function score(item: Item, backend: Backend, mask_id: number): Promise<Score> {
   if (item.kind === 'pair') return scorePair(item, backend, mask_id);
   if (item.kind === 'order') return scoreOrder(item, backend);
@@ -55,7 +55,7 @@ async function scorePair({ good, bad }: PairItem, backend: Backend, mask_id: num
   return { plain: ours.plain > theirs.plain, within_word_l2r: ours.within_word_l2r > theirs.within_word_l2r };
 }
 
-/** By both metrics, in nats. Where a word is one token they mask the same, and it is run once. */
+/** By both metrics, in nats. For a word of one token they mask the same, so it is run once. */
 export async function pseudoLogLikelihoods(
   { ids, starts }: Words,
   backend: Backend,
@@ -117,7 +117,7 @@ interface Mask {
 
 async function mlm(backend: Backend, encoding: Encoding): Promise<Mask[]> {
   const [answer] = await backend.run([encoding]);
-  if (!answer) throw new Error('the backend gave no answer');
+  if (!answer) throw new Error('the backend returned no logits');
   const count = encoding.masked_positions.length;
   const width = answer.mlm.length / count;
   return Array.from(answer.log_sum_exp, (log_sum_exp, m) => ({

@@ -1,4 +1,4 @@
-/** From scored items to one table of figures with their standard errors. No I/O. */
+/** Summarizes scored items as a table of figures with standard errors. No I/O. */
 import { CLEAR_LEAD } from './agreement.ts';
 import type { Item, WindowItem } from './items.ts';
 import { LENGTHS } from './items.ts';
@@ -21,7 +21,7 @@ interface Row {
 
 export interface Evaluation {
   readonly rows: readonly Row[];
-  /** Masks of the windows where both builds have the same first choice: of all, and of those where float32's is clear. */
+  /** Masks of the windows where both builds have the same first choice: of all, and of those that are clear in float32. */
   readonly agreement: { readonly all: Agreement; readonly clear: Agreement };
 }
 
@@ -101,7 +101,7 @@ interface ScoredWindow {
 const wordsRight = (found: readonly ScoredWindow[], build: (typeof BUILDS)[number]) =>
   inPercent(ratio(found.map(({ item, scored }) => [scored[build].right, item.words.length])));
 
-/** The mean over the groups of the share of trues, in percent. */
+/** The mean over the groups of the share of successes, in percent. */
 function meanOfShares(groups: readonly (readonly boolean[])[]): Figure {
   const shares = groups.map((group) => ({ share: sum(group, Number) / group.length, size: group.length }));
   const variance = sum(shares, ({ share, size }) => (share * (1 - share)) / size);
@@ -111,7 +111,7 @@ function meanOfShares(groups: readonly (readonly boolean[])[]): Figure {
   });
 }
 
-/** Σ above / Σ below, with the error of a ratio over texts, since what one text holds goes together (Cochran 1977, § 2.11). */
+/** Σ above / Σ below, with the error of a ratio over texts, since the parts of one text are correlated (Cochran 1977, § 2.11). */
 function ratio(texts: readonly (readonly [above: number, below: number])[]): Figure {
   const below = sum(texts, ([, b]) => b);
   const value = sum(texts, ([a]) => a) / below;
@@ -125,7 +125,7 @@ function sum<T>(values: readonly T[], of: (value: T) => number): number {
   return values.reduce((total, value) => total + of(value), 0);
 }
 
-/** The figures in which int8 is worse by more than `points` percent points, or by as many hundredths of a bit. */
+/** The figures where int8 is worse by more than `points` percentage points, or hundredths of a bit. */
 export function worseThan({ rows }: Evaluation, points: number): string[] {
   return rows.filter((row) => loss(row) > points).map(({ name }) => name);
 }
@@ -134,7 +134,7 @@ function loss({ unit, int8, float32 }: Row): number {
   return unit === '%' ? float32.value - int8.value : 100 * (int8.value - float32.value);
 }
 
-/** As Markdown, aligned for a terminal too. */
+/** As Markdown with aligned columns. */
 export function printTable({ rows }: Evaluation): string {
   const cells = rows.map(({ name, sample, unit, float32, int8 }) => {
     const digits = unit === '%' ? 1 : 3;

@@ -1,4 +1,4 @@
-/** A thread that puts items to the two builds of a model. */
+/** A thread that scores items with the two builds of a model. */
 import { parentPort, workerData } from 'node:worker_threads';
 
 import type { selectedBackend } from '../bucket/deployed.ts';
@@ -6,7 +6,7 @@ import { engineBackend, onnxBackend } from './backends.ts';
 import type { Item } from './items.ts';
 import { score, type Score } from './score.ts';
 
-/** The file of the served weights, which backend reads it, and the graph of the same weights in float32. */
+/** The file of the served weights, the backend that reads it, and the graph of the same weights in float32. */
 export interface Builds {
   readonly int8: Uint8Array;
   readonly backend: ReturnType<typeof selectedBackend>;

@@ -5,8 +5,8 @@
  *   inputs    input_ids, token_type_ids (sequence,) int32; masked_positions (masks,) int32
  *   outputs   logits (masks, vocab_size) float32; sentence_logits (2,) float32 where the checkpoint has such a head
  *
- * One text a run, so nothing is padded. Tensors are (1, sequence, width) where an operator wants a batch. A layer's weights
- * are in the graph once, however often it is applied; likewise the word embeddings, where they are the decoder as well.
+ * One text per run, so nothing is padded. Tensors are (1, sequence, width) where an operator needs a batch. The graph has the
+ * weights of a layer once, however often it is applied; likewise the word embeddings if they are also the decoder.
  */
 import { layerOrder, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
@@ -33,11 +33,11 @@ function multiplyBy(by: Matrices, x: Name, name: Name, linear: Omit<Linear, 'bia
   return by.multiply(by.prepare(x), name, linear);
 }
 
-/** The least value of GELU, at −0.75; a little lower, for what rounding does. */
+/** The minimum of GELU, at −0.75, slightly lowered for rounding. */
 const GELU_LEAST = -0.1701;
 
 /**
- * @param precision float32; or int8, as it is served unless another scheme is to be measured
+ * @param precision float32, or int8: as served, or another scheme to measure
  * @returns the bytes of `model.onnx`
  */
 export function buildGraph(
@@ -48,7 +48,7 @@ export function buildGraph(
   return encodeModel(encoderGraph(weights, precision, plan), OPSETS);
 }
 
-/** The name of the graph's output that has an input of a layer, the i-th time that the layer is applied. */
+/** The name of the graph output with an input of a layer at its i-th application. */
 const tapName = (stored: number, input: OutlierInput, i: number): string => `layer.${stored}.${input}.${i}`;
 
 /** In float32, with the inputs of all layers as outputs (1, sequence, inputs), named by `tapName`. */
@@ -56,7 +56,7 @@ export function buildTappedGraph(weights: EncoderWeights): Uint8Array<ArrayBuffe
   return encodeModel(encoderGraph(weights, 'float32', undefined, true), OPSETS);
 }
 
-/** The same before it is written to bytes. @param tapped adds the inputs of all layers to the outputs */
+/** The same before it is serialized. @param tapped adds the inputs of all layers to the outputs */
 export function encoderGraph(
   weights: EncoderWeights,
   precision: 'float32' | 'int8' | Int8Scheme,
@@ -80,7 +80,7 @@ export function encoderGraph(
     scheme !== 'float32' && scheme.decoder === 'once'
       ? multiplyBy(matrices, x, name, linear)
       : matrices.multiplyTwice(x, name, linear);
-  /** After GELU most values are small and a few large: these need the bits. */
+  /** After GELU most values are small and a few large: these need more bits. */
   const afterGelu = (x: Name, name: Name, linear: Linear) => {
     if (scheme === 'float32' || scheme.feedForwardOutput === 'once') return multiply(x, name, linear);
     return scheme.feedForwardOutput === 'twice'
@@ -88,7 +88,7 @@ export function encoderGraph(
       : inLayers.multiplyFrom(GELU_LEAST, x, name, linear);
   };
   const taps: { name: Name; from: Name; width: number }[] = [];
-  /** Smooths an input of a layer and multiplies it: outlier channels in float32, the others as `product` does. */
+  /** Smooths an input of a layer and multiplies it: outlier channels in float32, the others by `product`. */
   const project = (x: Name, stored: number, input: OutlierInput, product = multiply): Name => {
     const [layer, planned] = [layers[stored], plan[stored]?.[input]];
     if (!layer || !planned) throw new RangeError(`there is no layer ${stored}`);

@@ -1,11 +1,11 @@
-/** Products by weights of 4 bits in a graph: the runtime's own operator, on the values that the engine has too. No I/O. */
+/** Products with 4-bit weights in a graph: the runtime's own operator, with the same values as in the engine. No I/O. */
 import type { Linear } from '../checkpoint/encoder.ts';
 import { type FourBitRows, quantizeToFourBits } from '../quantization/int4.ts';
 import { STEP_INPUTS } from '../../src/inference/efm-format.ts';
 import type { GraphBuilder, Name } from './graph-builder.ts';
 import type { Matrices } from './linear.ts';
 
-/** The operator rounds activations to int8 itself, for each 32 inputs of a token. */
+/** The operator itself rounds activations to int8, for each 32 inputs of a token. */
 const INT8_ACTIVATIONS = 4;
 
 export function fourBitMatrices(graph: GraphBuilder): Matrices {
@@ -38,12 +38,12 @@ export function fourBitMatrices(graph: GraphBuilder): Matrices {
     multiplyTwice: product,
     multiplyFrom: (_least, x, name, linear) => product(x, name, linear),
     rows: () => {
-      throw new Error('a table of 4 bits has no rows to read');
+      throw new Error('a 4-bit table has no rows to gather');
     },
   };
 }
 
-/** (outputs, inputs / 2): the even inputs in the low halves, 8 added to each value. */
+/** (outputs, inputs / 2): the even inputs in the lower halves, 8 added to each value. */
 function packPairs({ values }: FourBitRows): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: values.length / 2 }, (_, i) => {
     const [even, odd] = [values[2 * i]!, values[2 * i + 1]!];

@@ -1,4 +1,4 @@
-/** Collects nodes and initializers, each once, and names what flows between them. No I/O. */
+/** Collects the nodes and initializers of a graph, each once, and names its tensors. No I/O. */
 import type { Attribute, Graph, Initializer, Node, TensorData, Value } from './protobuf.ts';
 
 const MICROSOFT = 'com.microsoft';
@@ -13,22 +13,22 @@ export class GraphBuilder {
   readonly #nodes: Node[] = [];
   readonly #initializers = new Map<Name, Initializer>();
 
-  /** Adds an operator of ONNX with one output. */
+  /** Adds an ONNX operator with one output. */
   add(operator: string, inputs: Name[], attributes: Record<string, Attribute> = {}): Name {
     return this.#node('', operator, inputs, attributes, 1)[0] as Name;
   }
 
-  /** Adds an operator of ONNX with `count` outputs. */
+  /** Adds an ONNX operator with `count` outputs. */
   addMany(count: number, operator: string, inputs: Name[], attributes: Record<string, Attribute> = {}): Name[] {
     return this.#node('', operator, inputs, attributes, count);
   }
 
-  /** Adds an operator that the runtime has beside ONNX's, with one output; an empty name leaves an input out. */
+  /** Adds an operator of the runtime's own domain with one output; an empty name omits an input. */
   addFused(operator: string, inputs: Name[], attributes: Record<string, Attribute> = {}): Name {
     return this.#node(MICROSOFT, operator, inputs, attributes, 1)[0] as Name;
   }
 
-  /** A constant tensor; asked for again under the same name, it is the same one. */
+  /** A constant tensor. Calls with the same name return the same tensor. */
   constant(name: Name, make: () => { data: TensorData; shape: number[] }): Name {
     if (!this.#initializers.has(name)) this.#initializers.set(name, { name, ...make() });
     return name;
@@ -42,7 +42,7 @@ export class GraphBuilder {
     return this.constant(name, () => ({ data, shape: [data.length] }));
   }
 
-  /** @param outputs the names under which tensors leave the graph */
+  /** @param outputs the names of the graph's outputs */
   finish(name: string, inputs: Value[], outputs: (Value & { from: Name })[]): Graph {
     for (const output of outputs) {
       this.#nodes.push({

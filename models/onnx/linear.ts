@@ -1,6 +1,6 @@
 /**
- * The two ways in which a graph multiplies by a weight matrix: in float32 as the checkpoint has it, and in int8.
- * A caller gets the product without the bias, since the operators that follow add it on their way.
+ * How a graph multiplies by a weight matrix: in float32 with the weights of the checkpoint, or in int8. The product excludes the
+ * bias, which the following operators add.
  */
 import type { Linear } from '../checkpoint/encoder.ts';
 import type { GraphBuilder, Name } from './graph-builder.ts';
@@ -8,25 +8,25 @@ import { FLOAT, UINT8 } from './protobuf.ts';
 import { quantizeRows, type QuantizedRows } from '../quantization/int8.ts';
 
 export interface Matrices {
-  /** (…, inputs) to what `multiply` takes; done once where one input meets several matrices. */
+  /** Converts (…, inputs) for `multiply`; done once if an input meets several matrices. */
   prepare(x: Name): Prepared;
-  /** (…, inputs) to (…, outputs), no bias. A name stands for one matrix, however often it is used. */
+  /** (…, inputs) to (…, outputs), without the bias. A name denotes one matrix, however often it is used. */
   multiply(x: Prepared, name: Name, linear: Omit<Linear, 'bias'>): Name;
-  /** The same for an unprepared input, its activations with about twice the bits: where it counts. */
+  /** The same for an unprepared input, whose activations get about twice the bits. */
   multiplyTwice(x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name;
-  /** The same for an unprepared input of which no value is below `least`. */
+  /** The same for an unprepared input without values below `least`. */
   multiplyFrom(least: number, x: Name, name: Name, linear: Omit<Linear, 'bias'>): Name;
-  /** The rows of a table that `multiply` uses too, at `ids` (n,): (n, inputs). */
+  /** The rows `ids` (n,) of a table that `multiply` also uses: (n, inputs). */
   rows(ids: Name, name: Name, table: Omit<Linear, 'bias'>): Name;
 }
 
 interface Prepared {
   readonly values: Name;
-  /** (…, 1): what one step of the values is worth; only in int8. */
+  /** (…, 1): the size of a quantization step; only in int8. */
   readonly scale?: Name;
-  /** Which value stands for zero; only in int8. */
+  /** The value that represents zero; only in int8. */
   readonly zero?: number;
-  /** The input less what the values stand for; only in int8, and computed only where something uses it. */
+  /** The input minus the values it was rounded to; only in int8, and computed only if used. */
   readonly rest?: () => Name;
 }
 
@@ -43,19 +43,19 @@ export function float32Matrices(graph: GraphBuilder): Matrices {
   };
 }
 
-/** How the int8 form multiplies. The build uses SERVED; the others are there to be measured against it. */
+/** How the int8 form multiplies. The build uses SERVED; the others are measured against it. */
 export interface Int8Scheme {
-  /** What shares a scale: a token's activations and an output's weights, or all of a text's and all of a matrix's. */
+  /** What has a scale of its own: a token's activations and an output's weights, or a whole text and a whole matrix. */
   readonly scales: 'fine' | 'per tensor';
-  /** Whether what a layer-norm gives is evened out, channel by channel, before it is rounded (`smoothing`). */
+  /** Whether the channels after a layer norm are smoothed before rounding (`smoothing`). */
   readonly smooth: boolean;
   /** The small matrices at the two ends. */
   readonly ends: 'int8' | 'float32';
-  /** How often the activations are rounded: a second time for what the first left over, or once. */
+  /** How often the activations are rounded: once, or twice, the second time for the error of the first. */
   readonly decoder: 'once' | 'twice';
-  /** Likewise after GELU; or once with the range moved to begin at the least value that GELU has. */
+  /** The same after GELU; or once, with the range shifted to the minimum of GELU. */
   readonly feedForwardOutput: 'once' | 'moved' | 'twice';
-  /** Whether the outlier channels of the plan are multiplied in float32, apart from the others. */
+  /** Whether the outlier channels of the plan are multiplied separately in float32. */
   readonly outliers: boolean;
   /** Of the weights in the layers, if not 8. */
   readonly layer_bits?: 4;
@@ -71,16 +71,16 @@ export const SERVED: Int8Scheme = {
 };
 
 /**
- * Weights in int8 with a scale for each output, symmetric. Activations in uint8 around 128 with a scale for each token,
- * taken from its largest magnitude: one scale for a whole text would follow the outliers of a single token, and in a
- * model that applies one layer many times that error is made anew each time.
+ * Symmetric int8 weights with a scale for each output. Activations are uint8 around 128 with a scale for each token, from its
+ * largest magnitude: one scale for a whole text would follow the outliers of a single token, and a model that applies one
+ * layer many times makes that error every time.
  */
 export function int8Matrices(graph: GraphBuilder): Matrices {
   const matrix = int8Weights(graph, true);
-  /** Steps of each token's own size, moved by `zero` into uint8. */
+  /** Steps of the size of each token's scale, shifted by `zero` into uint8. */
   const round = (x: Name, largest: Name, steps: number, zero: number): Prepared => {
     const step = graph.add('Mul', [largest, graph.scalar(`1/${steps}`, Float32Array.of(1 / steps))]);
-    // A token of nothing but zeros keeps a scale to divide by.
+    // A token of zeros needs a scale that is not zero.
     const scale = graph.add('Max', [step, graph.scalar('tiny', Float32Array.of(1e-30))]);
     const rounded = graph.add('Round', [graph.add('Div', [x, scale])]);
     const shifted = zero > 0 ? graph.add('Add', [rounded, graph.scalar(`${zero}`, Float32Array.of(zero))]) : rounded;
@@ -90,13 +90,13 @@ export function int8Matrices(graph: GraphBuilder): Matrices {
   return {
     prepare: (x) => round(x, graph.add('ReduceMax', [graph.add('Abs', [x])], { axes: [-1], keepdims: 1 }), 127, 128),
     multiplyTwice(x, name, linear) {
-      // What rounding left over is rounded in its turn, and both products are added.
+      // The rounding error is rounded in turn, and both products are added.
       const coarse = this.prepare(x);
       const fine = this.prepare(coarse.rest?.() ?? x);
       return graph.add('Add', [this.multiply(coarse, name, linear), this.multiply(fine, name, linear)]);
     },
     multiplyFrom(least, x, name, linear) {
-      // All 255 steps lie above `least`; what the move adds to each product is a constant of the weights.
+      // All 255 steps lie above `least`. The shift adds a constant of the weights to each product.
       const moved = graph.add('Sub', [x, graph.scalar(`${name}.least`, Float32Array.of(least))]);
       const largest = graph.add('ReduceMax', [moved], { axes: [-1], keepdims: 1 });
       const product = this.multiply(round(moved, largest, 255, 0), name, linear);
@@ -124,7 +124,7 @@ export function int8Matrices(graph: GraphBuilder): Matrices {
   };
 }
 
-/** What dynamic quantization usually means: one scale for a text's activations, one for a matrix. */
+/** Ordinary dynamic quantization: one scale for the activations of a text, one for a matrix. */
 export function perTensorMatrices(graph: GraphBuilder): Matrices {
   const matrix = int8Weights(graph, false);
   const product = (x: Name, name: Name, linear: Omit<Linear, 'bias'>) => {
@@ -145,7 +145,7 @@ export function perTensorMatrices(graph: GraphBuilder): Matrices {
   };
 }
 
-/** Each matrix in the graph once, (inputs, outputs), with a scale for each output or one for all. */
+/** Each matrix once in the graph, (inputs, outputs), with a scale for each output or one for all. */
 function int8Weights(graph: GraphBuilder, scaleForEachOutput: boolean) {
   const quantized = new Map<Name, QuantizedRows>();
   return (name: Name, { weight, inputs, outputs }: Omit<Linear, 'bias'>) => {

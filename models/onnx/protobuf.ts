@@ -1,5 +1,5 @@
 /**
- * The part of ONNX's protobuf messages that a graph of ours needs, written to bytes. Field numbers are those of
+ * Serializes the part of ONNX's protobuf messages that our graphs need. Field numbers are those of
  * onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto). No I/O.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
@@ -19,7 +19,7 @@ export interface Initializer {
   readonly data: TensorData;
 }
 
-/** A whole number is an INT attribute, `float` marks a FLOAT, a list is INTS. */
+/** An integer is an INT attribute, `float` a FLOAT, and a list INTS. */
 export type Attribute = number | { readonly float: number } | readonly number[];
 
 export interface Node {
@@ -30,7 +30,7 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
-/** An input or output of the graph; a text names a dimension that is known only at run time. */
+/** An input or output of the graph; a string names a dimension that is known only at run time. */
 export interface Value {
   readonly name: string;
   readonly type: number;
@@ -47,7 +47,7 @@ export interface Graph {
 
 /** @param opsets version of each operator set by its domain; the empty domain is ONNX's own */
 export function encodeModel(graph: Graph, opsets: Readonly<Record<string, number>>): Uint8Array<ArrayBuffer> {
-  const IR_VERSION = 8; // The one that came with opset 17.
+  const IR_VERSION = 8; // The version that belongs to opset 17.
   return message((model) => {
     model.tag(1, WireType.Varint).int64(IR_VERSION);
     text(model, 2, 'edge-fill-mask');
@@ -94,7 +94,7 @@ function encodeTensor(w: BinaryWriter, { name, shape, data }: Initializer): void
   for (const size of shape) w.tag(1, WireType.Varint).int64(size);
   w.tag(2, WireType.Varint).int32(typeOf(data));
   text(w, 8, name);
-  // raw_data is little-endian, as the typed arrays of every machine that runs this are.
+  // raw_data is little-endian, like the typed arrays of every machine that runs this.
   w.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 

@@ -1,6 +1,6 @@
 /**
- * Chooses how the inputs of the layers are quantized: ranges of channels and candidates for outliers from a calibration text
- * in float32, then the share of outliers of each input by the divergence that the engine measures. No I/O of its own.
+ * Chooses how the inputs of the layers are quantized: ranges of channels and candidates for outliers from a calibration text in
+ * float32, then the share of outliers of each input by the divergence that the engine measures. No I/O of its own.
  */
 import {
   layerOrder,
@@ -17,16 +17,16 @@ import { engineBackend, onnxBackend, onnxRunner } from '../evaluation/backends.t
 import { buildGraph, buildTappedGraph } from '../onnx/encoder.ts';
 import { divisorsOf, forInputs, type InputPlan, type LayerPlan } from './plan.ts';
 
-/** Extra multiply-adds in the layers, as a share, unless another budget is asked for. */
+/** Limit of extra multiply-adds in the layers, as a fraction, by default. */
 export const DEFAULT_BUDGET = 0.08;
 /** Shares of an input's channels that are tried. */
 const SHARES = [0.02, 0.04, 0.08, 0.16];
-/** Divergence in nats below which more outliers are not worth their time: a third of what `measure` allows. */
+/** Divergence in nats below which more outliers are not worth their time: a third of the limit of `measure`. */
 const ENOUGH = 0.0006;
-/** Of a channel's values, how many lie within its range: a single token should not set it. */
+/** The fraction of a channel's values within its range: a single token should not determine it. */
 const WITHIN_RANGE = 0.99;
 
-/** One row of the table: what outliers of one kind of input gain, alone. */
+/** A row of the table: the gain from outliers of one kind of input alone. */
 interface Choice {
   readonly input: OutlierInput;
   /** (shares,) divergence in nats with so many outliers of this input in every layer, and none of any other; none first */
@@ -43,8 +43,8 @@ interface Calibrated {
 }
 
 /**
- * An input has the same share in all layers. Measured for a single layer, the gain is smaller than the noise: another
- * rounding anywhere changes the divergence as much.
+ * An input has the same share in all layers. The gain for a single layer is smaller than the noise: any change in rounding
+ * changes the divergence as much.
  * @param encodings of the calibration text, with masks
  * @param budget the most extra multiply-adds, as a share
  * @throws naming the input whose values are not finite
@@ -73,7 +73,7 @@ export async function calibrate(
     measured.push({ input, channels, options });
   }
 
-  // Greedily: the step that gains most for its multiply-adds, as long as the budget allows one.
+  // Greedy: takes the step with the largest gain per multiply-add while the budget allows one.
   let expected = none;
   while (expected > ENOUGH) {
     const steps = measured.flatMap(({ input, options }) => {
@@ -144,7 +144,7 @@ async function rankChannels(weights: EncoderWeights, encodings: readonly Encodin
   });
 }
 
-/** @returns what measures the mean divergence of a plan, in nats, on these texts */
+/** @returns a function that measures the mean divergence of a plan, in nats, on these texts */
 async function divergenceMeasure(
   weights: EncoderWeights,
   bits: 4 | 8,
@@ -184,7 +184,7 @@ export function extraMultiplyAdds(weights: EncoderWeights, plan: readonly LayerP
   return extra / multiplyAdds(weights, () => Infinity);
 }
 
-/** The input whose divergence falls most where a fifth of its channels become outliers. */
+/** The input whose divergence falls most if a fifth of its channels become outliers. */
 export async function worstInput(
   weights: EncoderWeights,
   bits: 4 | 8,

@@ -1,16 +1,16 @@
 /**
- * Weights of 4 bits for the engine (src/inference/kernels/int4.ts) and for the graph: q × step × scale, q in −7 … 7, a step in
- * 1 … 18 for each output and 32 inputs, a scale for each output. q × step is a weight of 8 bits, so all that is proved of those
- * (lanes.ts) is proved of these. No I/O, and the same result on every machine.
+ * 4-bit weights for the engine (src/inference/kernels/int4.ts) and for the graph: q × step × scale with q in −7 … 7, a step in
+ * 1 … 18 for each output and 32 inputs, and a scale for each output. q × step fits 8 bits, so all that is proved for 8-bit weights
+ * (lanes.ts) holds for these. No I/O; deterministic.
  */
 import type { Linear } from '../checkpoint/encoder.ts';
 import { STEP_INPUTS } from '../../src/inference/efm-format.ts';
 import { emptySums, LANE_LIMIT, type PackedMatrix, proveNoOverflow, worstLane } from './lanes.ts';
 
 const MOST = 7;
-/** 7 × 18 is what 8 bits hold. */
+/** 7 × 18 fits 8 bits. */
 const MOST_STEPS = 18;
-/** A block may be rounded with a smaller step than its largest weight asks for: that one is cut, the others gain. */
+/** A block may get a smaller step than its largest weight needs: that weight is clipped, the others gain. */
 const LEAST_SHARE = 0.7;
 
 /** A matrix (outputs, inputs) in 4 bits. */
@@ -24,8 +24,8 @@ export interface FourBitRows {
 }
 
 /**
- * @param linear its inputs are a multiple of 32
- * @param outliers how many of its inputs, the first ones, have 8 bits
+ * @param linear with a multiple of 32 inputs
+ * @param outliers the number of inputs with 8 bits, which come first
  */
 export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bias'>, outliers = 0): FourBitRows {
   if (inputs % STEP_INPUTS !== 0) throw new Error(`4 bits need a multiple of ${STEP_INPUTS} inputs, not ${inputs}`);
@@ -72,7 +72,7 @@ function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array
   }
 }
 
-/** The step with the least squared error. Plain loops: a hundred million weights go through here several times. */
+/** The step with the least squared error. Plain loops, since a hundred million weights pass several times. */
 function roundBlock(weights: Float32Array, scale: number, values: Int8Array): number {
   let largest = 0;
   for (let k = 0; k < STEP_INPUTS; k++) largest = Math.max(largest, Math.abs(weights[k]!));
@@ -128,7 +128,7 @@ export function packFourBits(linear: Omit<Linear, 'bias'>, outliers = 0): Packed
         ofOutliers += q;
       } else {
         const at = fourBits + (i >> 3) * 32 + (n & 7) * 4 + (i & 3);
-        // Low halves are written first.
+        // Lower halves are written first.
         packed.weight[at] = packed.weight[at]! + ((q + 8) << (i & 4));
         value = q * steps[n * blocks + Math.floor(i / STEP_INPUTS)]!;
         sum += value;

@@ -1,8 +1,8 @@
-/** Rounds a weight matrix to int8, a scale for each row. No I/O, and the same result on every machine. */
+/** Rounds a weight matrix to int8 with a scale for each row. No I/O; deterministic. */
 import type { Linear } from '../checkpoint/encoder.ts';
 
 export interface QuantizedRows {
-  /** (rows, columns), each in [-127, 127]: symmetric, so that there is no zero point. */
+  /** (rows, columns), each in [-127, 127]: symmetric, so there is no zero point. */
   readonly values: Int8Array;
   /** (rows,): the weight is value × scale. */
   readonly scales: Float32Array;
@@ -26,8 +26,8 @@ export function quantizeRows(weight: Float32Array, rows: number, columns: number
 }
 
 /**
- * Divisors for the channels of an input, so that large channels do not take the quantization steps from the small ones: the
- * square root of a channel's range over the range of its weights (SmoothQuant, Xiao et al. 2023, α = ½).
+ * Divisors for the channels of an input, so that large channels do not determine the quantization step of small ones: the square
+ * root of a channel's range over the range of its weights (SmoothQuant, Xiao et al. 2023, α = ½).
  * @param range (inputs,)
  * @returns (inputs,)
  */
@@ -35,17 +35,17 @@ export function smoothing(range: Float32Array, { weight, inputs }: Pick<Linear, 
   const weights = new Float32Array(inputs);
   for (const [i, w] of weight.entries()) weights[i % inputs] = Math.max(weights[i % inputs] as number, Math.abs(w));
   const divisors = range.map((largest, channel) => Math.sqrt(largest / weights[channel]!));
-  // A channel that is always zero, or whose weights all are, may have any divisor.
+  // A channel whose values or weights are all zero may have any divisor.
   return divisors.map((divisor) => (divisor > 0 && Number.isFinite(divisor) ? divisor : 1));
 }
 
-/** The matrix for an input whose channels were divided: (outputs, inputs) with each column multiplied. */
+/** The matrix for an input with divided channels: (outputs, inputs) with each column multiplied. */
 export function multiplyColumns<T extends Pick<Linear, 'weight' | 'inputs'>>(linear: T, factors: Float32Array): T {
   const weight = linear.weight.map((w, i) => w * factors[i % linear.inputs]!);
   return { ...linear, weight };
 }
 
-/** Several matrices that meet the same input, as one. */
+/** Joins several matrices with the same input. */
 export function concatenate(...linears: [Linear, ...Linear[]]): Linear {
   const join = (field: 'weight' | 'bias') => {
     const joined = new Float32Array(linears.reduce((size, linear) => size + linear[field].length, 0));

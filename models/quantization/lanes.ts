@@ -1,24 +1,24 @@
 /**
- * Weights for the inner loop of the engine (src/inference/kernels/tiles.ts): int8, in the order in which it reads them, and so
- * small that its 16-bit sums cannot overflow. No I/O, and the same result on every machine.
+ * Weights for the inner loop of the engine (src/inference/kernels/tiles.ts): int8, in the order in which it reads them, and small
+ * enough that its 16-bit sums cannot overflow. No I/O; deterministic.
  *
- * The loop multiplies by activations of 0 … 127 and adds four products in each 16-bit lane before it widens them. No
- * activations overflow a lane whose weights of one sign add up to at most 32767 / 127. Outlier channels pass the same loop
- * twice, with the upper and the lower seven bits of their activations, so the same bound holds for them.
+ * The loop multiplies by activations of 0 … 127 and adds four products in each 16-bit lane before it widens them. No lane
+ * overflows if its weights of one sign add up to at most 32767 / 127. Outlier channels pass the same loop twice, with the upper
+ * and the lower seven bits of their activations, so the same limit holds for them.
  */
 import type { Linear } from '../checkpoint/encoder.ts';
 import { padTo8 } from '../../src/inference/efm-format.ts';
 
-/** The most that the weights of one sign in one lane may add up to. */
+/** The limit for the sum of the weights of one sign in a lane. */
 export const LANE_LIMIT = Math.floor(32_767 / 127);
-/** What is read together: eight columns by two groups of four inputs. */
+/** The block that is read at once: eight columns by two groups of four inputs. */
 const STEP_BYTES = 64;
 const HALF_STEP = STEP_BYTES / 2;
 
 export interface PackedMatrix {
   /** (N / 8, K / 4, 8, 4), N = outputs rounded up to 8 */
   readonly weight: Int8Array;
-  /** (N,): what one step of a column is worth */
+  /** (N,): the size of a step of each column */
   readonly scale: Float32Array;
   /** (N,): scale × the sum of the column, without its outliers */
   readonly sum: Float32Array;
@@ -26,14 +26,14 @@ export interface PackedMatrix {
   readonly outlier_sum: Float32Array;
 }
 
-/** Sums of columns: what is added for a row's minimum. */
+/** Sums of columns, for the minimum of a row. */
 export const emptySums = (width: number) => ({ sum: new Float32Array(width), outlier_sum: new Float32Array(width) });
 
 /**
- * Rounds each output's weights with a scale of its own. Where a lane would overflow, the scale of that output grows until
- * none does.
- * @param linear its inputs are a multiple of 8
- * @param outliers how many of its inputs, the first ones, have 14 bits
+ * Rounds the weights of each output with its own scale. If a lane would overflow, the scale of that output grows until none
+ * does.
+ * @param linear with a multiple of 8 inputs
+ * @param outliers the number of inputs with 14 bits, which come first
  */
 export function packMatrix({ weight, inputs, outputs }: Omit<Linear, 'bias'>, outliers = 0): PackedMatrix {
   const width = padTo8(outputs);
@@ -73,13 +73,13 @@ function roundColumn(weights: Float32Array): { values: Int8Array; scale: number 
     }
     const worst = worstLane(values);
     if (worst <= LANE_LIMIT) return { values, scale };
-    // The sum is about proportional to 1 / scale; rounding may leave it a little above.
+    // The sum is about proportional to 1 / scale; after rounding it may be slightly larger.
     scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
   }
 }
 
 /**
- * The most that the weights of one sign add up to in any lane. Inputs k, k + 1, k + 4 and k + 5 meet in a lane, and k + 2, k + 3, k + 6 and k + 7.
+ * The largest sum of weights of one sign in any lane. Inputs k, k + 1, k + 4 and k + 5 share a lane, and so do k + 2, k + 3, k + 6 and k + 7.
  * @param values (K,) of one output
  */
 export function worstLane(values: Int8Array | Float32Array): number {
@@ -99,13 +99,13 @@ export function worstLane(values: Int8Array | Float32Array): number {
 }
 
 /**
- * Goes over the weights as the loop does, whatever packed them.
+ * Walks over the weights as the loop does, independently of the packing.
  * @param packed (N / 8, K / 4, 8, 4)
  * @param inputs K
- * @throws naming the first column and lane for which there are activations that overflow it
+ * @throws naming the first column and lane that some activations overflow
  */
 export function proveNoOverflow(packed: Int8Array, inputs: number): void {
-  if (inputs % 8 !== 0) throw new Error(`${inputs} inputs are no multiple of 8`);
+  if (inputs % 8 !== 0) throw new Error(`${inputs} inputs are not a multiple of 8`);
   for (let step = 0; step < packed.length; step += STEP_BYTES) {
     for (let lane = 0; lane < HALF_STEP; lane += 2) {
       let [above, below] = [0, 0];

@@ -1,21 +1,21 @@
-/** How the inputs of the layers are quantized: which channels are outliers, and what channels are divided by. No I/O. */
+/** How the inputs of the layers are quantized: their outlier channels, and the divisors of the channels. No I/O. */
 import { layerOrder, type LayerOutliers, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, Layer, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { concatenate, smoothing } from './int8.ts';
 
-/** What is known of one input of a stored layer. */
+/** The plan for one input of a stored layer. */
 export interface InputPlan {
-  /** (inputs,): how large each channel gets */
+  /** (inputs,): the range of each channel */
   readonly range: Float32Array;
-  /** Channels that are outliers, the worst first. */
+  /** Outlier channels, the largest first. */
   readonly outliers: readonly number[];
 }
 export type LayerPlan = Readonly<Record<OutlierInput, InputPlan>>;
 
-/** Inputs that are outputs of a layer norm: their divisors go into the weights on both sides. */
+/** Inputs that are outputs of a layer norm: their divisors are folded into the weights on both sides. */
 const SMOOTHED: ReadonlySet<OutlierInput> = new Set(['query_key_value', 'feed_forward']);
 
-/** The matrix that an input meets; query, key and value as one. */
+/** The matrix of an input; query, key and value are joined. */
 export function matrixOf(layer: Layer, input: OutlierInput): Linear {
   switch (input) {
     case 'query_key_value':
@@ -29,7 +29,7 @@ export function matrixOf(layer: Layer, input: OutlierInput): Linear {
   }
 }
 
-/** (inputs,) what the channels of an input are divided by before they are quantized; 1 where it is not smoothed. */
+/** (inputs,) divisors of the channels of an input before quantization; 1 if it is not smoothed. */
 export function divisorsOf(layer: Layer, input: OutlierInput, { range }: InputPlan): Float32Array {
   const matrix = matrixOf(layer, input);
   return SMOOTHED.has(input) ? smoothing(range, matrix) : new Float32Array(matrix.inputs).fill(1);
@@ -42,11 +42,11 @@ function uncalibratedInput(width: number, norm?: LayerNorm): InputPlan {
   return { range: range ?? new Float32Array(width), outliers: [] };
 }
 
-/** Without a calibration text: ranges follow from the layer norm before an input, and there are no outliers. */
+/** Without a calibration text, ranges follow from the layer norm before an input, and there are no outliers. */
 export function uncalibratedPlan({ config, embeddings, layers }: EncoderWeights): LayerPlan[] {
   const order = layerOrder(config);
   return layers.map((layer, stored) => {
-    // A layer that is applied several times has several before it: that of its last application.
+    // A layer that is applied several times follows several layer norms: the one of its last application counts.
     const at = order.lastIndexOf(stored);
     const before =
       at > 0 ? layers[order[at - 1] ?? 0]?.outputNorm : embeddings.projection ? undefined : embeddings.norm;
@@ -73,15 +73,15 @@ export function outlierCounts(plan: readonly LayerPlan[]): LayerOutliers[] {
 }
 
 /**
- * The permutation that brings outliers to the front, as swaps: channel i changes places with channel swaps[i], for i = 0, 1, ….
+ * The permutation that moves outliers to the front, as swaps: channel i is swapped with channel swaps[i], for i = 0, 1, ….
  * @param outliers channels, each once
  */
 export function swapsOf(outliers: readonly number[]): number[] {
-  // Where a channel is that a swap has moved.
+  // The current position of each channel.
   const moved = new Map<number, number>();
   return outliers.map((channel, i) => {
     const at = moved.get(channel) ?? channel;
-    // What stands at i goes to where the outlier was.
+    // The channel at i moves to the former position of the outlier.
     const standing = [...moved].find(([, place]) => place === i)?.[0] ?? i;
     moved.set(standing, at);
     moved.set(channel, i);

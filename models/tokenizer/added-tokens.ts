@@ -3,7 +3,7 @@ import { contentOf, FAST_FILE, ROLES, type Sources, type Token, toToken } from '
 
 export type AddedToken = Token & { readonly id: number };
 
-/** The tokens that are looked for in a text before it is split. */
+/** The added tokens, which are found in a text before it is split. */
 export interface Vocabulary {
   /** Ids of the model's own pieces. */
   readonly ids: ReadonlyMap<string, number>;
@@ -17,17 +17,17 @@ export function idOf({ ids, added }: Vocabulary, content: string): number | unde
   return ids.get(content);
 }
 
-/** A token that the vocabulary lacks goes behind all others. One that is there gets the flags of the new one. */
+/** Appends a token that the vocabulary lacks. A known token only gets the flags of the new one. */
 function addToken(vocabulary: Vocabulary, token: Token): void {
   const { ids, added } = vocabulary;
-  const behind = Math.max(ids.size, ...Array.from(added.keys(), (id) => id + 1));
-  const id = idOf(vocabulary, token.content) ?? behind;
+  const appended = Math.max(ids.size, ...Array.from(added.keys(), (id) => id + 1));
+  const id = idOf(vocabulary, token.content) ?? appended;
   added.set(id, { id, ...token });
 }
 
 /**
  * @param given `added_tokens` of tokenizer.json
- * @throws where an id in the file is not the one that `tokenizers` gives the token
+ * @throws if an id in the file is not the one that `tokenizers` gives the token
  */
 export function loadAddedTokens(ids: ReadonlyMap<string, number>, given: readonly AddedToken[]): Vocabulary {
   const vocabulary: Vocabulary = { ids, added: new Map() };
@@ -46,10 +46,10 @@ function checkId(vocabulary: Vocabulary, token: Token, id: number, file: string)
 }
 
 /**
- * Adds the declared tokens by their ids, then those of a role, then those without one.
+ * Adds the declared tokens by their ids, then those with a role, then the others.
  * @param names of all roles
- * @param defaults the roles that only the class names: where the vocabulary lacks padding, there is none
- * @throws where a declared id is not the one that the token gets
+ * @param defaults the roles that only the class names: without padding in the vocabulary, there is none
+ * @throws if a declared id is not the one that the token gets
  */
 export function addTokens(
   vocabulary: Vocabulary,
@@ -70,7 +70,7 @@ export function addTokens(
     const content = names[role];
     if (content === undefined || isThere(content)) continue;
     const isNamed = named[role] != null;
-    // What only the class names is not needed, unless it has an id.
+    // A token that only the class names is optional, unless it has an id.
     if (!isNamed && idOf(vocabulary, content) === undefined) continue;
     const given = isNamed ? (named[role] ?? content) : content;
     const token = byContent.get(content) ?? toToken(given, true);

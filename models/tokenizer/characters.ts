@@ -1,26 +1,26 @@
-/** What the normalizer of `tokenizers` makes of each code point by itself. No I/O. */
+/** How the normalizers of `tokenizers` change each code point by itself. No I/O. */
 import { decomposition } from '../../src/tokenizer/normalizers/normalization-forms.ts';
 import { HANGUL, INVISIBLE } from '../../src/tokenizer/packed-unigram/normalize.ts';
 import { isMark } from '../../src/tokenizer/unicode.ts';
 import { BLOCK, type Characters } from '../../src/tokenizer/packed-unigram/format.ts';
 
-/** Most code points: not assigned, private, or halves of a pair. They stay as they are. */
+/** Most code points: unassigned, private or surrogates. They do not change. */
 const UNUSED = /^[\p{Cn}\p{Co}\p{Cs}]$/u;
 const BLANKS = /[\t\n\v\f\r \u0085\u1680\u2028\u2029]/g;
 
-/** The normalizers of the tokenizer in their order, for one code point whose neighbours do not matter. */
+/** Applies the normalizers in their order to a code point whose neighbours do not matter. */
 function imageOf(point: number): string {
   const character = String.fromCodePoint(point);
   if (UNUSED.test(character)) return character;
   if (INVISIBLE.includes(character)) return '';
   const plain = character.replace(/[\u201c\u201d\u201e]/, '"').replace(/[\u2018\u2019]/, "'");
-  // One by one: a final sigma is not known as one.
+  // Character by character, so a final sigma becomes an ordinary one.
   return Array.from(decomposition(plain, 'NFKD'), (one) => (isMark(one) ? '' : one.toLowerCase()))
     .join('')
     .replace(BLANKS, ' ');
 }
 
-/** The syllables of Hangul are in it as themselves: they are decomposed by arithmetic. */
+/** Hangul syllables are left unchanged here: they are decomposed by arithmetic. */
 export function tabulateCharacters(): Characters {
   const encoder = new TextEncoder();
   const numbers = new Map<string, number>();

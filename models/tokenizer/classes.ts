@@ -1,6 +1,6 @@
 /**
- * The tokenizer classes of `transformers` that can be read: what each makes of its settings where nothing else is said, as version 5
- * has them. No I/O.
+ * The supported tokenizer classes of `transformers`, with the defaults of their settings in version 5 and the stages that follow
+ * from them. No I/O.
  */
 import type { Flags, Names, Role } from './sources.ts';
 
@@ -21,27 +21,27 @@ export type StagesJson = Readonly<Partial<Record<Stage, StageJson | null>>>;
 export interface TokenizerClass {
   readonly name: string;
   readonly model: 'WordPiece' | 'BPE' | 'Unigram';
-  /** Its vocabulary, where there is no `tokenizer.json`. */
+  /** Files of its vocabulary, if there is no `tokenizer.json`. */
   readonly files: readonly string[];
   readonly names: Partial<Record<Role, string>>;
   /** The roles of the tokens before and after a text. */
   readonly ends: readonly [first: Role, last: Role];
-  /** The settings that it reads, and their defaults. */
+  /** Its settings with their defaults. */
   readonly flags: Flags;
-  /** The stages that follow from each setting. */
+  /** The stages that follow from the settings. */
   readonly concerns: Readonly<Partial<Record<keyof Flags, readonly Stage[]>>>;
-  /** The special tokens that it has besides those with a role. */
+  /** Its special tokens without a role. */
   readonly extra?: readonly string[];
-  /** The settings that a `tokenizer.json` follows. A setting is missing where the file has no stage that could follow it. */
+  /** The settings of a `tokenizer.json`. A setting is missing if the file has no stage that depends on it. */
   readonly flagsOf: (json: StagesJson) => Flags;
-  /** @param charsmap of SentencePiece, in Base64, if there is one */
+  /** @param charsmap of SentencePiece, in Base64, if any */
   readonly stages: (flags: Flags, names: Names, ids: ReadonlyMap<string, number>, charsmap?: string) => Stages;
 }
 
 const special = (id: string, type_id: number) => ({ SpecialToken: { id, type_id } });
 const sequence = (id: 'A' | 'B', type_id: number) => ({ Sequence: { id, type_id } });
 
-/** The template `first A last`, and of a pair `first A last [last] B last`. */
+/** The template `first A last`, and for a pair `first A last [last] B last`. */
 function template(first: string, last: string, ids: ReadonlyMap<string, number>, types: 0 | 1, twice: boolean) {
   const single = [special(first, 0), sequence('A', 0), special(last, 0)];
   return {
@@ -65,7 +65,7 @@ const bySpace = (flags: Flags) => ({
   pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace(flags.add_prefix_space)],
 });
 
-/** Of the Metaspace in a pre-tokenizer, whatever stands beside it. */
+/** The Metaspace of a pre-tokenizer, alone or in a sequence. */
 function prefixOf({ pre_tokenizer }: StagesJson): Flags {
   const step = [pre_tokenizer, ...(pre_tokenizer?.pretokenizers ?? [])].find((one) => one?.type === 'Metaspace');
   if (!step) return {};
@@ -164,7 +164,7 @@ const ALBERT: TokenizerClass = {
   }),
 };
 
-/** RoBERTas with a unigram of SentencePiece. */
+/** RoBERTas with a unigram model of SentencePiece. */
 const XLM_ROBERTA: TokenizerClass = {
   ...ROBERTA,
   name: 'XLMRobertaTokenizer',
@@ -187,7 +187,7 @@ const CAMEMBERT: TokenizerClass = {
   extra: ['<s>NOTUSED', '</s>NOTUSED', '<unk>NOTUSED'],
 };
 
-/** By the name that a file gives, without "Fast". */
+/** By the name in a file, without "Fast". */
 const CLASSES: Readonly<Record<string, TokenizerClass>> = {
   BertTokenizer: BERT,
   DistilBertTokenizer: BERT,
@@ -198,10 +198,10 @@ const CLASSES: Readonly<Record<string, TokenizerClass>> = {
   CamembertTokenizer: CAMEMBERT,
   XLMRobertaTokenizer: XLM_ROBERTA,
 };
-/** These add nothing to `tokenizer.json`. */
+/** Classes that add nothing to `tokenizer.json`. */
 const PLAIN: ReadonlySet<string> = new Set(['PreTrainedTokenizer', 'TokenizersBackend']);
 
-/** Whose class it is where no file names one: by `model_type` of config.json. */
+/** The class of a `model_type` of config.json, if no file names one. */
 const OF_FAMILY: Readonly<Record<string, TokenizerClass>> = {
   albert: ALBERT,
   bert: BERT,
@@ -212,38 +212,39 @@ const OF_FAMILY: Readonly<Record<string, TokenizerClass>> = {
   'xlm-roberta': XLM_ROBERTA,
 };
 
-/** Why a well-known class is not among those above. */
+/** Why other well-known classes are not supported. */
 const REFUSED: Readonly<Record<string, string>> = {
-  BertJapaneseTokenizer: 'it splits words with a morphological analyser (MeCab, Sudachi or Juman++), which is not here',
-  HerbertTokenizer: 'it is a BPE with ends of words, after a splitter of its own',
-  PhobertTokenizer: 'it reads bpe.codes, and texts whose words a Vietnamese splitter has joined',
-  T5Tokenizer: 'it is of a model that writes text, and has other tokens around a text',
+  BertJapaneseTokenizer:
+    'it splits words with a morphological analyser (MeCab, Sudachi or Juman++), which is not included',
+  HerbertTokenizer: 'it is a BPE with end-of-word signs and its own word splitter',
+  PhobertTokenizer: 'it reads bpe.codes, and texts that a Vietnamese word splitter has segmented',
+  T5Tokenizer: 'it belongs to a model that generates text, with other tokens around a text',
 };
 
 /**
  * @param named by tokenizer_config.json or config.json
  * @returns undefined for the classes that add nothing to `tokenizer.json`
- * @throws for every class that there is no code for
+ * @throws for every class that is not supported
  */
 export function findClass(named: string, file: string): TokenizerClass | undefined {
   const name = named.replace(/Fast$/, '');
   if (PLAIN.has(name)) return undefined;
   const found = Object.hasOwn(CLASSES, name) ? CLASSES[name] : undefined;
   if (found) return found;
-  const why = REFUSED[name] ?? `what can be read is ${[...Object.keys(CLASSES), 'PreTrainedTokenizerFast'].join(', ')}`;
+  const why = REFUSED[name] ?? `supported are ${[...Object.keys(CLASSES), 'PreTrainedTokenizerFast'].join(', ')}`;
   throw new Error(
     `${file}: tokenizer_class is ${named}: ${why}. If a tokenizer.json beside it gives the same ids, set tokenizer_class to ` +
       'PreTrainedTokenizerFast',
   );
 }
 
-/** @param files the names in the folder, for where config.json names no family */
+/** @param files the names in the folder, in case config.json names no family */
 export function classOfFamily(model_type: unknown, files: ReadonlySet<string>): TokenizerClass | undefined {
   if (typeof model_type === 'string') return OF_FAMILY[model_type];
   return [ALBERT, BERT, ROBERTA].find((one) => one.files.every((file) => files.has(file)));
 }
 
-/** Every file that a class may read its vocabulary from, `tokenizer.json` aside. */
+/** All files that a class may read its vocabulary from, except tokenizer.json. */
 export const VOCABULARY_FILES: readonly (readonly string[])[] = [BERT, ROBERTA, ALBERT, XLM_ROBERTA].map(
   ({ files }) => files,
 );

@@ -1,9 +1,9 @@
 /**
- * Every field of a tokenizer's files that is known, and what becomes of it: honoured, without effect here for a reason, or refused.
- * A field that is not in the table is refused by name. No I/O.
+ * Every known field of a tokenizer's files: it is used, has no effect here for a reason, or is refused. A field that is not in the
+ * table is refused by name. No I/O.
  */
 
-/** True where it is honoured; a reason why it has no effect; or a check that gives the reason why its value is refused. */
+/** True if the field is used; the reason why it has no effect; or a check that returns the reason to refuse its value. */
 type Rule = true | string | ((value: unknown, context: FieldContext) => string | undefined);
 
 interface FieldContext {
@@ -15,13 +15,13 @@ const unless =
   (value) =>
     accepted.includes(value) || (Array.isArray(value) && value.length === 0) ? undefined : why;
 
-const SIZES = 'texts are neither cut nor padded by it: the positions of the model are the limit';
-const NOT_OF_IDS = 'it says nothing of ids';
-const PATH = 'a path or a name of where it was saved';
+const SIZES = 'texts are neither truncated nor padded by it: the positions of the model are the limit';
+const NOT_OF_IDS = 'ids do not depend on it';
+const PATH = 'the path or name under which it was saved';
 const endToken: Rule = (value, { hasTokenizerJson }) =>
   hasTokenizerJson || value === undefined
     ? undefined // The reference drops it beside a tokenizer.json.
-    : 'it changes the tokens around a text, and only a tokenizer.json can say how';
+    : 'it changes the tokens around a text, which needs a tokenizer.json';
 
 const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   'tokenizer_config.json': {
@@ -36,22 +36,22 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     additional_special_tokens: true,
     extra_special_tokens: true,
     split_special_tokens: unless('a mask in a text would be split into pieces', false),
-    do_basic_tokenize: unless('texts would be split at blanks alone, which no fast tokenizer does', true, null),
-    never_split: unless('no fast tokenizer keeps words whole by it', null),
+    do_basic_tokenize: unless('texts would be split at whitespace only, which no fast tokenizer does', true, null),
+    never_split: unless('no fast tokenizer supports it', null),
     sp_model_kwargs: (value) =>
       JSON.stringify(value) === '{}' || value === null
         ? undefined
         : 'pieces would be chosen in another way, or at random',
-    remove_space: unless('blanks would be kept, which no fast tokenizer does', true),
+    remove_space: unless('spaces would be kept, which no fast tokenizer does', true),
     fast_tokenizer_files: unless('the tokenizer would be in a file of another name'),
     add_bos_token: endToken,
     add_eos_token: endToken,
-    auto_map: unless('its code is in the repository, and is not run', null),
-    from_slow: unless('the tokenizer would be made of other files than tokenizer.json', false, null),
-    wordpieces_prefix: unless('pieces that go on in a word have another sign', '##'),
-    errors: 'of bytes that are no text, whose replacement is always U+FFFD',
-    clean_up_tokenization_spaces: 'of text between pieces: one piece alone is decoded the same',
-    clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: 'of text between pieces',
+    auto_map: unless('it names code in the repository, which is not run', null),
+    from_slow: unless('the tokenizer would be read from files other than tokenizer.json', false, null),
+    wordpieces_prefix: unless('pieces that continue a word would have another sign', '##'),
+    errors: 'about invalid bytes, which always become U+FFFD',
+    clean_up_tokenization_spaces: 'about the text between pieces: a single piece is decoded the same',
+    clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output: 'about the text between pieces',
     model_max_length: SIZES,
     max_len: SIZES,
     max_length: SIZES,
@@ -87,7 +87,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   },
   'special_tokens_map.json': { additional_special_tokens: true, extra_special_tokens: true },
   'tokenizer.json': {
-    version: 'there is one',
+    version: 'there is only one version',
     added_tokens: true,
     normalizer: true,
     pre_tokenizer: true,
@@ -99,16 +99,14 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   },
 };
 
-/** @throws naming the field that is refused or not known */
+/** @throws naming the field that is refused or unknown */
 export function checkFields(file: string, fields: Readonly<Record<string, unknown>>, context: FieldContext = {}): void {
   const rules = FIELDS[file] ?? {};
   for (const [field, value] of Object.entries(fields)) {
-    // A token of any role; `sources.ts` reads them.
+    // A token of any role, which sources.ts reads.
     if (field.endsWith('_token') && !Object.hasOwn(rules, field)) continue;
     if (!Object.hasOwn(rules, field)) {
-      throw new Error(
-        `${file}: the field ${field} is not known here: if ids do not depend on it, remove it from the file`,
-      );
+      throw new Error(`${file}: the field ${field} is unknown: if ids do not depend on it, remove it from the file`);
     }
     const rule = rules[field];
     const why = typeof rule === 'function' ? rule(value, context) : undefined;

@@ -1,4 +1,4 @@
-/** The tokenizer of a checkpoint's folder, whatever form it has there, as a `tokenizer.json`. Reads files. */
+/** Reads the tokenizer in a checkpoint's folder, in any of its forms, as a `tokenizer.json`. Reads files. */
 import { readdir } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 
@@ -29,14 +29,14 @@ import {
 } from './sources.ts';
 import { bpeModel, type ModelJson, wordPieceModel } from './vocabulary.ts';
 
-/** A tokenizer as it will be served. */
+/** A tokenizer for serving. */
 export interface FoundTokenizer {
   /** The text of a `tokenizer.json`. */
   readonly json: string;
   readonly special_tokens: SpecialTokens;
-  /** What was taken from which file, in one line. */
+  /** The source of each part, in one line. */
   readonly summary: string;
-  /** What a person should look at, a sentence each. */
+  /** Sentences that a person should read. */
   readonly warnings: readonly string[];
 }
 
@@ -47,7 +47,7 @@ const FAST = v.looseObject({
 type FastJson = v.InferOutput<typeof FAST> & StagesJson;
 
 /**
- * @throws naming the file and the field that is missing, wrong, not understood, or contradicts another
+ * @throws naming the file and the field that is missing, wrong, unknown, or contradicts another
  */
 export async function readTokenizer(folder: string): Promise<FoundTokenizer> {
   const there = new Set(await readdir(folder));
@@ -58,7 +58,7 @@ export async function readTokenizer(folder: string): Promise<FoundTokenizer> {
   const namedIn = typeof inConfig === 'string' ? CONFIG_FILE : 'config.json';
   const className = inConfig ?? config['tokenizer_class'];
   const named = typeof className === 'string' ? className : '';
-  // First of all: what else a file says depends on it.
+  // First of all, since the meaning of other files depends on it.
   const found = named ? findClass(named, namedIn) : classOfFamily(config['model_type'], there);
   const fast = readFast(await readIfThere(FAST_FILE));
   const sources = readSources({
@@ -75,7 +75,7 @@ export async function readTokenizer(folder: string): Promise<FoundTokenizer> {
         `${namedIn} and ${FAST_FILE} contradict each other: tokenizer_class is ${named}, a ${found.model}, and model.type is ${type}`,
       );
     }
-    // A family does not oblige: many have a tokenizer of another.
+    // A family has no fixed class: many models have a tokenizer of another.
     const used = found?.model === type ? found : undefined;
     return used ? byClass(used, named, fast, sources) : asItIs(named, fast, sources);
   }
@@ -110,11 +110,11 @@ function readFast(json: unknown): FastJson | undefined {
     throw new Error(`${FAST_FILE}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`);
   }
   checkFields(FAST_FILE, parsed.output);
-  // As it was: the order of its fields is a part of the served file.
+  // Unchanged: the order of its fields is part of the served file.
   return json as FastJson;
 }
 
-/** Older files do not say it. */
+/** Older files do not name the type. */
 function modelTypeOf(model: FastJson['model']): string {
   if (typeof model['type'] === 'string') return model['type'];
   return 'merges' in model ? 'BPE' : Array.isArray(model.vocab) ? 'Unigram' : 'WordPiece';
@@ -125,7 +125,7 @@ function idsOf({ vocab }: { readonly vocab?: unknown }): Map<string, number> {
   return new Map(Object.entries(vocab as Record<string, number>));
 }
 
-/** `tokenizer.json` as it is, with the tokens that other files add. */
+/** An unchanged `tokenizer.json` with the tokens that other files add. */
 function asItIs(named: string, fast: FastJson, sources: Sources): FoundTokenizer {
   const ids = idsOf(fast.model);
   const vocabulary = loadAddedTokens(ids, (fast.added_tokens ?? []) as AddedToken[]);
@@ -140,10 +140,10 @@ function asItIs(named: string, fast: FastJson, sources: Sources): FoundTokenizer
   const model = fast.model as { unk_token?: string | null; unk_id?: number | null };
   const inModel = model.unk_id == null ? (model.unk_token ?? undefined) : Array.from(ids.keys())[model.unk_id];
   const unk = theOne(vocabulary, 'unk', inModel ?? names.unk, ['<unk>', '[UNK]']);
-  return finish({ ...fast }, vocabulary, { mask, unk }, [], [named || 'no class', `${FAST_FILE} as it is`], sources);
+  return finish({ ...fast }, vocabulary, { mask, unk }, [], [named || 'no class', `${FAST_FILE} unchanged`], sources);
 }
 
-/** The token of a role: the one that is named, or the only one of those that it usually is. */
+/** The token of a role: the named one, or the only one of the usual ones. */
 function theOne(vocabulary: Vocabulary, role: Role, named: string | undefined, usual: readonly string[]) {
   const tokens = (named === undefined ? usual : [named]).flatMap((token) => {
     const id = idOf(vocabulary, token);
@@ -159,10 +159,10 @@ function theOne(vocabulary: Vocabulary, role: Role, named: string | undefined, u
   return token;
 }
 
-/** `tokenizer.json` with what its class makes of the other files. */
+/** A `tokenizer.json` with the changes that its class makes by the other files. */
 function byClass(found: TokenizerClass, named: string, fast: FastJson, sources: Sources): FoundTokenizer {
   const ids = idsOf(fast.model);
-  // The reference begins anew: the tokens in the file count where no other file declares its own.
+  // The reference starts afresh: the tokens in the file count if no other file declares its own.
   const vocabulary: Vocabulary = { ids, added: new Map() };
   const inModel = (fast.model as { unk_token?: string | null }).unk_token;
   const names = namesOf(found, sources, found.model === 'WordPiece' && inModel ? inModel : undefined);
@@ -170,7 +170,7 @@ function byClass(found: TokenizerClass, named: string, fast: FastJson, sources: 
   for (const { content } of (fast.added_tokens ?? []) as AddedToken[]) {
     if (idOf(vocabulary, content) === undefined) {
       throw new Error(
-        `${CONFIG_FILE} and ${FAST_FILE} contradict each other: added_tokens has ${content}, and added_tokens_decoder has not`,
+        `${CONFIG_FILE} and ${FAST_FILE} contradict each other: added_tokens has ${content}, but added_tokens_decoder does not`,
       );
     }
   }
@@ -184,11 +184,11 @@ function byClass(found: TokenizerClass, named: string, fast: FastJson, sources: 
   checkEnds(stages.post_processor, every.get(first) ?? -1, every.get(last) ?? -1, `${first} and ${last}`);
   const model = found.model === 'WordPiece' ? { ...fast.model, unk_token: names.unk } : fast.model;
   const special = { mask: tokenOf(every, names.mask), unk: tokenOf(every, names.unk) };
-  const said = [named || `${found.name}, by the family`, FAST_FILE, ...shown(flags)];
+  const said = [named || `${found.name}, by the model family`, FAST_FILE, ...shown(flags)];
   return finish({ ...fast, ...stages, model }, vocabulary, special, warnings, said, sources);
 }
 
-/** A tokenizer of the files that its class reads. */
+/** A tokenizer from the files of its class. */
 async function ofFiles(
   found: TokenizerClass,
   folder: string,
@@ -213,17 +213,17 @@ async function ofFiles(
   }
   const ids = idsOf(model);
   const vocabulary: Vocabulary = { ids, added: new Map() };
-  // What SentencePiece cuts a text at counts where no file lists such tokens.
+  // User-defined symbols of SentencePiece count if no file lists such tokens.
   const extra = sources.extra.length > 0 ? sources.extra : (unigram?.symbols ?? []);
-  // Published files of RoBERTas have it so, and so were the models trained.
+  // Published files of RoBERTas have it so, and the models were trained that way.
   const isPlain = typeof (sources.named.mask ?? names.mask) === 'string';
   const isDeclared = Array.from(sources.declared.values()).some(({ token }) => token.content === names.mask);
   const stripsMask = names.mask === '<mask>' && isPlain && !isDeclared;
   addTokens(vocabulary, { ...sources, extra }, names, [], stripsMask);
   const warnings = stripsMask
     ? [
-        `no file says whether ${names.mask} takes the blank before it: it does, as in published files, where transformers 5 says no. ` +
-          `Set mask_token in ${CONFIG_FILE} with its lstrip`,
+        `no file says whether ${names.mask} includes the space before it: it does, as in published files, but not in transformers 5. ` +
+          `Set lstrip of mask_token in ${CONFIG_FILE}`,
       ]
     : [];
   requireNames(found, names, vocabulary);
@@ -234,12 +234,12 @@ async function ofFiles(
   const flags = { ...found.flags, ...pick(sources.flags, found) };
   const stages = found.stages(flags, names, every, unigram?.charsmap);
   const special = { mask: tokenOf(every, names.mask), unk: tokenOf(every, names.unk) };
-  const said = [named || `${found.name}, by the family`, found.files.join(' and '), ...shown(flags)];
+  const said = [named || `${found.name}, by the model family`, found.files.join(' and '), ...shown(flags)];
   const made = { version: '1.0', truncation: null, padding: null, ...stages, model };
   return finish(made, vocabulary, special, warnings, said, sources);
 }
 
-/** @param unk of the model, which counts where no file names another */
+/** @param unk of the model, which counts if no file names another */
 function namesOf(found: TokenizerClass, { named }: Sources, unk: string | undefined): Names {
   const names: Partial<Record<Role, string>> = { ...found.names, ...(unk && { unk }) };
   for (const role of ROLES) {
@@ -263,7 +263,7 @@ function requireNames(found: TokenizerClass, names: Names, vocabulary: Vocabular
 
 const tokenOf = (ids: ReadonlyMap<string, number>, token: string) => ({ id: ids.get(token) ?? -1, token });
 
-/** The settings that the class reads. */
+/** The settings of the class. */
 function pick(flags: Flags, { flags: read }: TokenizerClass): Flags {
   return Object.fromEntries(FLAGS.flatMap((flag) => (flag in flags && flag in read ? [[flag, flags[flag]]] : [])));
 }
@@ -273,7 +273,7 @@ function shown({ do_lower_case, add_prefix_space, strip_accents, keep_accents }:
   return [
     ...(do_lower_case === undefined ? [] : [do_lower_case ? 'lower-cases' : 'keeps case']),
     ...(strips === undefined ? [] : [strips ? 'strips accents' : 'keeps accents']),
-    ...(add_prefix_space === undefined ? [] : [add_prefix_space ? 'adds a blank before a text' : 'adds no blank']),
+    ...(add_prefix_space === undefined ? [] : [add_prefix_space ? 'adds a space before a text' : 'adds no space']),
   ];
 }
 
@@ -286,10 +286,10 @@ function finish(
   { files }: Sources,
 ): FoundTokenizer {
   const added_tokens = Array.from(added.values()).toSorted((a, b) => a.id - b.id);
-  // Where nothing changes, the file stays as it is, to the order of its fields: its revision does not change.
+  // Without a change, the file keeps its bytes, and so its revision.
   const isSame = isDeepStrictEqual(file['added_tokens'], added_tokens);
   const json = isSame ? file : { ...file, added_tokens };
-  // A stage that there is no code for is refused here rather than by the first request.
+  // An unsupported stage is refused here rather than by the first request.
   createTokenizer(json, special_tokens);
   const beyond = added_tokens.filter(({ content }) => !ids.has(content)).length;
   const parts = [...said, `mask ${special_tokens.mask.token}`, ...(beyond ? [`${beyond} added tokens`] : []), ...files];

@@ -1,17 +1,17 @@
-/** What a post-processor puts around a text and between two, by what it does rather than by how it is written. No I/O. */
+/** The special tokens that a post-processor puts around one text and between two, found by running it. No I/O. */
 import {
   createPostProcessor,
   type Segment,
   type Token,
 } from '../../src/tokenizer/post-processors/create-post-processor.ts';
 
-/** Stand for the tokens of the two texts. */
+/** Placeholders for the tokens of the two texts. */
 const TEXTS = ['A', 'B'] as const;
 
 export interface Around {
-  /** Ids, and the two texts among them. */
+  /** Ids, with the two texts among them. */
   readonly single: readonly (number | 'A' | 'B')[];
-  /** The same with the types of the segments; undefined where it puts no two texts together. */
+  /** The same with segment types; undefined if it cannot join two texts. */
   readonly pair: readonly string[] | undefined;
 }
 
@@ -34,8 +34,8 @@ export function describePostProcessor(json: unknown): Around {
 }
 
 /**
- * @param names of the tokens that should be at the ends
- * @throws unless each is there once
+ * @param names of the tokens that belong at the ends
+ * @throws unless each is there exactly once
  */
 export function checkEnds(json: unknown, first: number, last: number, names: string): void {
   const { single } = describePostProcessor(json);

@@ -1,4 +1,4 @@
-/** A `tokenizer.json` beside the settings of its class: which of the two counts, stage by stage. No I/O. */
+/** Decides between a `tokenizer.json` and the settings of its class, stage by stage. No I/O. */
 import { isDeepStrictEqual } from 'node:util';
 
 import {
@@ -19,10 +19,10 @@ export interface Reconciled {
 }
 
 /**
- * What tokenizer_config.json sets wins over tokenizer.json. Where it is silent, tokenizer.json counts, even where `transformers` 5
- * would take the default of the class: that is said.
+ * A setting in tokenizer_config.json overrides tokenizer.json. Without one, tokenizer.json counts, even where `transformers` 5
+ * would use the default of the class; a warning says so.
  * @param given the settings in tokenizer_config.json
- * @throws where a setting cannot be followed, since tokenizer.json has another stage there than the class
+ * @throws if a setting cannot be applied because tokenizer.json has another stage than the class
  */
 export function reconcile(
   found: TokenizerClass,
@@ -43,8 +43,8 @@ export function reconcile(
   const asSet = found.stages(flags, names, ids, charsmap);
   const warnings = FLAGS.filter((flag) => flag in inFile && !(flag in set) && inFile[flag] !== found.flags[flag]).map(
     (flag) =>
-      `${FAST_FILE} has ${flag} ${String(inFile[flag])}, and ${CONFIG_FILE} does not say: it is followed, where transformers 5 ` +
-      `takes ${String(found.flags[flag])} of ${found.name}. Set ${flag} in ${CONFIG_FILE}`,
+      `${FAST_FILE} has ${flag} ${String(inFile[flag])}, and ${CONFIG_FILE} does not set it: the value is used, but ` +
+      `transformers 5 uses ${String(found.flags[flag])}, the default of ${found.name}. Set ${flag} in ${CONFIG_FILE}`,
   );
 
   const stages: Record<Stage, unknown> = { ...asSet };
@@ -60,19 +60,19 @@ export function reconcile(
     if (setting && set[setting] !== inFile[setting]) {
       throw new Error(
         `${CONFIG_FILE} and ${FAST_FILE} contradict each other: ${setting} is ${String(set[setting])} for ${found.name}, and ` +
-          `${stage} is not that class's. Set tokenizer_class to PreTrainedTokenizerFast to follow ${FAST_FILE}`,
+          `${stage} is not that of the class. Set tokenizer_class to PreTrainedTokenizerFast to follow ${FAST_FILE}`,
       );
     }
     stages[stage] = file[stage] ?? null;
     warnings.push(
-      `${FAST_FILE} has a ${stage} that is not ${found.name}'s: it is followed, where transformers 5 takes that of the class. ` +
-        `Set tokenizer_class to PreTrainedTokenizerFast in ${CONFIG_FILE} to have it followed everywhere`,
+      `${FAST_FILE} has another ${stage} than ${found.name}: it is used, but transformers 5 uses that of the class. ` +
+        `Set tokenizer_class to PreTrainedTokenizerFast in ${CONFIG_FILE} to have it used everywhere`,
     );
   }
   return { stages, flags, warnings };
 }
 
-/** What a stage does, in one form. */
+/** A stage in a canonical form, for comparison. */
 function canonical(stage: Stage, json: unknown): unknown {
   switch (stage) {
     case 'normalizer':
@@ -86,19 +86,19 @@ function canonical(stage: Stage, json: unknown): unknown {
   }
 }
 
-/** Accents that a file does not speak of are as null. */
+/** A file without strip_accents means null. */
 function withAccents(step: NormalizerJson): unknown {
   return step.type === 'BertNormalizer' ? { ...step, strip_accents: step.strip_accents ?? null } : step;
 }
 
-/** Older files have `add_prefix_space` in place of the scheme. */
+/** Older files have `add_prefix_space` instead of the scheme. */
 function withScheme(step: { readonly type: string }): unknown {
   if (step.type !== 'Metaspace') return step;
   const { replacement, prepend_scheme, split, add_prefix_space } = step as Readonly<Record<string, unknown>>;
   return { type: 'Metaspace', replacement, split, scheme: add_prefix_space === false ? 'never' : prepend_scheme };
 }
 
-/** Whether, and how, it takes the blanks out of the offsets. */
+/** Whether and how it excludes spaces from the offsets. */
 function trimsOf(json: unknown): unknown {
   const { trim_offsets = false, add_prefix_space, processors = [] } = (json ?? {}) as Record<string, unknown>;
   return [...(trim_offsets ? [add_prefix_space] : []), ...(processors as unknown[]).map(trimsOf)].flat();

@@ -1,5 +1,5 @@
 /**
- * SentencePiece's model file as the `model` of a `tokenizer.json`. Field numbers are those of sentencepiece_model.proto
+ * Converts a SentencePiece model file to the `model` of a `tokenizer.json`. Field numbers are those of sentencepiece_model.proto
  * (https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto). No I/O.
  */
 import { BinaryReader, type WireType } from '@bufbuild/protobuf/wire';
@@ -28,19 +28,19 @@ interface SentencePieceModel {
   readonly charsmap: Uint8Array;
 }
 
-/** What is read of a SentencePiece model: the pieces in order, and the rules by which a text is normalized first. */
+/** The parts of a SentencePiece model that are read: the pieces in order, and the normalization rules. */
 export interface Unigram {
   readonly vocab: readonly (readonly [piece: string, score: number])[];
   readonly unk_id: number;
-  /** In Base64; undefined where there are no rules. */
+  /** In Base64; undefined if there are no rules. */
   readonly charsmap: string | undefined;
-  /** Pieces that a text is cut at, as special tokens or not. */
+  /** Pieces at which a text is split, special or not. */
   readonly symbols: readonly Token[];
 }
 
 /**
  * @param bytes of the file `name`
- * @throws where it is no unigram model that is whole, or has byte fallback
+ * @throws if it is not a complete unigram model, or has byte fallback
  */
 export function readUnigramModel(bytes: Uint8Array, name: string): Unigram {
   const { pieces, model_type, unk_id, byte_fallback, charsmap } = readModel(bytes, name);
@@ -62,8 +62,8 @@ const symbolOf = (text: string, isSpecial: boolean): Token => ({ ...toToken(text
 const special = (...tokens: (string | undefined)[]) => tokens.map((token) => [token ?? '', 0] as const);
 
 /**
- * The pieces with the ids that a class gives them: RoBERTas have their special tokens before those of SentencePiece.
- * @throws where the class expects the unknown piece elsewhere
+ * The pieces with the ids of a class: RoBERTas have their special tokens before those of SentencePiece.
+ * @throws if the class expects the unknown piece elsewhere
  */
 export function unigramModel({ vocab, unk_id }: Unigram, name: string, class_: string, names: Names): ModelJson {
   switch (class_) {
@@ -105,7 +105,7 @@ function readModel(bytes: Uint8Array, name: string): SentencePieceModel {
       3: (reader) => readFields(reader.bytes(), { 2: (field) => (charsmap = field.bytes().slice()) }),
     });
   } catch (cause) {
-    throw new Error(`${name}: it is no SentencePiece model, or it is cut short`, { cause });
+    throw new Error(`${name}: it is not a SentencePiece model, or it is truncated`, { cause });
   }
   if (!pieces[unk_id]) throw new Error(`${name}: unk_id is ${unk_id} of ${pieces.length} pieces`);
   return { pieces, model_type, unk_id, byte_fallback, charsmap };
@@ -121,7 +121,7 @@ function readPiece(bytes: Uint8Array): Piece {
   return { text, score, type };
 }
 
-/** Hands each field of a message to the one that is there for its number, and skips the others. */
+/** Calls the reader for the number of each field of a message, and skips the other fields. */
 function readFields(bytes: Uint8Array, fields: Readonly<Record<number, (reader: BinaryReader) => unknown>>): void {
   const reader = new BinaryReader(bytes);
   while (reader.pos < reader.len) {

@@ -1,6 +1,6 @@
 /**
- * What the files beside a vocabulary say of its tokens: tokenizer_config.json, special_tokens_map.json, added_tokens.json and the
- * `added_tokens` of tokenizer.json, in the order in which `transformers` 5 lets one win over another. No I/O.
+ * The tokens in the files beside a vocabulary: tokenizer_config.json, special_tokens_map.json, added_tokens.json and the
+ * `added_tokens` of tokenizer.json, with the precedence of `transformers` 5. No I/O.
  */
 import * as v from 'valibot';
 
@@ -8,7 +8,7 @@ import { checkFields } from './fields.ts';
 
 export const ROLES = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'] as const;
 export type Role = (typeof ROLES)[number];
-/** What each role is called; those without which no text can be read are always there. */
+/** The names of the roles. Those that every text needs are always there. */
 export type Names = Readonly<Partial<Record<Role, string>> & Record<'unk' | 'sep' | 'cls' | 'mask', string>>;
 
 /** The settings of all classes. */
@@ -29,7 +29,7 @@ export const FLAGS = [
   'trim_offsets',
 ] as const satisfies readonly (keyof Flags)[];
 
-/** A token as `tokenizer.json` has it, without its id. */
+/** A token of `tokenizer.json`, without its id. */
 export interface Token {
   readonly content: string;
   readonly single_word: boolean;
@@ -67,7 +67,7 @@ const MAP = v.looseObject({ additional_special_tokens: LIST, extra_special_token
 const ADDED = v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0)));
 const ADDED_TOKENS = v.array(v.object({ id: v.number(), ...TOKEN.entries }));
 
-/** The parsed files of a folder; undefined for one that is not there. */
+/** The parsed files of a folder; undefined for a missing file. */
 export interface TokenFiles {
   readonly config?: unknown;
   readonly map?: unknown;
@@ -77,15 +77,15 @@ export interface TokenFiles {
 }
 
 export interface Sources {
-  /** Those that tokenizer_config.json sets. */
+  /** The settings in tokenizer_config.json. */
   readonly flags: Flags;
-  /** The roles that a file names; null where a file says that there is none. */
+  /** The roles that a file names; null if a file says that there is no such token. */
   readonly named: Readonly<Partial<Record<Role, GivenToken | null>>>;
-  /** Special tokens without a role that is known here. */
+  /** Special tokens without a known role. */
   readonly extra: readonly GivenToken[];
-  /** By the id that a file gives them, with that file's name. */
+  /** By their ids, with the name of the file. */
   readonly declared: ReadonlyMap<number, { readonly token: Token; readonly file: string }>;
-  /** Which files had something to say. */
+  /** The files that were used. */
   readonly files: readonly string[];
 }
 
@@ -94,7 +94,7 @@ export const MAP_FILE = 'special_tokens_map.json';
 export const ADDED_FILE = 'added_tokens.json';
 export const FAST_FILE = 'tokenizer.json';
 
-/** @throws naming the file and the field that is wrong or not understood, or the two files that contradict each other */
+/** @throws naming the file and the field that is wrong or unknown, or the two files that contradict each other */
 export function readSources(files: TokenFiles): Sources {
   const config = parse(CONFIG_FILE, CONFIG, files.config ?? {});
   const map = parse(MAP_FILE, MAP, files.map ?? {});
@@ -112,7 +112,7 @@ export function readSources(files: TokenFiles): Sources {
     }
   }
 
-  // Where the first lists its tokens, the others are not read.
+  // If the first file lists tokens, the reference does not read the others.
   const { added_tokens_decoder } = config;
   const named = added_tokens_decoder ? fromConfig : { ...fromConfig, ...fromMap };
   const lists = [
@@ -160,7 +160,7 @@ export function readSources(files: TokenFiles): Sources {
 
 export const contentOf = (given: GivenToken): string => (typeof given === 'string' ? given : given.content);
 
-/** @param special where it does not say: as a special token is, it is then found before a text is normalized */
+/** @param special the default: a special token is found before a text is normalized */
 export function toToken(given: GivenToken, special: boolean): Token {
   if (typeof given === 'string') {
     return { content: given, single_word: false, lstrip: false, rstrip: false, normalized: !special, special };
@@ -178,7 +178,7 @@ function rolesOf(file: string, fields: Readonly<Record<string, unknown>>): Sourc
   );
 }
 
-/** Tokens of roles that only some models have, as in `image_token`. */
+/** Tokens with roles that only some models have, such as `image_token`. */
 function otherTokens(fields: Readonly<Record<string, unknown>>): GivenToken[] {
   return Object.entries(fields).flatMap(([field, value]) =>
     field.endsWith('_token') && !ROLES.some((role) => field === `${role}_token`) && typeof value === 'string'
@@ -188,8 +188,8 @@ function otherTokens(fields: Readonly<Record<string, unknown>>): GivenToken[] {
 }
 
 /**
- * The first that is not empty: the reference reads only that.
- * @throws where another has a token that it lacks
+ * The first list that is not empty: the reference reads no other.
+ * @throws if another list has a token that it lacks
  */
 function oneList(
   lists: readonly { readonly name: string; readonly list: readonly GivenToken[] }[],

@@ -1,7 +1,7 @@
-/** A double-array trie of pieces, in the units that src/tokenizer/unigram-format.ts describes. No I/O. */
+/** Builds a double-array trie of pieces, in the units of src/tokenizer/packed-unigram/format.ts. No I/O. */
 import { EMPTY, LEAF } from '../../src/tokenizer/packed-unigram/format.ts';
 
-/** A node, and which of the sorted pieces pass through it: those from `from` to `to`, at their byte `depth`. */
+/** A node, with the sorted pieces that pass through it: `from` up to, and without, `to`, at their byte `depth`. */
 interface Node {
   /** The unit that leads to it. */
   readonly unit: number;
@@ -12,24 +12,24 @@ interface Node {
 
 /** Units are 32 bits: a label in the lower eight. */
 const MAX_NODES = 2 ** 24;
-/** After so many free units that do not fit, a node goes behind all others: what is left free, smaller ones take. */
+/** After this many free units that do not fit, a node is appended: smaller nodes fill the gaps. */
 const MAX_TRIES = 3000;
 
 /**
  * @param pieces UTF-8; the id of a piece is its index. No two are equal and none is empty.
- * @returns (units,) of which every node has its 256 units inside
+ * @returns (units,) with all 256 units of every node inside
  */
 export function buildTrie(pieces: readonly Uint8Array[]): Uint32Array {
   const order = pieces.map((bytes, id) => ({ bytes, id })).toSorted((a, b) => Buffer.compare(a.bytes, b.bytes));
   const bases = new Set<number>();
   const units: number[] = [];
-  /** Leads from a unit that is taken towards the next one that is free. Unit 0 is the root's. */
+  /** Links from a used unit towards the next free one. Unit 0 is the root's. */
   const onward: number[] = [1];
 
   const nextFree = (from: number): number => {
     let unit = from;
     for (let next = onward[unit]; next !== undefined; next = onward[unit]) {
-      // Halves the way for whoever comes next.
+      // Path compression: halves the path for later searches.
       const after = onward[next] ?? next;
       onward[unit] = after;
       unit = after;
@@ -55,7 +55,7 @@ export function buildTrie(pieces: readonly Uint8Array[]): Uint32Array {
     const children: { label: number; from: number; to: number }[] = [];
     for (let i = from; i < to; i++) {
       const label = order[i]?.bytes[depth];
-      // The piece that ends here comes first.
+      // The piece that ends at this node comes first.
       if (label === undefined) continue;
       const last = children.at(-1);
       if (last?.label === label) last.to = i + 1;

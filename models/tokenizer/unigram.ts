@@ -1,4 +1,4 @@
-/** From a `tokenizer.json` to the binary form that src/tokenizer/unigram.ts reads. No I/O. */
+/** Packs a `tokenizer.json` in the form that src/tokenizer/packed-unigram/ reads. No I/O. */
 import { isDeepStrictEqual } from 'node:util';
 
 import { INVISIBLE } from '../../src/tokenizer/packed-unigram/normalize.ts';
@@ -17,7 +17,7 @@ import { buildTrie } from './trie.ts';
 
 type SpecialIds = Record<keyof typeof SPECIAL, number>;
 
-/** As models/train/prepare.py makes them; src/tokenizer/normalize.ts and characters.ts do what they say. */
+/** The normalizers that models/train/prepare.py writes; packed-unigram/normalize.ts and characters.ts implement them. */
 const NORMALIZER = {
   type: 'Sequence',
   normalizers: [
@@ -58,9 +58,9 @@ const addedTokens = (ids: SpecialIds) =>
 
 /**
  * @param tokenizerJson the text of a `tokenizer.json`
- * @returns undefined where it is not a unigram tokenizer with exactly the stages that the binary form has:
- *   src/tokenizer/tokenizer.ts reads those
- * @throws where it is one and contradicts itself, or has scores that float32 does not hold
+ * @returns undefined unless it is a unigram tokenizer with exactly the stages of the packed form; create-tokenizer.ts reads
+ *   the others
+ * @throws if it is one and contradicts itself, or has scores that float32 cannot represent
  */
 export function packUnigram(tokenizerJson: string): Uint8Array<ArrayBuffer> | undefined {
   const json = JSON.parse(tokenizerJson) as Record<string, unknown>;
@@ -82,14 +82,14 @@ export function packUnigram(tokenizerJson: string): Uint8Array<ArrayBuffer> | un
 
   const entries = vocab.map(readEntry);
   if (entries.some(({ text, score }) => score > 0 || (text.includes(SPECIAL.unk_id) && text !== SPECIAL.unk_id))) {
-    // There `tokenizers` may find a piece again in what it has joined as unknown.
+    // `tokenizers` may find such a piece in adjacent unknown characters.
     return undefined;
   }
   checkIds(entries, ids, unk_id);
   return pack(entries, ids);
 }
 
-/** By what the tokens are called; where they are not all there, there is another form. */
+/** By the texts of the tokens; undefined if one of them is missing. */
 function specialIds(added: unknown): SpecialIds | undefined {
   if (!Array.isArray(added)) return undefined;
   const found = Object.entries(SPECIAL).map(([field, content]) => {
@@ -113,8 +113,8 @@ function readEntry(entry: unknown, id: number): Entry {
   if (text === '' || !text.isWellFormed()) throw new Error(`tokenizer.json: ${name} is empty or has half a character`);
   if (Math.fround(score) !== score) {
     throw new Error(
-      `tokenizer.json: ${name} has the score ${score}, which float32 does not hold: other pieces could be chosen. ` +
-        'SentencePiece has float32 scores; take them as they are',
+      `tokenizer.json: ${name} has the score ${score}, which float32 cannot represent: other pieces could be chosen. ` +
+        'SentencePiece scores are float32: use them unchanged',
     );
   }
   return { text, score };

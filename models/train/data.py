@@ -1,6 +1,6 @@
 """Batches for masked-LM and sentence-order prediction, drawn from the shards that prepare.py writes.
 
-Every sequence of a batch has exactly the length asked for, so nothing is padded and attention needs no mask. The kinds:
+Every sequence of a batch has exactly the requested length, so nothing is padded and attention needs no mask. The kinds:
 
     pairs    [CLS] A [SEP] B [SEP]: two runs of whole sentences that follow each other, swapped half of the time
              (sentence-order prediction, Lan et al. 2020); a sentence cut short at the end would give the order away.
@@ -9,7 +9,7 @@ Every sequence of a batch has exactly the length asked for, so nothing is padded
     leads    the same, a sentence of a first paragraph: there an encyclopedia states its facts
     openings the first sentences of a document, three quarters of them as a pair: there the order of two segments is plainest
 
-Masks are drawn anew for each batch (dynamic masking, Liu et al. 2019) and cover whole words.
+Masks are drawn again for each batch (dynamic masking, Liu et al. 2019) and cover whole words.
 """
 
 import zipfile
@@ -24,7 +24,7 @@ import torch
 # Share of the tokens to predict. All of them become [MASK], which is what the model is asked about: the random and the
 # kept tokens of Devlin et al. (2019) bring nothing (Wettig et al. 2023, who also find 15 % to be too few).
 MASKED_SHARE = 0.2
-# How much likelier a name or a number is masked than another word, in leads and openings (salient spans, Guu et al. 2020).
+# How much more often a name or a number is masked than another word, in leads and openings (salient spans, Guu et al. 2020).
 NAME_WEIGHT = 3.0
 KINDS = ("pairs", "singles", "leads", "openings")
 SHARES = (0.30, 0.20, 0.22, 0.28)  # of the batches, which have about the same number of tokens
@@ -85,7 +85,7 @@ def read_shard(path: Path, vocabulary: Vocabulary) -> Shard:
 
 
 class Corpus:
-    """Tokenized shards, kept in memory as they lie on disk."""
+    """Tokenized shards, kept in memory as on disk."""
 
     def __init__(self, shards: Sequence[Path], vocabulary: Vocabulary):
         self.vocabulary = vocabulary

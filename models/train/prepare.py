@@ -8,7 +8,7 @@ A text file holds documents: a title line, then one paragraph per line, then a b
     <shard>.npz           ids        (tokens,) uint16
                           names      (tokens,) bool: the piece begins a capitalised word or a number, but no sentence
                           sentences  (n + 1,) int64, where each sentence starts
-                          leads      (n,) bool: the sentence stands in the first paragraph of its document
+                          leads      (n,) bool: the sentence is in the first paragraph of its document
                           begins     (n,) bool: the sentence begins a paragraph
                           documents  (m + 1,) int64, which sentence each document starts with
                           vocabulary the SHA-256 of tokenizer.json
@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-# A blank after a full stop ends a sentence, unless the stop belongs to an initial or a title.
+# A space after a full stop ends a sentence, unless the stop belongs to an initial or a title.
 SENTENCE_END = re.compile(
     r"""(?:(?<=[.!?])|(?<=[.!?]["')]))(?<![A-Z]\.)(?<!Mr\.)(?<!Dr\.)(?<!St\.)(?<!Mrs\.)(?<!vs\.)\s+(?=["'(]?[A-Z])"""
 )

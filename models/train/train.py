@@ -45,7 +45,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--init", type=Path, required=True, help="folder of a checkpoint of AlbertForPreTraining")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tokens", type=float, default=60e6, help="when to stop")
-    parser.add_argument("--patience", type=float, default=5e6, help="stop when the held-out loss has not fallen for so many tokens")
+    parser.add_argument("--patience", type=float, default=5e6, help="stop when the held-out loss has not fallen for this many tokens")
     parser.add_argument("--decay-from", type=float, help="four fifths of --tokens if not given")
     parser.add_argument("--long-from", type=float, help="nine tenths of --tokens if not given")
     parser.add_argument("--warm-up", type=float, default=0.3e6, help="tokens")
@@ -64,7 +64,7 @@ def arguments() -> argparse.Namespace:
     options.decay_from = 0.8 * options.tokens if options.decay_from is None else options.decay_from
     options.long_from = 0.9 * options.tokens if options.long_from is None else options.long_from
     if options.decay_from > options.tokens:
-        parser.error("--decay-from must not lie behind --tokens")
+        parser.error("--decay-from must not exceed --tokens")
     return options
 
 
@@ -167,7 +167,7 @@ def read_checkpoint(path: Path, device: str) -> dict:
     try:
         return torch.load(path, map_location=device, weights_only=True)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise SystemExit(f"{path} is damaged ({error}). Delete it to start anew, or use another --out.") from None
+        raise SystemExit(f"{path} is damaged ({error}). Delete it to start again, or use another --out.") from None
 
 
 def export(config: transformers.AlbertConfig, weights: dict[str, torch.Tensor], data: Path, out: Path, run: dict) -> None:

@@ -1,4 +1,4 @@
-/** Names for what is remembered: digests, so that no text can be read from a list of them or from a log. No I/O. */
+/** Digests as names of cached values, so that neither a list of keys nor a log reveals a text. No I/O. */
 
 /** What a key is made of. */
 export type Part = string | number | Int32Array | readonly Part[] | undefined;

@@ -30,7 +30,7 @@ export function encodingKey(
 
 /**
  * The encoding stands for the text. With targets, the character before each mask counts as well: a target has other pieces
- * inside a word than after a blank. Every default is resolved in `question`, so that a changed default is another key.
+ * inside a word than after a space. Every default is resolved in `question`, so that a changed default is another key.
  */
 export function predictionKey(
   { model, numerics, partition }: Served,

@@ -6,7 +6,7 @@
  *
  * - The leader does the work in its own request, and calls `beat` whenever it makes progress.
  * - Followers look at the record with timers of their own. They share the outcome, a value or an error, as data.
- * - A leader that has made no progress for the length of the lease is taken for dead. A follower then leads anew.
+ * - A leader that has made no progress for the length of the lease counts as dead. A follower then takes over.
  *
  * See docs/decisions/shared-state.md.
  */

@@ -1,4 +1,4 @@
-/** Equal questions at the same time are computed once. No I/O of its own. */
+/** Computes equal concurrent questions once. No I/O of its own. */
 import { CLOCK, type Clock } from './clock.ts';
 import { type Flight, follow, isAlive } from './flight.ts';
 
@@ -13,7 +13,7 @@ export class InFlight<T> {
   readonly #lease_ms: number;
   readonly #clock: Clock;
 
-  /** @param lease_ms how long a leader may make no progress before another request computes anew */
+  /** @param lease_ms how long a leader may make no progress before another request takes over */
   constructor(lease_ms: number, clock: Clock = CLOCK) {
     this.#lease_ms = lease_ms;
     this.#clock = clock;

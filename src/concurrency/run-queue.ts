@@ -33,14 +33,14 @@ export interface Job {
   unyielded: number;
 }
 
-/** Lets other requests run when enough was computed. @returns undefined where there is no need to wait */
+/** Lets other requests run after enough work. @returns undefined if there is no need to wait */
 export type Yield = (work: number) => Promise<void> | undefined;
 
 /** A waiting job that has not looked for this long is passed over; it is considered again when it looks. */
 const LOOK_MS = 200;
 const PAUSE_MS = { first: 1, longest: 8 };
 
-/** Another job holds the model: what was computed is lost, and the turn begins anew. */
+/** Another job holds the model: the turn's work is lost, and it starts over. */
 class TurnLost extends Error {
   override readonly name = 'TurnLost';
 }

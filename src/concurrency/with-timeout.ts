@@ -1,6 +1,6 @@
 /** Waiting, but not for ever. No I/O. */
 
-/** @returns what it becomes; undefined when it fails, or has not become anything after so long */
+/** @returns the value of the promise; undefined if it fails or does not settle in time */
 export function withTimeout<T>(milliseconds: number, promise: Promise<T>): Promise<{ value: T } | undefined> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve(undefined), milliseconds);

@@ -9,7 +9,7 @@ export interface Encoding {
   readonly input_ids: Int32Array;
   /** (sequence,) 0 for the first segment, 1 for the second. */
   readonly token_type_ids: Int32Array;
-  /** (masks,) where the mask tokens stand in `input_ids`, ascending; none where only the sentence head is asked. */
+  /** (masks,) positions of the mask tokens in `input_ids`, ascending; none if only the sentence head is used. */
   readonly masked_positions: Int32Array;
 }
 

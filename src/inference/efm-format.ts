@@ -32,7 +32,7 @@ export interface ModelConfig {
   /** Whether there is a sentence-order or next-sentence head. */
   readonly sentence: boolean;
   readonly gelu: 'erf' | 'tanh';
-  /** Whether the MLM head has a decoder of its own, which is not the words. */
+  /** Whether the MLM head has its own decoder, other than the words. */
   readonly decoder: boolean;
   /** Of the weights in the layers; all others have 8. */
   readonly layer_bits: 4 | 8;
@@ -241,13 +241,13 @@ export function createBlob(geometry: ModelConfig): { blob: Uint8Array<ArrayBuffe
 
 /**
  * How many bytes `readHeader` wants, going by the bytes that there are: with too few to say, so many that it can be said.
- * @throws {BlobError} when it is no such file, or one of another version or byte order
+ * @throws {BlobError} if it is not such a file, or has another version or byte order
  */
 export function headerBytesOf(start: Uint8Array): number {
   if (start.length < AT.fields) return AT.fields;
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const read = (at: number) => view.getUint32(at, true);
-  if (read(AT.magic) !== MAGIC) throw new BlobError('magic: this is no model.efm');
+  if (read(AT.magic) !== MAGIC) throw new BlobError('magic: this is not a model.efm');
   if (read(AT.byteOrder) !== BYTE_ORDER) {
     throw new BlobError(`byte order: 0x${read(AT.byteOrder).toString(16)} where little-endian has 0x1020304`);
   }
@@ -326,16 +326,16 @@ function whyUnusable(geometry: ModelConfig): string | undefined {
   const { embedding_size, hidden_size, intermediate_size, num_attention_heads, num_hidden_layers, layers_stored } =
     geometry;
   for (const [field, width] of Object.entries({ embedding_size, hidden_size, intermediate_size })) {
-    if (width % 8 !== 0) return `${field}: ${width} is no multiple of 8`;
+    if (width % 8 !== 0) return `${field}: ${width} is not a multiple of 8`;
   }
   const headSize = hidden_size / num_attention_heads;
   if (headSize % 8 !== 0 || headSize > MAX_HEAD_SIZE) {
-    return `num_attention_heads: ${hidden_size} / ${num_attention_heads} is no multiple of 8 up to ${MAX_HEAD_SIZE}`;
+    return `num_attention_heads: ${hidden_size} / ${num_attention_heads} is not a multiple of 8 up to ${MAX_HEAD_SIZE}`;
   }
   const { inner_group_num: inner } = geometry;
   if (num_hidden_layers % inner !== 0) return `inner_group_num: ${inner} does not divide num_hidden_layers`;
   if (layers_stored % inner !== 0 || layers_stored > num_hidden_layers) {
-    return `layers_stored: ${layers_stored} is no multiple of ${inner} up to num_hidden_layers, ${num_hidden_layers}`;
+    return `layers_stored: ${layers_stored} is not a multiple of ${inner} up to num_hidden_layers, ${num_hidden_layers}`;
   }
   for (const width of geometry.layer_bits === 4 ? [hidden_size, intermediate_size] : []) {
     if (width % STEP_INPUTS !== 0)
@@ -357,7 +357,7 @@ function whyUnusable(geometry: ModelConfig): string | undefined {
       const width = input === 'output' ? intermediate_size : hidden_size;
       const count = layer[input];
       if (count % step !== 0 || count > Math.min(width - step, MAX_OUTLIERS)) {
-        return `outliers: ${count} of ${input} is no multiple of ${step} up to ${Math.min(width - step, MAX_OUTLIERS)}`;
+        return `outliers: ${count} of ${input} is not a multiple of ${step} up to ${Math.min(width - step, MAX_OUTLIERS)}`;
       }
     }
   }

@@ -76,7 +76,7 @@ export async function loadEngine(module: WebAssembly.Module, file: ModelBytes): 
   });
   geometry ??= readHeader(head, file.size);
   await file.verify(new Uint8Array(memory.buffer, start, file.size));
-  if (!kernels.prepare()) throw new Error('the isolate has not enough memory for this model');
+  if (!kernels.prepare()) throw new Error('the isolate lacks the memory for this model');
   return new EngineBackend(kernels, geometry);
 }
 

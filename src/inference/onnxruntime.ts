@@ -1,7 +1,7 @@
 /**
  * `onnxruntime-web` behind the backend interface: the one importer of that package. No I/O.
  *
- * workerd compiles no WASM from bytes, and the package takes no ready `WebAssembly.Module`. So the module is handed in by
+ * workerd does not compile WASM from bytes, and the package does not accept a ready `WebAssembly.Module`. So the module is handed in by
  * the entry file, and while the runtime starts `WebAssembly.instantiate` gives that module where bytes are asked for.
  */
 import * as ort from 'onnxruntime-web/wasm';
@@ -51,7 +51,7 @@ class OnnxruntimeBackend implements Backend {
     for (const encoding of batch) {
       const sequence = [encoding.input_ids.length];
       const masks = encoding.masked_positions.length;
-      // An int8 graph cannot run on no mask at all: then the first token's logits are asked for, and dropped.
+      // An int8 graph cannot run without a mask: then the logits of the first token are computed and dropped.
       const asked = masks > 0 ? encoding.masked_positions : Int32Array.of(0);
       const output = await this.#session.run({
         input_ids: new ort.Tensor('int32', encoding.input_ids, sequence),

@@ -97,7 +97,7 @@ export function deployedModel(
             try {
               return await created.value.run(batch, interruptible);
             } catch (error) {
-              // A failed run may leave any state behind: the next request loads the backend anew.
+              // A failed run may leave any state behind: the next request loads the backend again.
               if (!seen.interruption) models.drop(model);
               throw error;
             }

@@ -81,7 +81,7 @@ export async function parseManifest(text: string, id: string, revision: string):
   return parsed.output;
 }
 
-/** Where a model's object lies in the bucket. */
+/** The key of a model's object in the bucket. */
 export function objectKey(id: string, revision: string, name: ModelFile | 'manifest.json'): string {
   return `models/${id}/${revision}/${name}`;
 }

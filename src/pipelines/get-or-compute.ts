@@ -50,7 +50,7 @@ export async function getOrCompute<T, P>(
   const missing = distinct.filter((key) => !found.has(key));
   const answers = new Map(Array.from(found, ([key, { value }]) => [key, value]));
   try {
-    // The computation stops when its client leaves. A request that waits for the same answer then computes it anew.
+    // The computation stops when its client leaves. A request that waits for the same answer then computes it itself.
     const computed = await inFlight.share(missing, async (mine, beat) => {
       const result = await compute(mine, prepared as P, () => {
         signal.throwIfAborted();

@@ -18,7 +18,7 @@ import { getOrCompute } from './get-or-compute.ts';
 
 const lengthOf = ({ text, text_pair }: Pair): number => text.length + text_pair.length;
 
-/** Both labels of a head with their probabilities, the likelier first. */
+/** Both labels of a head with their probabilities, the more likely first. */
 export type PairLabel<Head extends SentenceHead> = { label: (typeof LABELS)[Head][number]; score: number }[];
 
 /**

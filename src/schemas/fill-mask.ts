@@ -30,7 +30,7 @@ export const fillMaskParameters = v.strictObject(
     targets: v.pipe(
       v.nullish(oneOrMore(target, targets, TARGET)),
       v.description(
-        `Scores only these words. Each is tokenized as it would stand in place of the mask. A word of several pieces, up to ` +
+        `Scores only these words. Each is tokenized as if it replaced the mask. A word of several pieces, up to ` +
           `${MAX_TARGET_PIECES}, is scored as a whole: the mask is replaced by one mask per piece, these are filled from left ` +
           `to right, and the score is the product. Compare such scores only between words with the same number of pieces. ` +
           `Words with the same tokens, such as a word in two cases, are listed once.`,

@@ -8,7 +8,7 @@ export interface FillMaskQuestion {
   readonly isList: boolean;
   /** Maximum number of candidates for each mask, or of combinations; at least 1. */
   readonly top_k: number;
-  /** Scores only these words, each as it would stand in the mask's place. */
+  /** Scores only these words, each as if it replaced the mask. */
   readonly targets?: readonly string[];
   readonly strategy: 'independent' | 'joint';
   /** Partial combinations that a joint search keeps at each step. Set for the strategy `joint`, and wherever it was sent. */

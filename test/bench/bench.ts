@@ -1,5 +1,5 @@
 /**
- * npm run bench: the engine against other runtimes with the same weights. Machines are noisy, so that each figure is a ratio of
+ * npm run bench: compares the engine with other runtimes on the same weights. Machines are noisy, so each figure is a ratio of
  * neighbouring runs, with its median and middle half. Starts workerd, prints Markdown.
  */
 import { execFile } from 'node:child_process';
@@ -18,7 +18,7 @@ import { encodingOf, type Parts } from './workers/measuring.ts';
 
 const TOKENS = [4, 16, 64, 128, 512];
 const PRICED_TOKENS = 16;
-/** Workers' Paid plan, beyond what it includes, as published in November 2026. */
+/** Workers' Paid plan, beyond its included usage, as published in November 2026. */
 const DOLLARS_PER_MILLION_REQUESTS = 0.3;
 const DOLLARS_PER_MILLION_CPU_MS = 0.02;
 const QUESTION = 'I love [MASK] because you are [MASK].';
@@ -57,7 +57,7 @@ if (values.only.includes('warm')) await warm();
 if (values.only.includes('first')) for (const model of MODELS) await first(model);
 if (values.only.includes('memory')) await memory();
 
-/** Predictions of warm backends, in turn. Workers have a process each; the peers run in this one. */
+/** Predictions of warm backends, in turn. Each worker has its own process; the peers run in this one. */
 async function warm(): Promise<void> {
   const peers = await importPeers();
   if ('missing' in peers) console.log(`Without the peers (${peers.missing}): npm ci --prefix test/bench\n`);
@@ -118,7 +118,7 @@ At $${DOLLARS_PER_MILLION_REQUESTS} for a million requests and $${DOLLARS_PER_MI
 `);
 }
 
-/** The first request of a fresh process over HTTP, then its parts, which a worker in another fresh process measures. */
+/** The first request of a fresh process over HTTP, then its parts, measured by a worker in another fresh process. */
 async function first(model: ModelName): Promise<void> {
   const backends = ['engine', 'onnxruntime'] as const;
   const requests = { engine: [] as number[], onnxruntime: [] as number[] };
@@ -201,5 +201,5 @@ async function memory(): Promise<void> {
   const { stdout } = await promisify(execFile)('npm', ['run', '--silent', 'check:size'], {
     cwd: join(import.meta.dirname, '../..'),
   });
-  console.log(`### Scripts, as they are deployed\n\n${stdout}`);
+  console.log(`### Deployed scripts\n\n${stdout}`);
 }

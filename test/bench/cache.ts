@@ -1,6 +1,6 @@
 /**
- * npm run bench:cache: what a remembered answer costs, how often there is one, and what remembering takes. In plain miniflare,
- * whose own proxy costs least; ratios are of requests next to each other, with the median and the middle half. Prints Markdown.
+ * npm run bench:cache: measures the cost of a cached answer, the hit rate, and the memory of the caches. Uses plain miniflare,
+ * whose proxy costs least. Ratios compare neighbouring requests, with the median and the middle half. Prints Markdown.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -23,7 +23,7 @@ const AFRESH = { 'cache-control': 'no-store' };
 const CONNECTIONS = [1, 16, 64];
 const TEXTS = 2_000;
 const REPLAYED = 20_000;
-/** Without memory, each question is a run of the model: a sample says how many of them there are. */
+/** Without a cache each question runs the model, so a sample suffices. */
 const REPLAYED_WITHOUT = 1_000;
 const ISOLATES = 4;
 const REMEMBERED = [10_000, 50_000, 100_000];
@@ -49,7 +49,7 @@ for (const [name, section] of Object.entries(SECTIONS)) if (values.only.includes
 
 type Manifest = NonNullable<WorkerOptions['config']['manifest']>;
 
-/** What wrangler would deploy. */
+/** The bundle that wrangler would deploy. */
 async function bundle(config: string, entry?: string): Promise<Manifest> {
   const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-bench-'));
   try {
@@ -140,26 +140,26 @@ async function costs(): Promise<void> {
   const bare = await bundle('test/bench/wrangler.toml', 'test/bench/workers/bare.ts');
   const server = await start({
     app: { code: app, texts: vars },
-    // It has not been asked what the other was: its isolate remembers nothing, the cache of both does.
+    // This worker has not had the requests of the other: its isolate cache is empty, their edge cache is not.
     cold: { code: app, texts: vars },
     bare: { code: bare, texts: { ANSWER } },
   });
   const { url } = server;
   let next = 0;
-  /** Asked of the one, then of the other. */
+  /** Sent to the one worker, then to the other. */
   const prepare = async (count: number) => {
     for (let i = next; i < next + count; i++) await ask(url, agent, 'app', distinct(i));
   };
   const contestants = {
     'a bare Hono route': () => ask(url, agent, 'bare', QUESTION),
     'a hit in the isolate': () => ask(url, agent, 'app', QUESTION),
-    'a hit in the data centre': () => ask(url, agent, 'cold', distinct(next++)),
+    'a hit at the edge': () => ask(url, agent, 'cold', distinct(next++)),
     'a miss': () => ask(url, agent, 'app', QUESTION, AFRESH),
   };
   const expected: Record<string, RegExp> = {
     'a bare Hono route': /^$/,
     'a hit in the isolate': /^isolate; hit/,
-    'a hit in the data centre': /edge; hit/,
+    'a hit at the edge': /edge; hit/,
     'a miss': /fwd=request/,
   };
   await prepare(rounds + 20);
@@ -204,7 +204,7 @@ async function costs(): Promise<void> {
   await server.close();
 }
 
-/** Questions as often as Zipf has it: the k-th most frequent 1 / k as often as the first. */
+/** Questions distributed by Zipf's law: the k-th most frequent 1 / k as often as the first. */
 function zipf(count: number): number[] {
   const random = seeded(1);
   const sums: number[] = [];
@@ -241,7 +241,7 @@ async function replay(): Promise<void> {
     agent.destroy();
     await close();
   }
-  const heads = ['CACHE', 'questions', 'from the isolate', 'from the data centre', 'runs of the model', 'ms for each'];
+  const heads = ['CACHE', 'questions', 'from the isolate', 'from the edge', 'runs of the model', 'ms for each'];
   console.log(
     `### ${REPLAYED.toLocaleString('en')} questions from ${TEXTS.toLocaleString('en')} texts by Zipf's law, ${ISOLATES} isolates at random\n\n${table(heads, rows)}\n`,
   );
@@ -257,7 +257,7 @@ async function held(): Promise<void> {
   let from = 0;
   for (const to of [1, ...REMEMBERED]) {
     let body = '';
-    // Not all in one request: what it held would not be given back before its end.
+    // Not all in one request: its memory would not be released before its end.
     for (; from < to; from = Math.min(to, from + 1_000)) {
       ({ body } = await tell(url, agent, from, Math.min(to, from + 1_000)));
     }
@@ -289,7 +289,7 @@ function tell(url: URL, agent: Agent, from: number, to: number): Promise<{ body:
   });
 }
 
-/** Ids of processes; none where there is no /proc. */
+/** Process ids; none without /proc. */
 async function workerds(): Promise<string[]> {
   const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
   const names = await Promise.all(ids.map((one) => readFile(`/proc/${one}/comm`, 'utf8').catch(() => '')));

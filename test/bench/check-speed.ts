@@ -1,5 +1,5 @@
 /**
- * npm run check:speed: fails when the engine, against onnxruntime-web in the same run, is more than a fifth slower than speed.json says.
+ * npm run check:speed: fails if the engine, relative to onnxruntime-web in the same run, is over a fifth slower than in speed.json.
  * Both run in this process, in interleaved rounds. The least CPU time of a round counts: other load on the machine hardly moves it.
  * `--record` writes the file.
  */

@@ -4,7 +4,7 @@ import { onnxBackend } from '../../models/evaluation/backends.ts';
 import { benchModel, type ModelName } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
 
-// The package hides its memory, so that this watches its creation.
+// The package hides its memory, so this intercepts its creation.
 const memories = new Set<WebAssembly.Memory>();
 const { instantiate } = WebAssembly;
 const watched = async (module: WebAssembly.Module, imports?: WebAssembly.Imports) => {

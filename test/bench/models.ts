@@ -1,4 +1,4 @@
-/** The two geometries that are measured, and the export that other runtimes get of the same weights. Reads the checkpoint. */
+/** The two measured geometries, and the export of the same weights for other runtimes. Reads the checkpoint. */
 import { type Artifacts, type Checkpoint, makeArtifacts, readCheckpoint } from '../../models/build/build.ts';
 import { selectedModel } from '../../models/bucket/deployed.ts';
 import { randomWeights } from '../../models/evaluation/geometry-cost.ts';
@@ -42,7 +42,7 @@ const node = (operator: string, inputs: string[], output: string, attributes = {
 });
 const constant = (name: string, value: bigint, shape: number[]) => ({ name, shape, data: BigInt64Array.of(value) });
 
-/** As exporters do it: int64 inputs with a batch, and logits at every position. Float32. */
+/** As exporters usually do: int64 inputs with a batch dimension, and logits at every position. Float32. */
 export function plainExport({ checkpoint }: BenchModel): Uint8Array {
   const graph = encoderGraph(checkpoint.weights, 'float32');
   const flat = ['input_ids', 'token_type_ids'].flatMap((name) => [

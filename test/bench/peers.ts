@@ -1,4 +1,4 @@
-/** Other runtimes with the same weights, in this process, one thread each. Their packages are those of package.json here. */
+/** Other runtimes with the same weights, in this process, one thread each. Their packages are in the package.json beside this. */
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { weightsIn } from '../../models/build/build.ts';
 import { type BenchModel, plainExport } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
 
-/** How long a prediction takes, in ms. */
+/** Time of a prediction, in ms. */
 export type Timed = (tokens: number, runs: number) => Promise<number>;
 
 interface OrtTensor {
@@ -29,7 +29,7 @@ interface Transformers {
 
 const ONE_THREAD = { intraOpNumThreads: 1, interOpNumThreads: 1 };
 
-/** The packages, or why they are not there. */
+/** The packages, or why they are missing. */
 export async function importPeers(): Promise<{ ort: Ort; transformers: Transformers } | { missing: string }> {
   try {
     const names = ['onnxruntime-node', '@huggingface/transformers'];

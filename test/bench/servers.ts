@@ -1,4 +1,4 @@
-/** Workers to measure: those of this folder, and the deployments themselves. Starts workerd. */
+/** Starts the measured workers: those of this folder, and the deployments themselves. Starts workerd. */
 import { join } from 'node:path';
 
 import type { R2Bucket } from '@cloudflare/workers-types';
@@ -46,7 +46,7 @@ export async function startMeasuring(
   return start(join(import.meta.dirname, 'wrangler.toml'), env, files);
 }
 
-/** Milliseconds of one prediction, the mean of `runs`, as a measuring worker takes them. */
+/** Milliseconds of one prediction, the mean of `runs`, from a measuring worker. */
 export async function measure(url: URL, model: ModelName, tokens: number, runs: number): Promise<number> {
   return ask(new URL(`/?model=${model}&tokens=${tokens}&runs=${runs}`, url));
 }
@@ -57,7 +57,7 @@ export async function ask<T = number>(url: URL): Promise<T> {
   return (await response.json()) as T;
 }
 
-/** An environment of wrangler.toml as it would be deployed, with the model. */
+/** An environment of wrangler.toml as deployed, with the model. */
 export async function startDeployment(
   backend: 'engine' | 'onnxruntime',
   { checkpoint, artifacts }: BenchModel,

@@ -12,7 +12,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 
-/** The ratios of values that were measured in pairs. */
+/** The ratios of values measured in pairs. */
 export const ratioOf = (above: readonly number[], below: readonly number[]): Spread =>
   spreadOf(above.map((value, i) => value / (below[i] ?? NaN)));
 

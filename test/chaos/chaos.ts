@@ -27,7 +27,7 @@ if (!(SECONDS >= 10 && SECONDS <= 540) || !Number.isInteger(SEED) || !(SLACK >= 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const FRESH = { 'cache-control': 'no-store' };
 const HIT = { inputs: 'I love [MASK].' };
-const DEAR = {
+const EXPENSIVE = {
   inputs: '[MASK] '.repeat(16).trim(),
   parameters: { strategy: 'joint', num_beams: 40, top_k: 1 },
 };
@@ -147,7 +147,9 @@ async function load(built: Bundle): Promise<void> {
   await isolate.put();
   await ask(isolate.url, '/fill-mask', { body: HIT });
   const ended = new AbortController();
-  const dear = ask(isolate.url, '/fill-mask', { body: DEAR, headers: FRESH, agent }).finally(() => ended.abort());
+  const expensive = ask(isolate.url, '/fill-mask', { body: EXPENSIVE, headers: FRESH, agent }).finally(() =>
+    ended.abort(),
+  );
   const probes: Promise<Reply>[] = [];
   await sleep(100);
   while (!ended.signal.aborted) {
@@ -157,7 +159,7 @@ async function load(built: Bundle): Promise<void> {
     );
     await sleep(100);
   }
-  const { status, ms } = await dear;
+  const { status, ms } = await expensive;
   const cheap = await Promise.all(probes);
   const worst = Math.max(0, ...cheap.map((reply) => reply.ms));
   report(
@@ -187,7 +189,11 @@ async function load(built: Bundle): Promise<void> {
   await ask(isolate.url, '/fill-mask', { body: HIT });
   const many = await Promise.all(
     Array.from({ length: 60 }, (_, i) =>
-      ask(isolate.url, '/fill-mask', { body: { ...DEAR, inputs: `${DEAR.inputs} ${i}` }, headers: FRESH, agent }),
+      ask(isolate.url, '/fill-mask', {
+        body: { ...EXPENSIVE, inputs: `${EXPENSIVE.inputs} ${i}` },
+        headers: FRESH,
+        agent,
+      }),
     ),
   );
   await isolate.close();

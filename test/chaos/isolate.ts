@@ -1,6 +1,6 @@
 /**
  * The bundled worker in plain miniflare: one isolate, without the dev server, which restarts what hangs. The store is the real R2
- * behind a wrapper that can fail in the ways that it cannot be made to.
+ * with a wrapper that adds failures.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';

@@ -22,7 +22,7 @@ describe.skipIf(!DATA)('POST /score (skipped unless EVALUATION_DATA names the fo
     const mask_id = checkpoint.tokenizer.special_tokens.mask.id;
     const all = await readEvaluationData(DATA ?? '');
     const texts = [...all.blimp.values()].flatMap((pairs) => pairs.slice(0, PAIRS_OF_EACH_SET));
-    // A set of its own for each, since the pairs of a set are drawn in any order.
+    // A separate set for each, since the pairs of a set are drawn in any order.
     const blimp = new Map(texts.map((pair, i) => [String(i), [pair]]));
     const data = { ...all, blimp, facts: [], valid: [], wikitext: [] };
     const { items } = makeItems(data, checkpoint.tokenizer, 512, { share: Infinity, order: false });

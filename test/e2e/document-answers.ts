@@ -16,7 +16,7 @@ const ROW = /^\| ([^|]*\[MASK\][^|]*) \|(.*)\|$/gm;
 
 /**
  * @param document a path, for the format
- * @returns the text with the worker's answers in place of those that it has
+ * @returns the text with its answers replaced by those of the worker
  */
 export async function refreshAnswers(document: string, text: string, base: URL): Promise<string> {
   async function ask(path: string, body: string): Promise<unknown> {

@@ -100,7 +100,7 @@ function bell(bits: number): number {
 const float32 = new Float32Array(1);
 const bitsOfFloat32 = new Uint32Array(float32.buffer);
 
-/** The next number of IEEE 754 binary16 towards zero, for what lies well within its range. */
+/** The next number of IEEE 754 binary16 towards zero, for numbers well within its range. */
 function toFloat16(value: number): number {
   float32[0] = value;
   const bits = bitsOfFloat32[0] ?? 0;

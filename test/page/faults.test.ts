@@ -7,7 +7,7 @@ import { EXAMPLE } from './example.ts';
 
 const LOGGED = /Failed to load resource/;
 
-/** Answers in place of the server. */
+/** Responses that replace those of the server. */
 const instead = (answer: (route: Route) => Promise<void>) => ({
   allow: LOGGED,
   before: (page: Page) => page.route('**/fill-mask', answer),
@@ -140,7 +140,11 @@ inChromium('the page, when something is wrong,', ({ open }) => {
       ['HTML with status 502', { status: 502, ...html }, 'The server failed (status 502)'],
       ['broken JSON', { status: 200, body: '[[{"score": 0.2,' }, 'a body that is not JSON'],
       ['nothing', { status: 200, body: '' }, 'a body that is not JSON'],
-      ['an error that is no sentence', { status: 400, json: { error: { code: 7 } } }, 'status 400 and did not say why'],
+      [
+        'an error that is not a sentence',
+        { status: 400, json: { error: { code: 7 } } },
+        'status 400 and did not say why',
+      ],
       ['an object', { status: 200, json: { hello: 'world' } }, 'an unknown format'],
       ['null', { status: 200, json: null }, 'an unknown format'],
       ['one list for two masks', { status: 200, json: [candidate('a', 'b')] }, 'an unknown format'],

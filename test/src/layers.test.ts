@@ -62,7 +62,7 @@ describe('the layers of src', () => {
   });
 });
 
-/** A promise that outlives its request may never settle: see docs/decisions/shared-state.md. The page is no worker. */
+/** A promise that outlives its request may never settle: see docs/decisions/shared-state.md. The page is not a worker. */
 describe('what an isolate keeps', () => {
   const KEPT = /^(?: {2}(?:readonly |static )*#?\w+[!?]?: |(?:let|const) \w+: )[^;=()]*\bPromise</m;
 

@@ -27,7 +27,7 @@ import { gemmTileI16 } from './tiles';
 const QUERY_STEPS: f32 = 4095;
 const VALUE_STEPS: f32 = 32767;
 const WEIGHT_STEPS: f32 = 32767;
-/** For slots behind the last key: their softmax weight is 0. */
+/** For slots after the last key: their softmax weight is 0. */
 const MASKED_SCORE: f32 = -1e30;
 
 /**
@@ -179,7 +179,7 @@ function softmaxWeights(scores: usize, length: i32, scales: usize, out: usize): 
   for (let key = 0; key < padded; key += 4) {
     const weight = exp(f32x4.sub(v128.load(scores + key * 4), largest));
     sum = f32x4.add(sum, weight);
-    // Slots behind the last key hold scales of another text: mask them.
+    // Slots after the last key hold scales of another text: mask them.
     let weighted = f32x4.mul(weight, v128.load(scales + key * 4));
     if (key + 4 > length) weighted = v128.and(weighted, before(length - key));
     weightedSum = f32x4.add(weightedSum, weighted);

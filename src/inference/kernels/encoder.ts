@@ -3,7 +3,7 @@
  *
  *   h = norm(x + attention(x))        x = norm(h + W₂ gelu(W₁ h))
  *
- * Keys and values of all rows first, then everything else for BLOCK rows at a time, so that what lies between two
+ * Keys and values of all rows first, then everything else for BLOCK rows at a time, so that the values between two
  * products stays small. Of the last layer only the selected rows are needed, and no others are computed.
  */
 import { attend, storeKeysValues } from './attention';

@@ -176,7 +176,7 @@ export function headSection(): i32 {
   return layerSection(layersStored);
 }
 
-/** (V, E): the words, unless the head has a decoder of its own. */
+/** (V, E): the words, unless the head has its own decoder. */
 export function decoderSection(): i32 {
   return hasDecoder ? headSection() + DECODER : WORDS;
 }
@@ -195,7 +195,7 @@ function place(bytes: i32): usize {
 }
 
 /**
- * Reads the header of the blob, which the caller has checked, and lays out the rest of the memory behind it.
+ * Reads the header of the blob, which the caller has checked, and lays out the rest of the memory after it.
  * @returns false when the memory cannot be grown that far
  */
 export function prepare(): bool {

@@ -19,7 +19,7 @@ describe('use', () => {
     expect(withModel(after, 'other@0123456789abcdef')).toBe(after);
   });
 
-  it('is refused where there is no such line', () => {
+  it('is refused if there is no such line', () => {
     expect(() => withModel('# MODEL = "a@b"\n', 'a@b')).toThrow('wrangler.toml has no line MODEL');
   });
 });

@@ -85,7 +85,7 @@ describe('the measured error', () => {
     );
   });
 
-  it('is asked for when there is none', async () => {
+  it('is demanded if there is none', async () => {
     await expect(readQuantizationErrors(join(folder, 'nothing'), 'a'.repeat(16))).rejects.toThrow(
       /has no measurement in quantization\.json: .* `npm run models -- measure`/,
     );

@@ -161,7 +161,7 @@ describe('converting', () => {
 
       const again = await convert(model, { say: () => undefined });
       expect(again).toEqual({ ...built, manifest });
-      // The newest one is another now, and it is remembered for which backends it was.
+      // The newest one has changed, and its backends are recorded.
       for (const backend of ['both', undefined] as const) {
         const both = await convert(model, { ...(backend && { backend }), say: () => undefined });
         expect(both.manifest.files.map(({ name }) => name)).toEqual(
@@ -213,12 +213,12 @@ describe('converting', () => {
       'has no absent.safetensors',
     );
     await expect(attempt({ ...weight_map, [tensor]: '../bert/model.safetensors' })).rejects.toThrow(
-      /is no name of a shard/,
+      /is not a file name/,
     );
   });
 });
 
-/** Makes the two tensors that have a row for each piece longer, by zeros that take no place on the disk. */
+/** Extends the two tensors with a row for each piece by zeros, which take no space on the disk. */
 async function enlargeVocabulary(file: string, from: number, to: number): Promise<void> {
   const bytes = await readFile(file);
   const headerBytes = Number(bytes.readBigUInt64LE(0));

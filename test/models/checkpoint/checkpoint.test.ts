@@ -49,8 +49,8 @@ describe('safetensors', () => {
       Uint8Array.of(0, 0xe1, 0xf5, 5, 0, 0, 0, 0, 123),
       /claims 100000000 bytes, more than 16777216/,
     ],
-    ['a header that is no JSON', safetensors('{'), /not JSON/],
-    ['a header that is no object', safetensors('5'), /not an object/],
+    ['a header that is not JSON', safetensors('{'), /not JSON/],
+    ['a header that is not an object', safetensors('5'), /not an object/],
     [
       'offsets that do not fit the shape',
       safetensors({ a: { dtype: 'F32', shape: [2], data_offsets: [0, 4] } }, new Uint8Array(4)),
@@ -121,23 +121,23 @@ describe('a checkpoint', () => {
   const roberta = { ...albert, model_type: 'roberta', hidden_act: 'gelu', pad_token_id: 1 };
   const distilbert = { model_type: 'distilbert', activation: 'gelu', vocab_size: 8, dim: 4, n_layers: 2, n_heads: 2 };
   it.each([
-    [{ ...albert, model_type: 'gpt2' }, /model_type is gpt2; what can be served is AlbertForMaskedLM, /],
-    [{ ...albert, model_type: 'mpnet' }, /model_type is mpnet: it has relative positions; what can be served is/],
+    [{ ...albert, model_type: 'gpt2' }, /model_type is gpt2; supported are AlbertForMaskedLM, /],
+    [{ ...albert, model_type: 'mpnet' }, /model_type is mpnet: it has relative positions; supported are/],
     [{ ...albert, architectures: ['AlbertModel'] }, /is AlbertModel; the file has no head of a masked language model/],
     [{ ...albert, architectures: ['BertForMaskedLM'] }, /model_type is albert, and architectures says BertForMaskedLM/],
     [
       { ...albert, hidden_act: 'relu' },
-      /hidden_act is relu; gelu, gelu_python, gelu_new, gelu_pytorch_tanh can be served/,
+      /hidden_act is relu; supported are gelu, gelu_python, gelu_new, gelu_pytorch_tanh/,
     ],
     [{ ...albert, num_hidden_groups: 3 }, /num_hidden_groups is 3, more than num_hidden_layers/],
     [{ ...albert, inner_group_num: 0 }, /inner_group_num is 0, not a count/],
     [{ ...albert, hidden_size: '4' }, /hidden_size is 4, not a count/],
-    [{ ...albert, num_attention_heads: 3 }, /no multiple of num_attention_heads/],
+    [{ ...albert, num_attention_heads: 3 }, /not a multiple of num_attention_heads/],
     [{ ...albert, layer_norm_eps: null }, /layer_norm_eps is not a number/],
     [{ ...albert, position_embedding_type: 'relative_key' }, /position_embedding_type is "relative_key"/],
     [{ ...albert, is_decoder: true }, /is_decoder is true/],
     [albert, /no tensor albert\.embeddings\.word_embeddings\.weight/],
-    [{ ...roberta, hidden_act: 'gelu_new' }, /hidden_act is gelu_new, and the head of a roberta always has gelu/],
+    [{ ...roberta, hidden_act: 'gelu_new' }, /hidden_act is gelu_new, but the head of a roberta always has gelu/],
     [{ ...roberta, pad_token_id: 15 }, /leaves no position after 16/],
     [roberta, /no tensor roberta\.embeddings\.word_embeddings\.weight/],
     [distilbert, /hidden_dim is undefined, not a count/],
@@ -146,7 +146,7 @@ describe('a checkpoint', () => {
     expect(() => readWeights(JSON.stringify(config), new Map())).toThrow(sentence);
   });
 
-  it('is refused when its config is no JSON', () => {
+  it('is refused if its config is not JSON', () => {
     expect(() => readWeights('{', new Map())).toThrow('config.json is not JSON');
   });
 

@@ -71,7 +71,7 @@ describe('tensors', () => {
     expect(read({}, new Map([...tensors, [name, words]])).mlm.decoder).toBeUndefined();
     const other = new Map([...tensors, [name, filled(1, ...words.shape)]]);
     expect(() => read({}, other)).toThrow(
-      `${name} is tied to bert.embeddings.word_embeddings.weight, and the file has`,
+      `${name} is tied to bert.embeddings.word_embeddings.weight, but the file has`,
     );
     expect(read({ tie_word_embeddings: false }, other).mlm.decoder?.[0]).toBe(1);
     const bias = new Map([...tensors, ['cls.predictions.decoder.bias', filled(1, config['vocab_size'] as number)]]);

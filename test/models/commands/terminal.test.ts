@@ -20,7 +20,7 @@ describe('what is printed', () => {
     expect(write.mock.calls).toEqual([[String.raw`a\u001bb` + '\n']]);
   });
 
-  it('says every five seconds how far it is, where there is no terminal', () => {
+  it('prints its state every five seconds without a terminal', () => {
     const write = vi.fn<(text: string) => boolean>(() => true);
     vi.spyOn(process, 'stderr', 'get').mockReturnValue({ isTTY: false, write } as unknown as typeof process.stderr);
     const clock = vi.spyOn(performance, 'now').mockReturnValue(0);

@@ -77,7 +77,7 @@ const SMALL: EncoderConfig = {
   inner_group_num: 1,
 };
 
-/** Embeddings as wide as the layers, each layer with weights of its own, GELU by erf. */
+/** Embeddings as wide as the layers, each layer with its own weights, GELU by erf. */
 const BERT: EncoderConfig = { ...SMALL, family: 'bert', embedding_size: 96, layers_stored: 3, hidden_act: 'gelu' };
 /** Two groups of two layers, for a depth of three. */
 const GROUPED: EncoderConfig = { ...SMALL, num_hidden_layers: 6, layers_stored: 4, inner_group_num: 2 };
@@ -284,7 +284,7 @@ describe('every step of the engine', () => {
     ['ALBERT: a projection, one layer for all, GELU by tanh', () => packEngineFile(randomWeights(SMALL))],
     ['BERT: no projection, a layer each, GELU by erf', () => packEngineFile(randomWeights(BERT))],
     ['an ALBERT with groups of layers', () => packEngineFile(randomWeights(GROUPED))],
-    ['a decoder of its own', () => packEngineFile(untied(SMALL))],
+    ['a separate decoder', () => packEngineFile(untied(SMALL))],
     ['weights of 4 bits', () => packEngineFile(randomWeights(BERT), 4)],
     ['outlier channels', () => packEngineFile(randomWeights(GROUPED), 8, withOutliers(randomWeights(GROUPED)))],
     [

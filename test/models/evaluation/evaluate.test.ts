@@ -141,7 +141,7 @@ describe('the items', () => {
     expect(kinds.filter((kind) => kind === 'fact')).toHaveLength(1);
   });
 
-  it('are the same each time, and all of them where everything is asked for', () => {
+  it('are deterministic, and complete if everything is requested', () => {
     expect(makeItems(data, checkpoint.tokenizer, 512, { share: 1, order: true })).toEqual(made);
     const pairs = (share: number) =>
       makeItems(data, checkpoint.tokenizer, 512, { share, order: false }).items.filter(({ kind }) => kind === 'pair');

@@ -96,7 +96,7 @@ describe('npm run models -- pull', () => {
   it('names the file that the disk has no room for, and completes it once there is room', async () => {
     // In units of 512 or 1024 bytes, as the shell has it: less than the weights either way.
     const { status, said } = await end(start(PULL, 'ulimit -f 20000; exec "$@"'));
-    expect(said).toContain(`${partOf('model.safetensors')} cannot be written: no file may be that large here`);
+    expect(said).toContain(`${partOf('model.safetensors')} cannot be written: the file is too large for this disk`);
     expect(status).toBe(1);
     expect((await readdir(FOLDER)).filter((name) => !name.endsWith('.part'))).toEqual([]);
     expect(await end(start(PULL))).toMatchObject({ status: 0 });
@@ -136,7 +136,7 @@ describe('npm run models -- pull', () => {
     [['pull', 'base'], '"base" is not an id of the Hub'],
     [['pull', 'somebody/base', 'twice'], 'pull does not accept "twice"'],
     [['pull', 'somebody/base', '--remote'], 'pull does not accept --remote'],
-    [['add', './nosuch'], 'there is no folder ./nosuch, and a model of the Hub is <owner>/<name>'],
+    [['add', './nosuch'], 'there is no folder ./nosuch; a model of the Hub is named <owner>/<name>'],
     [['add', 'package.json'], 'package.json is a file: name the folder of the checkpoint'],
     [['add', 'models/albert-edge', '--id', 'other'], '--revision and --id belong to a model of the Hub'],
     [['convert', '--bits', '5'], '--bits is 4 or 8, not "5"'],

@@ -25,7 +25,7 @@ export interface HostedModel {
   /** Each by its path. */
   files: Record<string, Uint8Array>;
   card?: Record<string, unknown>;
-  /** Where large files lie: without it, in Xet, of which the Hub tells a client that knows it. */
+  /** The storage of large files; by default Xet, which the Hub names to clients that support it. */
   storage?: 'lfs';
   /** Given only to this token. */
   gatedFor?: string;
@@ -56,7 +56,7 @@ export interface HubServer extends AsyncDisposable {
   /** By the name of the file. */
   readonly troubles: Map<string, Trouble>;
   readonly seen: Seen[];
-  /** Answers of the Hub in place of its own, by path. */
+  /** Responses that replace the Hub's own, by path. */
   readonly answers: Map<string, (request: IncomingMessage, response: ServerResponse) => void>;
   /** The address of the storage, which is another origin. */
   readonly storage: string;

@@ -176,7 +176,7 @@ describe('pull', () => {
   });
 
   it.each([[['spiece.model']], [['vocab.txt']], [['vocab.json', 'merges.txt']]])(
-    'takes %s where there is no tokenizer.json',
+    'downloads %s if there is no tokenizer.json',
     async (names) => {
       const { 'tokenizer.json': _, 'tokenizer_config.json': __, 'vocab.txt': ___, ...rest } = model.files;
       model.files = { ...rest, ...Object.fromEntries(names.map((name) => [name, text(name)])) };
@@ -301,7 +301,7 @@ describe('a pull with failures', () => {
   it.each([[undefined], ['hf_another']])('gives the remedy when the token %s does not suffice', async (token) => {
     model.gatedFor = TOKEN;
     await expect(pullIt({ token })).rejects.toThrow(
-      `Look at ${hub.endpoint}/${NAME}: accept the licence if it asks for that, and set HF_TOKEN`,
+      `is gated: accept its licence at ${hub.endpoint}/${NAME} and set HF_TOKEN`,
     );
     expect(await namesIn(folder)).not.toContain('config.json');
   });
@@ -454,7 +454,7 @@ describe('a malicious Hub', () => {
     ['a hash that is a path', { oid: `../../${'0'.repeat(34)}` }, `the hash "../../${'0'.repeat(34)}"`],
     ['no hash', { oid: undefined }, 'the hash ""'],
     ['a negative size', { size: -1 }, '-1 bytes'],
-    ['a size that is no number', { size: '5' }, '5 bytes'],
+    ['a size that is not a number', { size: '5' }, '5 bytes'],
     ['10 TB of weights', { path: 'model.safetensors', size: 1e13 }, `${NAME} lists 10000 GB, and at most 5 GB`],
     ['a vocabulary of 1 GB', { path: 'tokenizer.json', size: 1e9 }, 'tokenizer.json is listed with 1000 MB'],
   ])('cannot list %s', async (_, wrong, problem) => {

@@ -77,7 +77,7 @@ describe('packed weights', () => {
     }
   });
 
-  it('leave what is behind the last output at zero', () => {
+  it('leave the padding after the last output at zero', () => {
     const { weight, scale } = packMatrix({ weight: weights(() => 1), inputs: INPUTS, outputs: OUTPUTS });
     for (let n = OUTPUTS; n < WIDTH; n++) {
       expect(scale[n]).toBe(0);
@@ -126,6 +126,6 @@ describe('the proof', () => {
   });
 
   it('is of what the loop reads: an odd number of steps is refused', () => {
-    expect(() => proveNoOverflow(sound, 12)).toThrow('no multiple of 8');
+    expect(() => proveNoOverflow(sound, 12)).toThrow('not a multiple of 8');
   });
 });

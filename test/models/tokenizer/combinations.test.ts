@@ -38,7 +38,7 @@ async function heed(folder: string, warnings: readonly string[]): Promise<void> 
   for (const warning of warnings) {
     const [, flag, value] = /has (\w+) (\w+), and/.exec(warning) ?? [];
     if (flag && value) config[flag] = JSON.parse(value);
-    else if (warning.includes('takes the blank before it')) {
+    else if (warning.includes('includes the space before it')) {
       const content = '<mask>';
       config['mask_token'] = { __type: 'AddedToken', content, lstrip: true, normalized: false, special: true };
     }

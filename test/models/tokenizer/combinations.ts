@@ -20,7 +20,7 @@ const WORDS =
   );
 const BERT = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'];
 const ROBERTA = ['<s>', '<pad>', '</s>', '<unk>'];
-/** Spelled as a byte-level vocabulary has them: Ġ for a blank. */
+/** Spelled as in a byte-level vocabulary, with Ġ for a space. */
 const BYTES = Array.from({ length: 256 }, (_, byte) => byte);
 
 const token = (content: string, special: boolean, pick: Pick): Json => ({

@@ -103,11 +103,11 @@ describe('the settings of tokenizer_config.json', () => {
     const { json, summary } = await read({ 'tokenizer.json': wordPiece(), ...config(given) });
     expect(json['normalizer']).toMatchObject({ lowercase: true });
     expect(summary).toBe(
-      'tokenizer: PreTrainedTokenizerFast; tokenizer.json as it is; mask [MASK]; tokenizer_config.json',
+      'tokenizer: PreTrainedTokenizerFast; tokenizer.json unchanged; mask [MASK]; tokenizer_config.json',
     );
   });
 
-  it('that are silent leave tokenizer.json as it is, and that is said', async () => {
+  it('that are absent leave tokenizer.json unchanged, with a warning', async () => {
     const normalizer = { ...wordPiece().normalizer, lowercase: false };
     const { json, warnings } = await read({
       'tokenizer.json': wordPiece({ normalizer }),
@@ -165,10 +165,10 @@ describe('the special tokens', () => {
     );
   });
 
-  it('take a blank before a RoBERTa’s mask, as in published files', async () => {
+  it('include the space before a RoBERTa’s mask, as in published files', async () => {
     const { json, warnings } = await read(MERGES);
     expect(json.added_tokens.filter(({ lstrip }) => lstrip)).toEqual([{ id: 7, ...special('<mask>'), lstrip: true }]);
-    expect(warnings).toEqual([expect.stringContaining('takes the blank before it')]);
+    expect(warnings).toEqual([expect.stringContaining('includes the space before it')]);
   });
 });
 
@@ -199,7 +199,7 @@ describe('added tokens', () => {
 
 describe('a vocabulary', () => {
   it('is read line by line as tokenizers reads it', async () => {
-    // Trailing blanks go, of equal lines the last counts, an empty line has an id, and U+2028 ends no line.
+    // Trailing spaces are dropped, of equal lines the last counts, an empty line has an id, and U+2028 does not end a line.
     const lines = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a \u0085', '', 'e', 'e', 'x\u2028y'];
     for (const end of ['\n', '\r\n']) {
       const { json } = await read({ 'vocab.txt': lines.join(end) });
@@ -229,7 +229,7 @@ describe('a vocabulary', () => {
     expect([special_tokens.mask.id, special_tokens.unk.id]).toEqual([vocab.length - 1, 3]);
   });
 
-  it('of a tokenizer.json stays as it is, to the order of its fields', async () => {
+  it('of a tokenizer.json stays unchanged, even in the order of its fields', async () => {
     const [mask, ...others] = wordPiece()
       .added_tokens.toReversed()
       .map(({ special: isSpecial, ...one }) => Object.assign({ special: isSpecial }, one));
@@ -247,7 +247,7 @@ describe('a vocabulary', () => {
     });
     expect(ids('a [MASK]')).toBe('2 5 4 3');
     expect(warnings).toEqual([]);
-    expect(summary).toBe('tokenizer: no class; tokenizer.json as it is; mask [MASK]');
+    expect(summary).toBe('tokenizer: no class; tokenizer.json unchanged; mask [MASK]');
   });
 });
 
@@ -292,7 +292,7 @@ describe('a tokenizer is refused by name:', () => {
       },
       /post_processor makes "2 A 2"/,
     ],
-    [{ 'tokenizer.json': wordPiece({ odd: 1 }) }, /tokenizer\.json: the field odd is not known here/],
+    [{ 'tokenizer.json': wordPiece({ odd: 1 }) }, /tokenizer\.json: the field odd is unknown/],
     [
       {
         'tokenizer.json': wordPiece({ added_tokens: [{ id: 77, ...special('[MASK]') }] }),
@@ -300,7 +300,7 @@ describe('a tokenizer is refused by name:', () => {
       },
       /added token \[MASK\] has the id 77, and the vocabulary gives it 4/,
     ],
-    [{ ...VOCABULARY, ...config({ odd: 1 }) }, /tokenizer_config\.json: the field odd is not known here/],
+    [{ ...VOCABULARY, ...config({ odd: 1 }) }, /tokenizer_config\.json: the field odd is unknown/],
     [{ ...VOCABULARY, ...config({ do_lower_case: 'yes' }) }, /tokenizer_config\.json: do_lower_case: /],
     [{ ...VOCABULARY, ...config({ split_special_tokens: true }) }, /split_special_tokens is true: a mask/],
     [{ ...VOCABULARY, ...config({ never_split: ['a'] }) }, /never_split is \["a"\]/],
@@ -329,7 +329,7 @@ describe('a tokenizer is refused by name:', () => {
         'config.json': { model_type: 'bert' },
         ...config({ added_tokens_decoder: {} }),
       },
-      /added_tokens has <e1>, and added_tokens_decoder has not/,
+      /added_tokens has <e1>, but added_tokens_decoder does not/,
     ],
     [{ 'vocab.txt': '[PAD]\n[UNK]\n[CLS]\n[SEP]\n' }, /the vocabulary has no \[MASK\], which is the mask_token/],
     [{ 'vocab.txt': Buffer.from([0xff]) }, /vocab\.txt is not UTF-8/],
@@ -340,8 +340,8 @@ describe('a tokenizer is refused by name:', () => {
       /merges\.txt: merge 2, "a/,
     ]),
     [{ ...MERGES, 'merges.txt': 'aa a' }, /merges\.txt: merge 1, "aa a": vocab\.json has no aaa/],
-    [{ ...MERGES, 'vocab.json': '{"a": "b"}' }, /vocab\.json: a has no id but "b"/],
-    [{ ...MERGES, 'vocab.json': '1' }, /vocab\.json is no object/],
+    [{ ...MERGES, 'vocab.json': '{"a": "b"}' }, /vocab\.json: the id of a is "b", not an integer/],
+    [{ ...MERGES, 'vocab.json': '1' }, /vocab\.json is not an object/],
     ...[1, 100, 5000, SPIECE.length - 1].map((length): [Files, RegExp] => [
       { 'spiece.model': SPIECE.subarray(0, length) },
       /^spiece\.model: /,

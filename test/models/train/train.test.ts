@@ -77,7 +77,7 @@ describe.skipIf(!PYTHON)('training (skipped unless PYTHON names one with PyTorch
     expect(Number(said)).toBeLessThan(1e-4);
   });
 
-  it('makes a checkpoint that can be built, continues from its last one, and begins anew from what it wrote', async () => {
+  it('makes a checkpoint that can be built, continues from its last one, and starts again from its output', async () => {
     const out = join(folder, 'run');
     expect(await train(prepared, out)).toMatchObject({ code: 0, said: expect.stringMatching(/done at step \d+/) });
     const { weights } = await readCheckpoint(join(out, 'model'));

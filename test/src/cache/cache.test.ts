@@ -125,7 +125,7 @@ describe('a bounded map', () => {
 });
 
 // The real cache cannot be made to fail in these ways.
-describe('a cache of the data centre', () => {
+describe('the edge cache', () => {
   const never = new Promise<never>(() => undefined);
   const faulty: [string, TextCache][] = [
     [

@@ -25,7 +25,7 @@ describe('computations in flight', () => {
     expect(inFlight.size).toBe(0);
   });
 
-  it('are begun anew, once, when the leader fails; only the leader gets its error', async () => {
+  it('are restarted once when the leader fails; only the leader gets its error', async () => {
     const clock = new FakeClock();
     const inFlight = new InFlight<string>(LEASE_MS, clock);
     const leader = inFlight
@@ -49,7 +49,7 @@ describe('computations in flight', () => {
     expect(inFlight.size).toBe(0);
   });
 
-  it('are begun anew, once, when the leader dies', async () => {
+  it('are restarted once when the leader dies', async () => {
     const clock = new FakeClock();
     const inFlight = new InFlight<string>(LEASE_MS, clock);
     void inFlight.share(['a'], () => new Promise<never>(() => undefined));

@@ -118,7 +118,7 @@ describe('the run queue', () => {
     expect(yields).toBe(4);
   });
 
-  it('gives the model to the next job when the holder dies, and makes it begin anew when it comes back', async () => {
+  it('gives the model to the next job when the holder dies, and makes the holder start over when it comes back', async () => {
     const clock = new FakeClock();
     const queue = new RunQueue(OPTIONS, clock);
     const slow = admitted(queue, 50);

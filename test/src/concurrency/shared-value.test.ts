@@ -92,7 +92,7 @@ describe('a shared value', () => {
     expect([await late, await follower, value.current]).toEqual(['LeaseLost', 'in time', 'in time']);
   });
 
-  it('is made anew once it is dropped, but not when another was made since', async () => {
+  it('is created again after it is dropped, unless another was created since', async () => {
     const value = new SharedValue<object>(OPTIONS, new FakeClock());
     const first = await value.get(() => Promise.resolve({}));
     value.drop(first);

@@ -66,7 +66,7 @@ describe('the header', () => {
     expect(readHeader(file, file.length)).toEqual(given);
   });
 
-  it('places every section at a multiple of 64, behind the one before', () => {
+  it('places every section at a multiple of 64, after the previous one', () => {
     let end = header.length;
     for (const { offset, bytes } of sections) {
       expect(offset % 64).toBe(0);
@@ -91,21 +91,25 @@ describe('the header', () => {
     ['number of sections', changed(20, sections.length - 1), /^sections/],
     ['vocabulary', changed(24, 0), /^vocab_size: 0 is not a count/],
     ['vocabulary, larger than the sections are', changed(24, 1000), /^(total bytes|length of words)/],
-    ['embedding size', changed(28, 12), /^embedding_size: 12 is no multiple of 8/],
+    ['embedding size', changed(28, 12), /^embedding_size: 12 is not a multiple of 8/],
     ['hidden size', changed(32, 2 ** 31), /^hidden_size: 2147483648 is too large/],
     ['feed-forward size', changed(36, 2 ** 24), /^total bytes: \d+ is more than/],
-    ['layers', changed(40, 2), /^layers_stored: 3 is no multiple of 1 up to num_hidden_layers, 2/],
+    ['layers', changed(40, 2), /^layers_stored: 3 is not a multiple of 1 up to num_hidden_layers, 2/],
     ['layers stored', changed(44, 4), /^layers_stored: 4/],
     ['layers of a group', changed(60, 2), /^inner_group_num: 2 does not divide num_hidden_layers/],
-    ['heads', changed(48, 3), /^num_attention_heads: 32 \/ 3 is no multiple of 8/],
+    ['heads', changed(48, 3), /^num_attention_heads: 32 \/ 3 is not a multiple of 8/],
     ['positions', changed(52, 2 ** 30), /^max_position_embeddings: \d+ is too large/],
     ['flags', changed(64, 32), /^flags: 32/],
     ['no projection where sizes differ', changed(64, 6), /^embedding_size: 16 is not hidden_size, 32/],
-    ['outliers, no multiple of 8', changed(96, 4), /^outliers: 4 of query_key_value is no multiple of 8 up to 24/],
+    [
+      'outliers, not a multiple of 8',
+      changed(96, 4),
+      /^outliers: 4 of query_key_value is not a multiple of 8 up to 24/,
+    ],
     [
       'outliers, all of the channels',
       changed(96 + 16 + 12, 64),
-      /^outliers: 64 of output is no multiple of 8 up to 56/,
+      /^outliers: 64 of output is not a multiple of 8 up to 56/,
     ],
     [
       'outliers, others than the sections have',

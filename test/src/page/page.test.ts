@@ -55,8 +55,8 @@ describe('where the time went', () => {
       ['Computing', '5.3 ms'],
       ['Computed', '11 tokens'],
     ]);
-    const remembered = { 'cache-status': 'isolate; hit', 'server-timing': 'infer;desc="tokens=0 masks=0"' };
-    expect(describeWork(new Headers(remembered), 1234)).toEqual([
+    const cached = { 'cache-status': 'isolate; hit', 'server-timing': 'infer;desc="tokens=0 masks=0"' };
+    expect(describeWork(new Headers(cached), 1234)).toEqual([
       ['Answer', "cached in the worker's memory"],
       ['Round trip', '1.2 s'],
     ]);

@@ -97,7 +97,7 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
   }
 
   describe('a joint search', () => {
-    it('finds the best of all combinations for two masks, with the score of the likelier order', async () => {
+    it('finds the best of all combinations for two masks, with the score of the more likely order', async () => {
       const encoding = encode('I love [MASK] because you are [MASK].');
       const found = await searchJointly(encoding, 100, backend, noWork());
       const all = await allPairs(encoding);
@@ -167,7 +167,7 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
   });
 
   describe('the pseudo-log-likelihood', () => {
-    it('takes a mark of punctuation, and what stands behind it, for words of their own', () => {
+    it('treats punctuation, and the text after it, as separate words', () => {
       const { input_ids } = encode(`Don't say "unbelievable" (never), 3.14 or café!`);
       const continues = continuationsIn(input_ids, tokenizer);
       const words: number[][] = [];

@@ -28,7 +28,7 @@ describe('topCandidates', () => {
     expect(top([0, 3, 1, 3, 3], 3).map(({ token }) => token)).toEqual([1, 3, 4]);
   });
 
-  it('gives all there are when asked for more', () => {
+  it('gives all ids if top_k exceeds their number', () => {
     expect(top([1, 2], 5)).toHaveLength(2);
   });
 

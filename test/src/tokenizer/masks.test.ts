@@ -10,7 +10,7 @@ describe('masks', () => {
     ]);
   });
 
-  it('are found side by side and behind characters of two code units', () => {
+  it('are found side by side and after characters of two code units', () => {
     expect(findMasks('😀[MASK][MASK]').masks.map(({ start }) => start)).toEqual([2, 8]);
   });
 
@@ -52,7 +52,7 @@ describe('masks', () => {
     expect(() => fillIn(masked, 2, 'x')).toThrow(RangeError);
   });
 
-  it('are replaced without a second blank', () => {
+  it('are replaced without a second space', () => {
     const masked = findMasks('<mask> I [MASK] you, un[MASK]');
     expect(fillIn(masked, 0, ' So')).toBe('So I [MASK] you, un[MASK]');
     expect(fillIn(masked, 1, ' love')).toBe('<mask> I love you, un[MASK]');

@@ -133,7 +133,10 @@ describe('packing', () => {
 
   it.each<[RegExp, (json: TokenizerJson) => void]>([
     [/pieces 7 and 16 are both "a"/, ({ model }) => model.vocab.push(['a', -1])],
-    [/piece 16, "d", has the score -0\.1, which float32 does not hold/, ({ model }) => model.vocab.push(['d', -0.1])],
+    [
+      /piece 16, "d", has the score -0\.1, which float32 cannot represent/,
+      ({ model }) => model.vocab.push(['d', -0.1]),
+    ],
     [/piece 16, "", is empty/, ({ model }) => model.vocab.push(['', -1])],
     [/piece 16, .* has half a character/, ({ model }) => model.vocab.push(['\ud800', -1])],
     [/piece 16 is \["d"\], not a text and its score/, ({ model }) => model.vocab.push(['d'])],

@@ -50,7 +50,7 @@ describe('a run that fails', () => {
     expect(response.status).toBe(500);
     expect(await response.json()).toMatchObject({ error_type: 'internal' });
 
-    // It is read anew: without the weights in the bucket there is none.
+    // It is read again, which fails without the weights in the bucket.
     const kept = await (await env.MODELS.get(weights))?.arrayBuffer();
     await env.MODELS.delete(weights);
     expect((await app.ask(good)).status).toBe(502);

@@ -15,7 +15,7 @@ const damages: [string, (name: ObjectName) => Promise<void>][] = [
   ['missing', (name) => env.MODELS.delete(keyOf(name))],
   ['short', (name) => damaged(name, (bytes) => bytes.subarray(0, -1))],
   ['empty', (name) => damaged(name, () => new Uint8Array())],
-  // One bit: where a digit or a letter stands in the manifest, the document stays JSON.
+  // One bit: in a digit or a letter of the manifest, so that the document stays JSON.
   ...[0.1, 0.5, 0.9].map((part): (typeof damages)[number] => [
     `altered by one byte at ${100 * part} %`,
     (name) =>

@@ -216,13 +216,13 @@ describe('a well-formed request that is refused', () => {
       /"(?:ab){20}…" has 200 characters\. The limit is 128/,
     ],
     [
-      'a target of blanks',
+      'a target of spaces',
       { inputs: 'A [MASK].', parameters: { targets: [' '] } },
       'target_empty',
       /" " has no tokens/,
     ],
     [
-      'a target for which there is no room',
+      'a target that does not fit',
       { inputs: `[MASK] ${'a '.repeat(509)}`, parameters: { targets: ['new york'] } },
       'too_many_tokens',
       /513 tokens\. The model reads 512/,
@@ -246,7 +246,7 @@ describe('a well-formed request that is refused', () => {
       /needs at least 3\d\.\d billion multiply-adds/,
     ],
     [
-      'targets behind too many different characters',
+      'targets after too many different characters',
       {
         inputs: Array.from({ length: 32 }, (_, t) =>
           Array.from({ length: 16 }, (_mask, m) => `${String.fromCharCode(0x4e00 + 16 * t + m)}[MASK]`).join(' '),
