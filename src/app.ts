@@ -33,7 +33,7 @@ import {
   toSentenceQuestion,
   toTexts,
 } from './http/to-question.ts';
-import { limitBody, validateBody } from './http/validate-body.ts';
+import { validateBody } from './http/validate-body.ts';
 import type { Worker } from './http/worker.ts';
 import type { BackendKind } from './inference/backend.ts';
 import { MAX_GET_ANSWER_LENGTH } from './limits.ts';
@@ -113,12 +113,8 @@ export function createApp(kind: BackendKind) {
   };
 
   const routes = app
-    .post('/', protect, limitBody, validateBody(FILL_MASK), (c) =>
-      answerPost(c, toFillMaskQuestion(c.req.valid('json'))),
-    )
-    .post('/fill-mask', protect, limitBody, validateBody(FILL_MASK), (c) =>
-      answerPost(c, toFillMaskQuestion(c.req.valid('json'))),
-    )
+    .post('/', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
+    .post('/fill-mask', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .get('/fill-mask', protect, async (c) => {
       const asked = parseQuery(new URL(c.req.url).searchParams);
       if (!asked.ok) return respondError(c, asked.error);
@@ -130,19 +126,15 @@ export function createApp(kind: BackendKind) {
       c.header('cache-control', c.env.API_KEYS ? PRIVATE_CACHE_CONTROL : ANSWER_CACHE_CONTROL);
       return etagMatches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json, 200, JSON_TYPE);
     })
-    .post('/score', protect, limitBody, validateBody(SCORE), async (c) => {
+    .post('/score', protect, validateBody(SCORE), async (c) => {
       const question = toScoreQuestion(c.req.valid('json'));
       const found = await isolate.run(c, (context) => score(question, context));
       if (!found.ok) return respondError(c, found.error);
       return c.json<ScoreResponse, 200>(inShapeOf(question, found.value), 200);
     })
-    .post('/sentence-order', protect, limitBody, validateBody(SENTENCES), (c) =>
-      answerPairs(c, 'sop', c.req.valid('json')),
-    )
-    .post('/next-sentence', protect, limitBody, validateBody(SENTENCES), (c) =>
-      answerPairs(c, 'nsp', c.req.valid('json')),
-    )
-    .post('/tokenize', protect, limitBody, validateBody(TOKENIZE), async (c) => {
+    .post('/sentence-order', protect, validateBody(SENTENCES), (c) => answerPairs(c, 'sop', c.req.valid('json')))
+    .post('/next-sentence', protect, validateBody(SENTENCES), (c) => answerPairs(c, 'nsp', c.req.valid('json')))
+    .post('/tokenize', protect, validateBody(TOKENIZE), async (c) => {
       const question = toTexts(c.req.valid('json').inputs);
       const found = await tokenize(question, isolate.loads(c));
       if (!found.ok) return respondError(c, found.error);

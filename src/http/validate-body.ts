@@ -1,6 +1,5 @@
 /** Middleware that validates the body of a request before the route's handler runs. */
 import type { HonoRequest, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import type * as v from 'valibot';
 
 import { withTimeout } from '../concurrency/with-timeout.ts';
@@ -8,11 +7,6 @@ import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { type HttpError, respondError } from './errors.ts';
 import { parseBody, type RequestForm } from './parse-request.ts';
-
-export const limitBody = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: (c) => respondError(c, { reason: 'body_too_large', limit: MAX_BODY_BYTES }),
-});
 
 /** What a client sends, and what a handler gets from `c.req.valid('json')`. */
 interface Validated<S extends v.GenericSchema> {
@@ -38,18 +32,23 @@ export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
   return validate;
 }
 
-/** Decodes `Content-Encoding` (RFC 9110, 8.4), with the size limit on the decoded bytes. */
+/** Decodes `Content-Encoding` (RFC 9110, 8.4), with the size limit on the bytes as they arrive and as they are decoded. */
 async function readText(request: HonoRequest): Promise<Result<string, HttpError>> {
   const encoding = (request.header('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'deflate') {
     return fail({ reason: 'unsupported_content_encoding', received: encoding });
   }
+  const declared = request.header('content-length');
+  if (Number(declared) > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
   try {
-    if (encoding === 'identity') return ok(await request.text());
+    // The runtime holds a body to its declared length.
+    if (encoding === 'identity' && declared !== undefined) return ok(await request.text());
+    const { body } = request.raw;
     const decoder = new TextDecoder();
     let text = '';
     let bytes = 0;
-    for await (const chunk of request.raw.body?.pipeThrough(new DecompressionStream(encoding)) ?? []) {
+    for await (const chunk of (encoding === 'identity' ? body : body?.pipeThrough(new DecompressionStream(encoding))) ??
+      []) {
       bytes += chunk.length;
       if (bytes > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
       text += decoder.decode(chunk, { stream: true });

@@ -5,20 +5,27 @@ const TIMEOUT_MS = 60_000;
 
 export type Outcome =
   | { readonly kind: 'answered'; readonly document: unknown; readonly headers: Headers; readonly took_ms: number }
-  /** @property wait_s the seconds of Retry-After */
-  | { readonly kind: 'failed'; readonly message: string; readonly wait_s?: number }
+  /** @property wait_s the seconds of Retry-After @property needs_key whether it failed for want of a valid key */
+  | { readonly kind: 'failed'; readonly message: string; readonly wait_s?: number; readonly needs_key?: boolean }
   /** By the caller, so there is nothing to report. */
   | { readonly kind: 'cancelled' };
 
-export async function ask(path: string, body: unknown, cancel: AbortSignal): Promise<Outcome> {
+/** @param headers with the API key, where there is one */
+export async function ask(
+  path: string,
+  body: unknown,
+  cancel: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const began = performance.now();
   try {
     const response = await fetch(path, {
       signal: AbortSignal.any([cancel, timeout]),
+      headers,
       ...(body !== undefined && {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(body),
       }),
     });
@@ -47,7 +54,7 @@ function outcomeOf(response: Response, text: string, took_ms: number): Outcome {
   if (response.ok && isJson) return { kind: 'answered', document, headers, took_ms };
   const wait_s = parseRetryAfter(headers.get('retry-after'), Date.now());
   const message = parseError(document) ?? describeStatus(status, isJson);
-  return { kind: 'failed', message, ...(wait_s !== undefined && { wait_s }) };
+  return { kind: 'failed', message, needs_key: status === 401, ...(wait_s !== undefined && { wait_s }) };
 }
 
 /** For answers of a proxy or another service, which lack the error message of the API. */

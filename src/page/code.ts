@@ -1,4 +1,5 @@
 /** Shows the question as code, in tabs. */
+import { needsKey } from './api-key.ts';
 import { copyOnClick } from './copy.ts';
 import { byId } from './elements.ts';
 import { bodyOf, type Question } from './question.ts';
@@ -21,5 +22,5 @@ export function bindCode(): void {
 
 export function showCode(question: Question): void {
   const body = bodyOf(question);
-  for (const { language, panel } of panels) panel.textContent = snippet(language, API_URL, body);
+  for (const { language, panel } of panels) panel.textContent = snippet(language, API_URL, body, needsKey());
 }

@@ -1,5 +1,6 @@
 /** The page: sends the question in the form to the API and shows the answer. */
 import { clearAlert, secondsToWait, showAlert } from './alert.ts';
+import { askForKey, bindKey, keyHeaders } from './api-key.ts';
 import { parseInfo } from './parse-response.ts';
 import { ask } from './api.ts';
 import { bindCode, showCode } from './code.ts';
@@ -66,12 +67,13 @@ async function askNow(pushes = true): Promise<void> {
   const mine = (current = new AbortController());
   const timer = setTimeout(() => setBusy(true), BUSY_AFTER_MS);
   showTokens(question.text);
-  const outcome = await ask('/fill-mask', bodyOf(question), mine.signal);
+  const outcome = await ask('/fill-mask', bodyOf(question), mine.signal, keyHeaders());
   clearTimeout(timer);
   if (mine !== current) return;
   setBusy(false);
   current = undefined;
   view = showOutcome(question, outcome, editor);
+  if (outcome.kind === 'failed' && outcome.needs_key) askForKey();
   update();
 }
 
@@ -138,6 +140,7 @@ showExamples((text) => {
   void askNow();
 });
 bindCode();
+bindKey();
 bindTokens(() => editor.text);
 addEventListener('hashchange', openLink);
 // When the browser goes back to this page, it restores the typed text after this script has run.

@@ -1,5 +1,6 @@
 /** Shows the tokens of a text. They are requested when the details are open, and again for each new question. */
 import { parseTokens, type Token } from './parse-response.ts';
+import { keyHeaders } from './api-key.ts';
 import { ask } from './api.ts';
 import { byId, make } from './elements.ts';
 import { describeSeconds } from './cache-status.ts';
@@ -33,7 +34,7 @@ async function tokenize(text: string): Promise<void> {
   shown = undefined;
   const mine = (current = new AbortController());
   body.replaceChildren(make('p', { class: 'empty' }, 'Waiting for the tokens…'));
-  const outcome = await ask('/tokenize', { inputs: text }, mine.signal);
+  const outcome = await ask('/tokenize', { inputs: text }, mine.signal, keyHeaders());
   if (mine !== current || outcome.kind === 'cancelled') return;
   current = undefined;
   if (outcome.kind === 'failed') {

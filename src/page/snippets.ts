@@ -5,16 +5,17 @@ import { json, python, quoteForShell } from './quote.ts';
 export const LANGUAGES = ['curl', 'javascript', 'python'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-export function snippet(language: Language, url: string, body: FillMaskRequest): string {
+/** @param needsKey whether the request needs an API key. The person puts it in, so that none is copied by accident */
+export function snippet(language: Language, url: string, body: FillMaskRequest, needsKey = false): string {
   switch (language) {
     case 'curl':
       return `curl ${quoteForShell(url)} \\
-  -H 'content-type: application/json' \\
+  -H 'content-type: application/json' \\${needsKey ? "\n  -H 'authorization: Bearer YOUR_KEY' \\" : ''}
   -d ${quoteForShell(json(body))}`;
     case 'javascript':
       return `const response = await fetch(${json(url)}, {
   method: 'POST',
-  headers: { 'content-type': 'application/json' },
+  headers: { 'content-type': 'application/json'${needsKey ? ", authorization: 'Bearer YOUR_KEY'" : ''} },
   body: JSON.stringify(${indent(json(body, 2), 2)}),
 });
 if (!response.ok) throw new Error(await response.text());
@@ -28,7 +29,7 @@ question = ${python(body)}
 request = Request(
     ${python(url)},
     data=json.dumps(question).encode(),
-    headers={"content-type": "application/json", "user-agent": "edge-fill-mask-example"},
+    headers={"content-type": "application/json", "user-agent": "edge-fill-mask-example"${needsKey ? ', "authorization": "Bearer YOUR_KEY"' : ''}},
 )
 with urlopen(request) as response:
     print(json.dumps(json.load(response), indent=2))`;

@@ -4,6 +4,7 @@
  * Only addresses of this machine are asked.
  */
 import { Agent } from 'node:http';
+import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
 
 import { ask, type AskOptions, bundle, type Bundle, FAULTS, type Reply, serve } from './isolate.ts';
@@ -307,7 +308,44 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   report('heap and buffers after it', `${(heap / 1e6).toFixed(1)} MB`, '< 128 MB', heap < 128e6);
 }
 
-const PARTS = { missing: missingObjects, outage, stalls: stalledRead, load, soak };
+/** Bodies that no client library sends. */
+const BODIES = {
+  'a body that breaks off': 'content-length: 1000\r\n\r\n{"inputs": "The [MASK]',
+  'a chunked body that breaks off': 'transfer-encoding: chunked\r\n\r\n100\r\n{"inputs": "The [MASK]',
+  'a nonsense chunk size': 'transfer-encoding: chunked\r\n\r\nzz\r\n{"inputs": "[MASK]"}\r\n0\r\n\r\n',
+};
+
+async function hostileBodies(built: Bundle): Promise<void> {
+  const isolate = await serve(built);
+  await isolate.put();
+  for (const [name, rest] of Object.entries(BODIES)) {
+    const received = await sendRaw(new URL(isolate.url), rest);
+    const after = await ask(isolate.url, '/fill-mask', { body: HIT, timeout_ms: 5_000 });
+    report(
+      name,
+      `${received.split('\r\n')[0] || 'nothing'}, then ${after.status}`,
+      '400 or nothing, then 200',
+      /^(?:HTTP\/1\.1 400 |$)/.test(received) && after.status === 200,
+    );
+  }
+  await isolate.close();
+}
+
+/** @returns what is answered to a request whose client ends with these bytes */
+function sendRaw({ hostname, port }: URL, rest: string): Promise<string> {
+  return new Promise((resolve) => {
+    let received = '';
+    const socket = connect(Number(port), hostname, () => {
+      socket.end(`POST /fill-mask HTTP/1.1\r\nhost: edge\r\ncontent-type: application/json\r\n${rest}`);
+    });
+    socket.setTimeout(5_000, () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    socket.on('data', (data) => (received += data.toString()));
+    socket.on('close', () => resolve(received));
+  });
+}
+
+const PARTS = { missing: missingObjects, bodies: hostileBodies, outage, stalls: stalledRead, load, soak };
 const built = await bundle();
 for (const [name, part] of Object.entries(PARTS)) if (!values.only || values.only === name) await part(built);
 console.log('| what | found | asked | |\n| --- | --- | --- | --- |');

@@ -26,6 +26,42 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(await page.locator('#answer').textContent()).toBe('No answer to this question.');
   });
 
+  it('asks for a key when the deployment needs one, sends it, and keeps it only if asked', async () => {
+    const KEY = '0123456789abcdef-page';
+    const sent: (string | undefined)[] = [];
+    const page = await open({
+      allow: LOGGED,
+      before: (each) =>
+        each.route('**/fill-mask', async (route) => {
+          const given = route.request().headers()['authorization'];
+          sent.push(given);
+          if (given === `Bearer ${KEY}`) return route.continue();
+          return route.fulfill({
+            status: 401,
+            json: { error: 'This deployment needs an API key.', error_type: 'key_missing' },
+          });
+        }),
+    });
+    const key = page.getByLabel('API key of this deployment');
+    expect(await key.isVisible()).toBe(false);
+    await page.getByRole('button', { name: 'Ask', exact: true }).click();
+    await page.getByRole('alert').getByText('This deployment needs an API key.').waitFor();
+    await page.locator('#key:focus').waitFor();
+    expect(await page.locator('#panel-curl').textContent()).toContain('authorization: Bearer YOUR_KEY');
+    await key.fill(KEY);
+    await key.press('Enter');
+    expect(await columns(page)).toHaveLength(2);
+    expect(sent).toEqual([undefined, `Bearer ${KEY}`]);
+    const stored = () => page.evaluate(() => localStorage.length);
+    expect(await stored()).toBe(0);
+    await page.getByRole('switch', { name: 'Remember it in this browser' }).check();
+    expect(await stored()).toBe(1);
+    await page.reload();
+    expect(await key.inputValue()).toBe(KEY);
+    await page.getByRole('switch', { name: 'Remember it in this browser' }).uncheck();
+    expect(await stored()).toBe(0);
+  });
+
   it('survives a server that is down, and works once it is up', async () => {
     const page = await open(instead((route) => route.abort('connectionrefused')));
     await page.getByRole('button', { name: 'Ask', exact: true }).click();
