@@ -1,5 +1,6 @@
 /** The routes, and only the routes. */
-import { type Context, Hono, type TypedResponse } from 'hono';
+import type { Context, TypedResponse } from 'hono';
+import { Hono } from 'hono/tiny';
 import { every } from 'hono/combine';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
@@ -19,7 +20,6 @@ import { respondError, respondFault, respondNotReady } from './http/errors.ts';
 import { infoOf } from './http/info.ts';
 import { createMetrics } from './http/metrics.ts';
 import { observe } from './http/observe.ts';
-import { openApiDocument } from './http/openapi.ts';
 import { parseQuery } from './http/parse-request.ts';
 import { limitRate } from './http/rate-limit.ts';
 import { type LazyJson, resolveJson, streamJson } from './http/stream-json.ts';
@@ -152,10 +152,9 @@ export function createApp(kind: BackendKind) {
     .get('/info', async (c) =>
       c.json<Info, 200>(infoOf(await isolate.loads(c).readManifest(), kind, maxWorkOf(c)), 200),
     )
-    .get('/metrics', requireKey, (c) => c.text(metrics.text(), 200, METRICS_TYPE))
-    .get('/openapi.json', (c) => c.json(openApiDocument()));
+    .get('/metrics', requireKey, (c) => c.text(metrics.text(), 200, METRICS_TYPE));
   // The page and the API documentation. The files that they load are served without the worker.
-  for (const path of ['/', '/docs']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
+  for (const path of ['/', '/docs', '/openapi.json']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
   return routes;
 }
 

@@ -12,8 +12,8 @@ import { buildPage, PAGE_FILES, PAGE_FOLDER } from '../src/page/bundle.ts';
  * onnxruntime-web's WASM is nearly all of its environment.
  */
 const BUDGETS = {
-  '': { '.js': 360_000, '.wasm': 40_000 },
-  onnxruntime: { '.js': 400_000, '.wasm': 15_000_000 },
+  '': { '.js': 150_000, '.wasm': 20_000 },
+  onnxruntime: { '.js': 220_000, '.wasm': 15_000_000 },
 };
 
 /** Bytes, uncompressed, of all files that a visitor loads. */

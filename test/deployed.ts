@@ -31,7 +31,7 @@ export async function buildSelected(): Promise<Built> {
 
 /**
  * @param options `env` of wrangler.toml, the top one by default; the build of the kernels; variables to set. Without rate limits
- * unless they are set, since tests ask much.
+ * unless they are set, since tests send many requests.
  */
 export async function deploy(
   { folder, id, revision, files }: Built,

@@ -1,4 +1,7 @@
-/** `GET /openapi.json` (OpenAPI 3.1), from the schemas that validate requests and from recorded examples. No I/O. */
+/**
+ * The OpenAPI 3.1 document, from the schemas that validate requests and from recorded examples. src/page/bundle.ts writes it to
+ * the assets, so that the worker contains neither this code nor the examples. No I/O.
+ */
 import { toJsonSchemaDefs } from '@valibot/to-json-schema';
 
 import { MAX_BODY_BYTES } from '../limits.ts';
@@ -38,15 +41,7 @@ const SERVER_ERRORS: Readonly<Record<number, string>> = {
   502: 'The model cannot be read from its bucket. The next request reads it again.',
 };
 
-let document: object | undefined;
-
-/** Creates the document at the first call. */
-export function openApiDocument(): object {
-  document ??= createDocument();
-  return document;
-}
-
-function createDocument() {
+export function createOpenApiDocument(): object {
   const definitions = toJsonSchemaDefs(SCHEMAS, {
     target: 'draft-2020-12',
     typeMode: 'input',

@@ -1,10 +1,11 @@
 /**
- * Bundles the page and the API documentation for the browser: `node src/page/bundle.ts`. Wrangler runs it before it bundles
- * the worker. All files are served from here; none come from another host.
+ * Bundles the page and the API documentation for the browser, and writes openapi.json: `node src/page/bundle.ts`. Wrangler runs it
+ * before it bundles the worker. All files are served from here; none come from another host.
  */
 import { randomUUID } from 'node:crypto';
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 import { build } from 'esbuild';
 
@@ -35,6 +36,8 @@ const BUNDLED = {
   'page.css': join(SOURCES, 'style.css'),
   'docs.js': join(SOURCES, 'docs.ts'),
 };
+
+const OPENAPI = 'openapi.json';
 
 /** The files that the last build read. It is written last, so it also marks a complete build and its time. */
 const INPUTS = '.inputs.json';
@@ -67,10 +70,11 @@ export async function buildPage(): Promise<void> {
       await copyFile(source, join(staging, name));
     }
     await writeFile(join(staging, UNSERVED), `${UNSERVED}\n${INPUTS}\n`);
-    const bundled = Object.keys(metafile.inputs).map((path) => join(root, path));
+    const described = await describeApi(staging);
+    const bundled = [...Object.keys(metafile.inputs), ...described].map((path) => join(root, path));
     await writeFile(join(staging, INPUTS), JSON.stringify([...bundled, ...Object.values(COPIED)]));
 
-    const names = [...Object.keys(BUNDLED), ...Object.keys(COPIED), UNSERVED, INPUTS];
+    const names = [...Object.keys(BUNDLED), ...Object.keys(COPIED), OPENAPI, UNSERVED, INPUTS];
     for (const name of names) {
       await mkdir(dirname(join(PAGE_FOLDER, name)), { recursive: true });
       // Leave unchanged files alone: replacing one restarts a worker that serves it.
@@ -86,6 +90,29 @@ export async function buildPage(): Promise<void> {
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/**
+ * Writes the OpenAPI document. Its code is bundled first, which lists the files that it depends on.
+ * @returns these files
+ */
+async function describeApi(folder: string): Promise<string[]> {
+  const script = join(folder, 'openapi.mjs');
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [join(root, 'src/http/openapi.ts')],
+    outfile: script,
+    bundle: true,
+    metafile: true,
+    format: 'esm',
+    platform: 'node',
+    logLevel: 'silent',
+  });
+  const { createOpenApiDocument } = (await import(pathToFileURL(script).href)) as {
+    createOpenApiDocument: () => object;
+  };
+  await writeFile(join(folder, OPENAPI), JSON.stringify(createOpenApiDocument()));
+  return Object.keys(metafile.inputs);
 }
 
 /** Whether the last build is complete and newer than its inputs, this script and the installed packages. */

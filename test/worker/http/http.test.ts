@@ -510,23 +510,24 @@ describe('routes', () => {
     expect(await problem(response)).toMatchObject({ status: 405, error_type: 'method_not_allowed' });
   });
 
-  it.each(['/', '/docs'])(
-    'hand GET and HEAD of %s over to the assets, which are asked again after a deployment',
-    async (path) => {
-      const page = await app.request(path);
-      expect(page.status).toBe(200);
-      expect(page.headers.get('content-type')).toMatch(/^text\/html/);
-      expect(page.headers.get('cache-control')).toBe('public, max-age=0, must-revalidate');
-      expect(await page.text()).toContain('edge-fill-mask');
+  it.each([
+    ['/', /^text\/html/],
+    ['/docs', /^text\/html/],
+    ['/openapi.json', /^application\/json/],
+  ])('pass GET and HEAD of %s on to the assets, which are revalidated after a deployment', async (path, type) => {
+    const page = await app.request(path);
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-type')).toMatch(type);
+    expect(page.headers.get('cache-control')).toBe('public, max-age=0, must-revalidate');
+    expect(await page.text()).toContain('edge-fill-mask');
 
-      const tag = page.headers.get('etag') ?? '';
-      expect((await app.request(path, { headers: { 'if-none-match': tag } })).status).toBe(304);
+    const tag = page.headers.get('etag') ?? '';
+    expect((await app.request(path, { headers: { 'if-none-match': tag } })).status).toBe(304);
 
-      const head = await app.request(path, { method: 'HEAD' });
-      expect(head.status).toBe(200);
-      expect(await head.text()).toBe('');
-    },
-  );
+    const head = await app.request(path, { method: 'HEAD' });
+    expect(head.status).toBe(200);
+    expect(await head.text()).toBe('');
+  });
 
   it('answer an unknown path with 404', async () => {
     const refused = await problem(await app.request('/nothing/here'));

@@ -2,9 +2,9 @@ import { kind } from '#kind';
 import { expect, it } from 'vitest';
 
 import { createApp } from '../../../src/app.ts';
-import { openApiDocument } from '../../../src/http/openapi.ts';
+import { createOpenApiDocument } from '../../../src/http/openapi.ts';
 
-/** The documents themselves, and what is for the owner. */
+/** The documents themselves, and the metrics of the owner. */
 const UNDOCUMENTED = new Set(['GET /openapi.json', 'GET /docs', 'GET /metrics']);
 
 it('every route is in the OpenAPI document, and nothing else', () => {
@@ -12,7 +12,7 @@ it('every route is in the OpenAPI document, and nothing else', () => {
     .routes.filter(({ method }) => method !== 'ALL')
     .map(({ method, path }) => `${method} ${path}`)
     .filter((route) => !UNDOCUMENTED.has(route));
-  const { paths } = openApiDocument() as { paths: Record<string, Record<string, unknown>> };
+  const { paths } = createOpenApiDocument() as { paths: Record<string, Record<string, unknown>> };
   const documented = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
