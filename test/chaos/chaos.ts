@@ -1,7 +1,7 @@
 /**
  * npm run chaos [-- --seconds N] [--seed N] [--slack N] [--only PART]: faults and load on one isolate (see docs/reliability.md). Prints a table and
- * ends with status 1 when a line of it does not hold. --slack multiplies the limits of time, for a machine that does other work.
- * Only addresses of this machine are asked.
+ * exits with status 1 if a line fails. --slack multiplies the time limits, for a busy machine.
+ * Sends requests to this machine only.
  */
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
@@ -55,11 +55,11 @@ const tally = (replies: readonly Reply[]): string =>
     .map(([what, of]) => `${what}: ${of?.length}`)
     .join(', ');
 
-/** The first answer after each object was missing for one request. */
+/** The first response after each object was missing for one request. */
 async function missingObjects(built: Bundle): Promise<void> {
   const [id] = built.model.split('@');
   const names = [...built.objects.keys()].filter((key) => key.includes(`/${id}/`) && !key.endsWith('.onnx'));
-  // Where there is a packed tokenizer, the other file is not read.
+  // With a packed tokenizer, the other file is not read.
   const isPacked = names.some((key) => key.endsWith('/tokenizer.bin'));
   const read = names.filter((key) => !(isPacked && key.endsWith('/tokenizer.json')));
   for (const missing of read) {
@@ -141,7 +141,7 @@ async function stalledRead(built: Bundle): Promise<void> {
   }
 }
 
-/** What answers cost beside a joint search, and what is left of clients that went away. */
+/** The times of other requests during a joint search, and after clients have left. */
 async function load(built: Bundle): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 200 });
   let isolate = await serve(built);
@@ -250,7 +250,7 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   await isolate.put();
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const stop = new AbortController();
-  /** When the store last failed, or a model was changed: a 502 is explained for a while after it. */
+  /** The time of the last store failure or change of model, which explains a 502 for a while. */
   let faultUntil = 0;
   const found = { answers: 0, wrong: 0, shed: 0, explained: 0, unexplained: 0, hangs: 0, left: 0 };
   const clients = Array.from({ length: 64 }, async () => {
@@ -288,7 +288,7 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
     await isolate.control({ fault, model });
     await sleep(300 + random() * 1_500);
     await isolate.control({ fault: 'none' });
-    // A stalled read ends by its deadline, and the failure that follows answers for the pause after it.
+    // A stalled read ends at its deadline, and its failure answers all requests during the pause after it.
     faultUntil = performance.now() + 5_000;
     await sleep(2_000 + random() * 6_000);
   }

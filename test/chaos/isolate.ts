@@ -1,5 +1,5 @@
 /**
- * The bundled worker in plain miniflare: one isolate, without the dev server, which restarts what hangs. The store is the real R2
+ * The bundled worker in plain miniflare: one isolate, without the dev server, which restarts a hanging worker. The store is the real R2
  * with a wrapper that adds failures.
  */
 import { execFile } from 'node:child_process';
@@ -16,14 +16,14 @@ import { buildSelected } from '../deployed.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** What the store does to each read while it is set. */
+/** The fault of every read while it is set. */
 export type Fault = 'none' | 'missing' | 'throw' | 'stall' | 'stall-body' | 'cut' | 'alter';
 export const FAULTS: readonly Fault[] = ['missing', 'throw', 'stall', 'stall-body', 'cut', 'alter'];
 
 /** A second id with the same files, so that a deployment can change its model under load. */
 const OTHER = 'other';
 
-/** Wraps the worker: `PUT /control?fault=…&model=…` sets what follows. */
+/** Wraps the worker: `PUT /control?fault=…&model=…` sets the fault and the model. */
 const ENTRY = `
 import app from './index.js';
 let fault = 'none', model, seen = 0;
@@ -177,7 +177,7 @@ function heapOf(url: string): Promise<number> {
 }
 
 export interface Reply {
-  /** 0 where there was no response; `error` then says why. */
+  /** 0 without a response; `error` then tells why. */
   readonly status: number;
   readonly body: string;
   readonly retryAfter: string | undefined;
@@ -191,7 +191,7 @@ export interface AskOptions {
   readonly headers?: Record<string, string>;
   readonly agent?: Agent;
   readonly timeout_ms?: number;
-  /** The client leaves after so long. */
+  /** The client leaves after this time. */
   readonly leave_ms?: number;
 }
 

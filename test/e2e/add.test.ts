@@ -1,4 +1,4 @@
-/** From an id of the Hub to a served model, as models/README.md walks it, for a checkpoint of each family. */
+/** From an id of the Hub to a served model, as in models/README.md, for a checkpoint of each family. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const FIXTURES = join(ROOT, 'test/fixtures/families');
 /** Of a probability: int8 with random weights of 32 channels. */
 const SENTENCE_TOLERANCE = 0.15;
 
-/** What families.py recorded of a checkpoint, as far as it is looked at here. */
+/** The part of the record of families.py that this test reads. */
 interface Golden {
   readonly cases: readonly { text: string; input_ids: number[]; offsets: [number, number][] }[];
   readonly pairs: readonly { text: string; text_pair: string; sentence_logits?: [number, number] }[];
@@ -32,7 +32,7 @@ async function post(url: URL, path: string, body: unknown): Promise<{ status: nu
   return { status: response.status, answer: await response.json() };
 }
 
-/** Ids and offsets are those of transformers; a sentence head says in int8 what it says in float32, or it is not there. */
+/** Ids and offsets equal those of transformers; a sentence head gives in int8 what it gives in float32, or is absent. */
 async function expectPairsAndTokens(url: URL, fixture: string, heads: readonly string[]): Promise<void> {
   const golden = JSON.parse(await readFile(join(FIXTURES, fixture, 'golden.json'), 'utf8')) as Golden;
   for (const { text, input_ids, offsets } of golden.cases.slice(0, 20)) {

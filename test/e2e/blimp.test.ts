@@ -1,4 +1,4 @@
-/** POST /score against the measurement in models/evaluation, on the same pairs of BLiMP. */
+/** Compares POST /score with models/evaluation on the same pairs of BLiMP. */
 import { describe, expect, inject, it } from 'vitest';
 
 import { readCheckpoint } from '../../models/build/build.ts';

@@ -1,4 +1,4 @@
-/** Holds the deployed worker to /openapi.json: a linter, every example, and a fuzzer. */
+/** Tests the deployed worker against /openapi.json: a linter, every example, and a fuzzer. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ beforeAll(async () => {
   document = JSON.parse(text) as Document;
 });
 
-/** A validator of one of the schemas of the document, to which an undocumented field is an error. */
+/** A validator for one of the schemas of the document, which refuses undocumented fields. */
 function validatorOf(reference: string) {
   const ajv = new Ajv2020({ allErrors: true });
   ajv.addVocabulary(['components']);
@@ -96,7 +96,7 @@ describe('/openapi.json', () => {
     async () => {
       const given = ['-m', 'schemathesis.cli', '--config-file', join(import.meta.dirname, 'schemathesis.toml')];
       const run = promisify(execFile)(PYTHON ?? '', [...given, 'run', new URL('/openapi.json', worker.url).href], {
-        // It leaves a folder where it runs.
+        // It leaves a folder in its working directory.
         cwd: tmpdir(),
         env: { ...process.env, SCHEMATHESIS_HOOKS: join(import.meta.dirname, 'schemathesis_hooks.py') },
       });

@@ -1,5 +1,5 @@
 /**
- * The answers that documents show, asked of a running worker. A curl line that a JSON block follows has its answer there. A table row
+ * Requests the answers in documents from a running worker. The answer of a curl line is the JSON block after it. A table row
  * with a `[MASK]` in its first cell has the first five candidates in its second.
  */
 import { join } from 'node:path';

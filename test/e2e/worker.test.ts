@@ -35,7 +35,7 @@ describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backe
   it('answers clients that wait for the model, or for the same answer, when the first client disconnects', async () => {
     const first = new AbortController();
     const leader = ask('[MASK] goes away.', first.signal);
-    // Half of them ask the same as the client that leaves.
+    // Half of them send the request of the client that leaves.
     const others = Array.from({ length: 8 }, (_, i) => ask(i % 2 ? `Number ${i} is a [MASK].` : '[MASK] goes away.'));
     setTimeout(() => first.abort(), 5);
     await expect(leader).rejects.toThrow();

@@ -1,6 +1,6 @@
 /**
- * Small checkpoints that stand for public bug reports, with what `transformers` answers for each: it is answered here as well, or
- * refused by the name that is recorded. CASES names their folder, with expected.json.
+ * Small checkpoints that reproduce public bug reports, with the answers of `transformers`. Each gets the same answers here, or is
+ * refused by the recorded name. CASES names their folder, with expected.json.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ const FOLDER = process.env['CASES'] ?? '';
 const FILE = join(FOLDER, 'expected.json');
 const cases = existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as { cases: Record<string, Case> }).cases : {};
 
-/** What is not yet answered as there, and what is said of it when the model is added. */
+/** Known differences, with the warning that adding the model prints. */
 const SAID: Readonly<Record<string, RegExp>> = {
   'other-mask': /the mask is <MASK>: in a request it is written \[MASK\] or <mask>/,
   'pad-in-text': /in a text that holds the padding token itself, transformers counts the positions/,

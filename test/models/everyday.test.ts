@@ -1,4 +1,4 @@
-/** Sixty everyday sentences, asked of the weights as they are served: what a visitor would type. */
+/** Sixty everyday sentences, answered with the served weights. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -13,7 +13,7 @@ import { findMasks } from '../../src/tokenizer/masks.ts';
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import everyday from '../fixtures/everyday.json' with { type: 'json' };
 
-/** How many of each must be right. The model card has how many are; a few fewer, so that another CPU passes too. */
+/** How many of each must be right: a few fewer than in the model card, so that another CPU passes, too. */
 const LEAST = { grammar: 18, words: 12, facts: 13 };
 const TOP_K = 5;
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   backend = await engineBackend(await readFile(join(folder, 'model.efm')));
 });
 
-/** The logits at the one mask of a text. */
+/** The logits at the only mask of a text. */
 async function ask(text: string) {
   const [answer] = await backend.run([tokenizer.encode(findMasks(text))]);
   if (!answer) throw new Error('no answer');
@@ -46,7 +46,7 @@ async function inTopFive({ text, answers }: { text: string; answers: string[] })
   return answers.map(idOf).some((id) => best.has(id));
 }
 
-/** The texts that are answered wrongly. */
+/** The texts with a wrong answer. */
 async function wrong<T extends { text: string }>(items: readonly T[], right: (item: T) => Promise<boolean>) {
   const missed: string[] = [];
   for (const item of items) if (!(await right(item))) missed.push(item.text);

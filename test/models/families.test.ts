@@ -1,6 +1,6 @@
 /**
- * Every family against what `transformers` said of the same checkpoint: ids, offsets, logits, of texts and of pairs of them;
- * and what int8 makes of them.
+ * Compares every family with `transformers` on the same checkpoint: ids, offsets and logits of texts and pairs, and the error
+ * of int8.
  */
 import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -32,9 +32,9 @@ const FAMILIES = ['albert', 'albert-grouped', 'bert', 'bert-untied', 'roberta', 
 const SENTENCE_HEADS = ['albert', 'bert'];
 /** Float32 sums in another order than PyTorch's. */
 const TOLERANCE = 1e-4;
-/** Of the best over the second: as large to weights of so few channels as a tenth is to a trained model. */
+/** Lead of the best over the second: as significant for so few channels as a tenth is for a trained model. */
 const CLEAR_LEAD = 1;
-/** What every way of being wrong has to move some logit by. */
+/** Every deliberate fault must move some logit by this. */
 const NOTICED = 100 * TOLERANCE;
 
 interface Golden {
@@ -64,7 +64,7 @@ function encodingsOf({ cases }: Golden, mask_id: number): Encoding[] {
   }));
 }
 
-/** Of the logits that were recorded, the largest difference; and the share of first choices that are the same. */
+/** The largest difference from the recorded logits, and the share of equal first choices. */
 async function compare(golden: Golden, backend: Backend, mask_id: number, vocab_size: number) {
   let difference = 0;
   const kept = { clear: 0, all: 0 };
@@ -181,7 +181,7 @@ const backendsOf = async ({ weights }: Checkpoint) => ({
   engine: await engineBackend(packEngineFile(weights)),
 });
 
-/** A pair without its types: DistilBERT has none, and is not told of any. */
+/** A pair without its types, which DistilBERT lacks. */
 const untyped = (pair: RecordedPair): RecordedPair => ({ ...pair, token_type_ids: pair.input_ids.map(() => 0) });
 
 async function readPairs(name: string): Promise<{ checkpoint: Checkpoint; pairs: readonly RecordedPair[] }> {

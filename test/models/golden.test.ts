@@ -1,4 +1,4 @@
-/** Tokenizer, float32 graph and decoder against what `transformers` said of the same checkpoint. */
+/** Compares tokenizer, float32 graph and decoder with `transformers` on the same checkpoint. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import { compareSentences } from './tokenizer/recorded-pairs.ts';
 
 /** Float32 sums in another order than PyTorch's; the file has eight digits. */
 const TOLERANCE = 1e-4;
-/** Of one sentence logit over the other: the head of the default model says little more of any pair. */
+/** Lead of one sentence logit over the other: the head of the default model rarely has a larger one. */
 const CLEAR_LEAD = 0.02;
 
 let checkpoint: Checkpoint;

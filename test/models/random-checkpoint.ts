@@ -1,4 +1,4 @@
-/** Checkpoints of any geometry with seeded random weights, made on the spot. Writes files. */
+/** Creates checkpoints of any geometry with seeded random weights. Writes files. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -22,8 +22,8 @@ export const ALBERT_BASE = {
 };
 
 /**
- * Writes `config.json` and `model.safetensors` (F16). Numbers are spread as `draw` of test/fixtures/record/families.py spreads them:
- * everything in the model shows in its logits.
+ * Writes `config.json` and `model.safetensors` (F16). Weights are distributed as by `draw` of test/fixtures/record/families.py, so
+ * that every part of the model affects its logits.
  */
 export async function writeRandomCheckpoint(folder: string, config: object, seed: number): Promise<void> {
   const header: Record<string, object> = {};
@@ -67,7 +67,7 @@ function tensorsOf(json: string): Drawn[] {
     add(`${name}.weight`, [size], 0.3, 1);
     add(`${name}.bias`, [size], 0.3);
   };
-  // So that logits spread as they do where rows are short.
+  // So that logits vary as they do with short rows.
   const rows = 2.5 / Math.sqrt(E);
   add(`${names.words}.weight`, [V, E], rows);
   add(`${names.positions}.weight`, [config.position_offset + config.max_position_embeddings, E], rows);
@@ -92,7 +92,7 @@ function tensorsOf(json: string): Drawn[] {
   return drawn;
 }
 
-/** Four uniform bytes make a bell that is wide enough: of mean 0 and deviation 1. */
+/** The sum of four uniform bytes, which is close to normal, with mean 0 and deviation 1. */
 function bell(bits: number): number {
   return ((bits & 255) + ((bits >>> 8) & 255) + ((bits >>> 16) & 255) + (bits >>> 24) - 510) / 148;
 }

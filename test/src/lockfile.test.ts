@@ -1,4 +1,4 @@
-/** What `npm ci` needs on other machines than the one that wrote the lock. */
+/** The lock must serve `npm ci` on other machines than the one that wrote it. */
 import { describe, expect, it } from 'vitest';
 
 import lock from '../../package-lock.json' with { type: 'json' };

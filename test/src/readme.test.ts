@@ -1,4 +1,4 @@
-/** The documents: what they link to and name is there, and a test holds each row of the comparison. */
+/** The documents: their links and names exist, and each row of the comparison names its test. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ const listed = await Promise.all(
   folders.map(async (folder) => (await readdir(join(ROOT, folder))).map((name) => join(folder, name))),
 );
 const documents = listed.flat().filter((name) => name.endsWith('.md'));
-/** The changelog also names what is gone. */
+/** The changelog also names removed things. */
 const current = documents.filter((name) => name !== 'CHANGELOG.md');
 
 const trees = await Promise.all(['models', 'src', 'test'].map((top) => readdir(join(ROOT, top), { recursive: true })));

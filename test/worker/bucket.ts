@@ -24,7 +24,7 @@ export async function fillBucket(): Promise<void> {
   for (const name of OBJECTS) await env.MODELS.put(keyOf(name), await builtFile(name));
 }
 
-/** An app as a new isolate has it, with the environment of the test or a changed one. Without rate limits, since tests ask much. */
+/** An app like that of a new isolate, with the environment of the test or a changed one. Without rate limits, since tests send many requests. */
 export function freshApp(changed: Partial<Worker['Bindings']> = {}, backend = kind) {
   const app = createApp(backend);
   return {
@@ -45,7 +45,7 @@ export function freshApp(changed: Partial<Worker['Bindings']> = {}, backend = ki
         body: typeof body === 'string' ? body : JSON.stringify(body),
       });
     },
-    /** What is answered by 200. */
+    /** The body of a 200. */
     async answer<T>(body: unknown, path?: string): Promise<T> {
       const response = await this.ask(body, path);
       expect(response.status, await response.clone().text()).toBe(200);

@@ -1,4 +1,4 @@
-/** Pushing a build into a bucket: through workerd's R2, and through wrangler's command line as into an account's. */
+/** Pushing a build to a bucket: through workerd's R2, and through wrangler's command line as for an account. */
 import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +37,7 @@ afterEach(() => rm(state, { recursive: true }));
 
 /** The bucket of a local worker whose state is in `state`. */
 const withBucket = <T>(use: (bucket: LocalBucket) => Promise<T>) => withLocalBucket(use, join(state, 'v3'));
-/** The same by the way into an account's bucket. */
+/** The same, as for the bucket of an account. */
 const throughWrangler = () => wranglerBucket(['--local', '--persist-to', state]);
 
 const readText = async (bucket: LocalBucket, key: string) => new TextDecoder().decode(await bucket.read(key));

@@ -1,4 +1,4 @@
-/** wrangler.toml: its environments beside each other, and what `use` changes of it. */
+/** wrangler.toml: its environments agree, and `use` changes all of them. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 

@@ -1,4 +1,4 @@
-/** What a model needs at the edge, said and held to before it is converted; and what is written of it. */
+/** Conversion: the needs of a model at the edge, the refusal of one that does not fit, and the files of a build. */
 import { cp, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -68,7 +68,7 @@ const ALBERT_XLARGE = {
   intermediate_size: 8192,
 };
 
-/** Only what sizes follow from. */
+/** Only the fields that determine sizes. */
 function shapeOf(config: object): EncoderWeights {
   const read = readConfig(JSON.stringify(config));
   const projection = read.family === 'albert' ? {} : undefined;

@@ -37,7 +37,7 @@ describe('safetensors', () => {
     expect(tensors.get('a')?.read()).toEqual(Float32Array.of(1.5, -2));
     expect(tensors.get('b')?.read()).toEqual(Float32Array.of(1, 65504, 2 ** -14, -(2 ** -24)));
     expect(tensors.get('c')?.read()).toEqual(Float32Array.of(1, -2, 2 ** -126));
-    // Published checkpoints have such tensors, which nobody reads.
+    // Published checkpoints have such tensors, which are never read.
     expect(() => tensors.get('ids')?.read()).toThrow(/ids has the type I32; F32, F16, BF16 can be read/);
   });
 

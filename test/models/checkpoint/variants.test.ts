@@ -1,4 +1,4 @@
-/** Checkpoints as people have them: fields left out, tensors without a prefix, heads that are of no use. */
+/** Variants of checkpoints: missing fields, tensors without a prefix, unused heads. */
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';

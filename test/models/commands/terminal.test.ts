@@ -1,4 +1,4 @@
-/** What the commands write for a person. */
+/** The messages of the commands. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { progressBar } from '../../../models/commands/progress.ts';

@@ -1,4 +1,4 @@
-/** The engine's kernels: against what transformers said, against their arithmetic in double precision, and against themselves. */
+/** The engine's kernels, compared with transformers, with their arithmetic in double precision, and with themselves. */
 import { createHash } from 'node:crypto';
 
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -24,7 +24,7 @@ import { simulate, type Simulation } from './simulation.ts';
 /** Of the default model. */
 const VOCABULARY = 30_522;
 const ROUNDING = 5e-5;
-/** Where one activation of a row is rounded the other way, what comes of it moves by about a hundredth. */
+/** If one activation of a row is rounded the other way, its results move by about a hundredth. */
 const FLIP = 0.05;
 /** The same where activations have 14 bits. */
 const FINE_FLIP = 5e-4;
@@ -108,7 +108,7 @@ function spiked(config: EncoderConfig): { weights: EncoderWeights; plan: LayerPl
   return { weights, plan };
 }
 
-/** With a decoder that is not the words. */
+/** With a decoder other than the words. */
 function untied(config: EncoderConfig): EncoderWeights {
   const weights = randomWeights(config);
   return { ...weights, mlm: { ...weights.mlm, decoder: randomWeights(config, 2).embeddings.words } };
@@ -219,7 +219,7 @@ const differences = (ours: Float64Array[][], theirs: Float64Array[][]) =>
     rows.map((row, r) => Math.max(...row.map((value, i) => Math.abs(value - (theirs[t]?.[r]?.[i] ?? NaN))))),
   );
 
-/** Each step from what the engine itself had before it, so that no difference hides in the ones that follow. */
+/** Each step starts from the engine's own previous result, so that differences do not accumulate. */
 async function compareSteps(packed: Uint8Array<ArrayBuffer>, texts: Encoding[]) {
   const model: Simulation = simulate(packed);
   const { hidden_size: H } = model.geometry;
@@ -318,7 +318,7 @@ describe('the memory', () => {
   it('is the weights and less than 8 MB, at the width of ALBERT-base', async () => {
     const { config } = (await readCheckpoint(inject('built').id)).weights;
     const base = { hidden_size: 768, num_attention_heads: 12, intermediate_size: 3072 };
-    // What a run needs does not depend on the number of layers.
+    // The memory of a run does not depend on the number of layers.
     const shallow = { num_hidden_layers: 2, layers_stored: 1 };
     const packed = packEngineFile(randomWeights({ ...config, ...base, ...shallow }));
     const backend = await engineBackend(packed);

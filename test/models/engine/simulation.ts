@@ -1,7 +1,7 @@
 /**
- * The engine's arithmetic once more, in double precision and the plainest way, from the same file: what every step of it is
- * held against. Rounds activations as the engine does (the scale in float32, so that hardly any falls on the other side of a
- * half) and nothing else; attention is not rounded at all.
+ * A plain reference for every step of the engine, in double precision and from the same file. It rounds activations as the
+ * engine does (with a float32 scale, so that hardly any value falls on the other side of a half) and nothing else; attention is
+ * not rounded.
  */
 import {
   type ModelConfig,
@@ -51,7 +51,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
     }
     return (k: number, n: number) => packed[(n >> 3) * 8 * inputs + (k >> 2) * 32 + (n & 7) * 4 + (k & 3)] as number;
   };
-  /** x W + b, with x as it is given. */
+  /** x W + b, without rounding x. */
   const multiply = (name: string, x: Float64Array, outputs: number, outliers = 0): Float64Array => {
     const [w, scale, bias] = [weight(name, x.length, outliers), floats(`${name}.scale`), floats(`${name}.bias`)];
     return Float64Array.from({ length: outputs }, (_, n) => {
@@ -132,7 +132,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
 }
 
 const at = (values: Float32Array | Float64Array | Int32Array, i: number): number => values[i] ?? NaN;
-/** As the engine has it before it rounds: a float32. */
+/** Rounds to float32, as the engine stores it. */
 const even = (row: Float64Array, factors: Float32Array) => row.map((value, i) => Math.fround(value * at(factors, i)));
 const add = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + at(b, i));
 
@@ -175,7 +175,7 @@ function geluByTanh(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 }
 
-/** By the power series of erf, which converges everywhere; beyond 6, what is left is below any rounding. */
+/** By the power series of erf, which converges everywhere; beyond 6 the rest is below the rounding error. */
 function geluByErf(x: number): number {
   const z = Math.abs(x) / Math.SQRT2;
   let term = z;

@@ -1,4 +1,4 @@
-/** The evaluation, on sets made here of a few sentences: what is read, what is asked, how it is scored and summed up. */
+/** The evaluation on small sets of a few sentences: reading, items, scores and summaries. */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -183,7 +183,7 @@ describe('the items', () => {
           expect(masked[at + k]).toBe((masked[at] ?? 0) + k);
           expect(tokenizer.continuesWord(labels[at + k] ?? 0)).toBe(true);
         }
-        // What follows a masked word in the window does not belong to it.
+        // The token after a masked word does not belong to the word.
         const after = encoding.input_ids[(masked[at + count - 1] ?? 0) + 1] ?? 0;
         expect(tokenizer.continuesWord(after)).toBe(false);
         at += count;
@@ -222,7 +222,7 @@ describe('a score', () => {
     if (window?.kind !== 'window') throw new Error('no window has a masked word of several pieces');
     const scored = await score(window, backend, maskId);
     if (!('first' in scored)) throw new Error('a window was scored as something else');
-    // Asked again for what it has chosen, the model is right everywhere, and more surely so.
+    // With its own choices as the expected words, the model is always right, with fewer bits.
     const again = await score({ ...window, labels: scored.first }, backend, maskId);
     if (!('first' in again)) throw new Error('a window was scored as something else');
     expect(again.right).toBe(window.words.length);
@@ -281,7 +281,7 @@ describe('the table', () => {
     expect(row('BLiMP, within_word_l2r')).toMatchObject({ int8: { value: 100, error: 0 } });
     expect(row('ParaRel P@1')).toMatchObject({ float32: { value: 100 }, int8: { value: 0 } });
     expect(row('ParaRel P@10')).toMatchObject({ float32: { value: 100 }, int8: { value: 100 } });
-    // Two windows, one all right and one all wrong: the words of a window count as one draw.
+    // Two windows, one all right and one all wrong: the words of a window count as one sample.
     expect(row('valid, words right')).toMatchObject({ float32: { value: 50, error: 50 } });
     expect(row('valid, bits per character')).toMatchObject({ float32: { value: 3 }, int8: { value: 3.1 } });
     expect(evaluation.agreement).toEqual({ all: { same: 2, of: 4 }, clear: { same: 2, of: 3 } });

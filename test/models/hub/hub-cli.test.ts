@@ -1,4 +1,4 @@
-/** `npm run models -- pull` as a process: killed half-way, out of room, with little memory, told what it does not know. */
+/** `npm run models -- pull` as a process: killed half-way, out of disk space, with little memory, with unknown arguments. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { type HostedModel, type HubServer, sha256, startHub } from './hub-server
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CLI = join(ROOT, 'models/cli.ts');
-/** No model that a person has pulled. */
+/** Not the id of a model that a user has pulled. */
 const ID = `pull-test-${process.pid}`;
 const FOLDER = join(ROOT, 'models/.pulled', ID);
 const BYTES = 32 * 1024 * 1024;
@@ -51,9 +51,9 @@ async function end(child: ChildProcess): Promise<{ status: unknown; said: string
   return { status, said };
 }
 
-/** The most memory that a process has while it pulls, in bytes. */
+/** The peak memory of a process that pulls, in bytes. */
 async function peak(): Promise<number> {
-  // Not what the system counts for a process: that begins with the memory of the one that started it.
+  // The system's own count starts with the memory of the parent process.
   const script = `
     import { pull } from './models/hub/pull.ts';
     let peak = 0;
@@ -94,7 +94,7 @@ describe('npm run models -- pull', () => {
   });
 
   it('names the file that the disk has no room for, and completes it once there is room', async () => {
-    // In units of 512 or 1024 bytes, as the shell has it: less than the weights either way.
+    // The unit is 512 or 1024 bytes, depending on the shell: less than the weights either way.
     const { status, said } = await end(start(PULL, 'ulimit -f 20000; exec "$@"'));
     expect(said).toContain(`${partOf('model.safetensors')} cannot be written: the file is too large for this disk`);
     expect(status).toBe(1);

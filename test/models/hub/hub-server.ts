@@ -1,11 +1,11 @@
 /**
- * A server that answers as the Hub does, and a storage on another port to which it sends for large files: the routes that
- * `@huggingface/hub` calls, and what can go wrong with them. For tests.
+ * A server that imitates the Hub, with a storage for large files on another port: the routes that `@huggingface/hub` calls, and
+ * their faults. For tests.
  */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-/** One request, as it came in and as it was answered. */
+/** One request and its response. */
 interface Seen {
   readonly at: 'hub' | 'storage';
   readonly path: string;
@@ -13,7 +13,7 @@ interface Seen {
   readonly authorization: string | undefined;
   readonly time: number;
   status: number;
-  /** Bytes of content that were given to the connection. */
+  /** Bytes of content written to the connection. */
   sent: number;
 }
 
@@ -27,11 +27,11 @@ export interface HostedModel {
   card?: Record<string, unknown>;
   /** The storage of large files; by default Xet, which the Hub names to clients that support it. */
   storage?: 'lfs';
-  /** Given only to this token. */
+  /** Only this token gets access. */
   gatedFor?: string;
 }
 
-/** What to do instead of answering well. Each is of one file of the storage. */
+/** Faults of one file of the storage. */
 interface Trouble {
   /** Ends the connection after as many bytes, as often as this is long. */
   breakAfter?: number[];
@@ -110,7 +110,7 @@ export async function startHub(): Promise<HubServer> {
       const wait = trouble.retryAfter ? { 'retry-after': trouble.retryAfter } : {};
       return refuse(response, trouble.status, 'RateLimited', 'We had to rate limit you', wait);
     }
-    // Whoever is not known is not told which names there are.
+    // Names are not revealed without a valid token.
     if (!model) {
       return noted.authorization
         ? refuse(response, 404, 'RepoNotFound', 'Repository not found')
@@ -211,7 +211,7 @@ function refuse(
   response.end(JSON.stringify({ error }));
 }
 
-/** With ranges, and with what goes wrong. */
+/** With ranges and faults. */
 async function sendFile(
   { headers }: IncomingMessage,
   response: ServerResponse,

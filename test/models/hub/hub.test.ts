@@ -1,4 +1,4 @@
-/** Pulling a model, with Hugging Face's own library, from a server that answers as the Hub does. */
+/** Pulling a model, with Hugging Face's own library, from a server that imitates the Hub. */
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -56,7 +56,7 @@ const pullIt = (options: PullOptions = {}) =>
 const contentOf = async (name: string) => new Uint8Array(await readFile(join(folder, name)));
 const hashOf = async (name: string) => sha256(await contentOf(name));
 const namesIn = async (path: string) => (existsSync(path) ? (await readdir(path)).toSorted() : []);
-/** What was asked of the storage, which has the weights and nothing else. */
+/** The requests to the storage, which has only the weights. */
 const copies = () => hub.seen.filter(({ at }) => at === 'storage');
 
 describe('pull', () => {

@@ -1,4 +1,4 @@
-/** That no 16-bit lane of the engine's inner loop can overflow, and that it would be noticed if one could. */
+/** No 16-bit lane of the engine's inner loop can overflow, and the proof finds one that could. */
 import { describe, expect, it } from 'vitest';
 
 import { seeded } from '../../../models/evaluation/random.ts';
@@ -14,8 +14,8 @@ function weights(of: (k: number, n: number) => number): Float32Array {
 const place = (k: number, n: number) => (((n >> 3) * (INPUTS / 4) + (k >> 2)) * 8 + (n & 7)) * 4 + (k & 3);
 
 /**
- * The largest sum that any activations give a lane, found by trying those that are worst for it: 127 where the weight has one
- * sign. As the instructions do it: products of neighbours in 16 bits, twice, added in 16 bits.
+ * The largest sum of a lane over all activations, found with the worst ones: 127 for every weight of one sign. Computed like the
+ * instructions: products of neighbours in 16 bits, twice, added in 16 bits.
  */
 function worstSum(packed: Int8Array): number {
   let worst = 0;
@@ -112,7 +112,7 @@ describe('the proof', () => {
         const packed = Int8Array.from({ length: sound.length });
         const lane = k - (k % 8) + (k % 4 < 2 ? 0 : 2);
         const four = [lane, lane + 1, lane + 4, lane + 5];
-        // Full to the brim, and then one more in the place in question.
+        // Exactly at the limit, then one more at the position under test.
         const others = four.filter((at) => at !== k);
         for (const [i, at] of others.entries()) packed[place(at, n)] = sign * (i < 2 ? 100 : 50);
         packed[place(k, n)] = sign * (LANE_LIMIT - 250);

@@ -1,4 +1,4 @@
-/** Which channels are outliers: chosen by a text, kept beside the checkpoint, folded into the weights. */
+/** Outlier channels: chosen with a text, stored beside the checkpoint, folded into the weights. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

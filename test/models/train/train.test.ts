@@ -1,7 +1,6 @@
 /**
- * The training, on a few made-up sentences: from texts and an encoder to a checkpoint, and what it says when something is
- * wrong. It needs what models/train/requirements.txt lists, in the Python that the variable PYTHON names; without it, it is
- * skipped.
+ * The training on a few made-up sentences, from texts and an encoder to a checkpoint, and its errors. Needs a Python with
+ * models/train/requirements.txt in the variable PYTHON; skipped without it.
  */
 import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -22,7 +21,7 @@ let folder: string;
 let prepared: string;
 let begun: string;
 
-/** Runs in a shell, so that the size of its files can be limited; says how it ended and what it said. */
+/** Runs in a shell, so that the size of its files can be limited. @returns its exit status and output */
 async function python(script: string, given: string[], limit = 'unlimited') {
   const command = `ulimit -f ${limit}; exec "$@"`;
   try {

@@ -1,4 +1,4 @@
-/** Keys, bounds, and what is under way: the parts of src/cache that need no worker. */
+/** Keys, limits and computations in flight: the parts of src/cache that need no worker. */
 import { describe, expect, it } from 'vitest';
 
 import { seeded } from '../../../models/evaluation/random.ts';
@@ -124,7 +124,7 @@ describe('a bounded map', () => {
   });
 });
 
-// The real cache cannot be made to fail in these ways.
+// The real cache cannot fail on demand.
 describe('the edge cache', () => {
   const never = new Promise<never>(() => undefined);
   const faulty: [string, TextCache][] = [

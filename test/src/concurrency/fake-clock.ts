@@ -1,4 +1,4 @@
-/** A clock whose time passes only when everybody sleeps. */
+/** A clock whose time passes only while all tasks sleep. */
 import type { Clock } from '../../../src/concurrency/clock.ts';
 
 export class FakeClock implements Clock {
@@ -13,11 +13,11 @@ export class FakeClock implements Clock {
     return new Promise((wake) => this.#sleepers.push({ until: this.#now + milliseconds, wake }));
   }
 
-  /** Lets time pass, a sleeper at a time, until so much has passed or nobody sleeps. */
+  /** Lets time pass, one sleeper at a time, until this much has passed or no task sleeps. */
   async pass(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     for (;;) {
-      // Lets everybody who is awake go on until they sleep.
+      // Lets all running tasks continue until they sleep.
       for (let i = 0; i < 50; i++) await Promise.resolve();
       const next = this.#sleepers.toSorted((a, b) => a.until - b.until)[0];
       if (!next || next.until > end) break;

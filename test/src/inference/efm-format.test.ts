@@ -1,4 +1,4 @@
-/** The header of the engine's file: what it says comes back, and what it gets wrong is named before anything is copied. */
+/** The header of the engine's file: its values are read back, and faults are named before anything is copied. */
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -33,7 +33,7 @@ const geometry: ModelConfig = {
 const { blob, sections } = createBlob(geometry);
 const header = blob.subarray(0, headerBytesOf(blob));
 
-/** Behind the fields and the outliers of three layers. */
+/** After the fields and the outliers of three layers. */
 const TABLE = 96 + 3 * 16;
 
 /** The header with one 32-bit number changed. */

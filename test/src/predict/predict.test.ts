@@ -1,4 +1,4 @@
-/** What needs many runs of the model, against a slow and obvious reference that runs it once for each probability. */
+/** Predictions of several runs, compared with a slow and obvious reference that runs the model once per probability. */
 import { join } from 'node:path';
 
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -75,7 +75,7 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
       .map(([key, log]) => ({ tokens: key.split(' ').map(Number), log }));
   }
 
-  /** The same search, written down as it is said: every open mask, every id, a run each. */
+  /** The same search, written naively: a run for every open mask and every id. */
   async function search({ input_ids, masked_positions }: Encoding, beams: number) {
     const places = [...masked_positions];
     let kept: { filled: Record<number, number>; log: number }[] = [{ filled: {}, log: 0 }];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { topCandidates } from '../../../src/predict/top-k.ts';
 
-/** The definition, without care for overflow: exp(x) over the sum of them. */
+/** The definition, without protection from overflow: exp(x) over the sum of all. */
 const softmax = (logits: number[]) => logits.map((x) => Math.exp(x) / logits.reduce((sum, y) => sum + Math.exp(y), 0));
 
 const logSumExp = (logits: number[]) => {

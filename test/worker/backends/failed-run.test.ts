@@ -1,4 +1,4 @@
-/** A run that fails for real: a tokenizer that knows one id more than the weights. */
+/** A run that really fails: the tokenizer has one id more than the weights. */
 import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
@@ -55,7 +55,7 @@ describe('a run that fails', () => {
     await env.MODELS.delete(weights);
     expect((await app.ask(good)).status).toBe(502);
     await env.MODELS.put(weights, kept ?? '');
-    // After the pause in which a failure answers everybody.
+    // After the pause in which a failure answers all requests.
     await vi.waitUntil(async () => (await app.ask(good)).status === 200, { timeout: 3_000, interval: 200 });
     expect(await (await app.ask(good)).json()).toEqual(before);
   });

@@ -7,7 +7,7 @@ const app = freshApp();
 
 beforeAll(fillBucket);
 
-/** What of an answer does not depend on how the text was spelled. */
+/** The part of an answer that does not depend on the spelling of the text. */
 const scores = (lists: Prediction[][]) => lists.map((list) => list.map(({ token, score }) => ({ token, score })));
 
 describe('POST /fill-mask', () => {

@@ -1,4 +1,4 @@
-/** The worker's int8 answers in workerd against what `transformers` said of the same checkpoint in float32. */
+/** Compares the worker's int8 answers in workerd with `transformers` in float32 on the same checkpoint. */
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Prediction } from '../../../src/schemas/fill-mask.ts';
@@ -27,7 +27,7 @@ describe('the answers of the worker', () => {
         if (lists[m]?.[0]?.token === candidates[0]?.token) agreed++;
         for (const { token, token_str, score } of candidates) {
           const ours = lists[m]?.find((candidate) => candidate.token === token);
-          if (!ours) continue; // Below our five best: its rank is what agreement counts.
+          if (!ours) continue; // Not among our five best: its score is unknown.
           expect(ours.token_str).toBe(token_str);
           largest = Math.max(largest, Math.abs(ours.score - score));
         }

@@ -40,7 +40,7 @@ describe.each(OBJECTS)('%s', (name) => {
       });
     }
     await fillBucket();
-    // After the pause in which a failure answers everybody.
+    // After the pause in which a failure answers all requests.
     await vi.waitUntil(async () => (await app.ask(question)).status === 200, { timeout: 5_000, interval: 200 });
   });
 });

@@ -1,4 +1,4 @@
-/** Answers of several runs of the model: each is compared with the product of the answers to plain questions. */
+/** Answers of several runs of the model, compared with the product of single answers. */
 import { kind } from '#kind';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -8,10 +8,10 @@ import { fillBucket, freshApp } from '../bucket.ts';
 const app = freshApp();
 beforeAll(fillBucket);
 
-/** Float32 logits, of texts that were run in other company. */
+/** Tolerance for float32 logits of texts in different batches. */
 const DIGITS = 5;
 
-/** The probability of one word for one mask of a text, as a plain question gives it. */
+/** The probability of one word at one mask of a text, from a single request. */
 async function probability(inputs: string, mask: number, word: string): Promise<number> {
   const lists = await app.answer<Prediction[] | Prediction[][]>({ inputs, parameters: { targets: [word] } });
   const list = (Array.isArray(lists[0]) ? lists[mask] : lists) as Prediction[];

@@ -1,4 +1,4 @@
-/** Whole texts before the model: their pseudo-log-likelihood, and what the sentence head says of two. */
+/** Scores of whole texts, and the sentence heads. */
 import { kind } from '#kind';
 import { beforeAll, describe, expect, it } from 'vitest';
 

@@ -23,7 +23,7 @@ const BROKEN = {
 
 const status = (response: Response) => response.headers.get('cache-status');
 const work = (response: Response) => response.headers.get('server-timing');
-/** A question that no other test asks. */
+/** A request that no other test sends. */
 let number = 0;
 const unasked = () => `Question ${++number} of ${kind.file} is a [MASK].`;
 
@@ -169,7 +169,7 @@ describe('concurrent requests', () => {
     const answered = getOrCompute(['shared'], pairs, context, nothing, async () =>
       ok([[0.5, 0.5] as [number, number]]),
     );
-    // It waits, and has not begun one of its own.
+    // It waits without a computation of its own.
     await new Promise((resolve) => setTimeout(resolve));
     expect(pairs.inFlight.size).toBe(2);
     released.resolve();

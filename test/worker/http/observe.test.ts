@@ -5,7 +5,7 @@ import type { Observation } from '../../../src/http/observe.ts';
 import { fillBucket, freshApp } from '../bucket.ts';
 
 const MARKER = 'zyzzyva';
-/** Another one for each test, since the edge cache outlives a test. */
+/** Different for each test, since the edge cache outlives a test. */
 let question = { inputs: '' };
 let asked = 0;
 const BROKEN = { get: () => Promise.reject(new Error('the store is down')) } as unknown as R2Bucket;

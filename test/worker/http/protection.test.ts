@@ -72,7 +72,7 @@ describe('a deployment with API_KEYS', () => {
 const withLimits = (changed: object = {}) => freshApp({ RATE_LIMITS: 'on', ...changed });
 const from = (address: string) => ({ 'cf-connecting-ip': address });
 
-/** The simulation that miniflare has of the binding. Its counters outlive a test, so each test has callers of its own. */
+/** Miniflare's simulation of the binding. Its counters outlive a test, so each test has its own callers. */
 describe('a deployment with rate limits', () => {
   it('refuses a caller who asks more than wrangler.toml allows, and no other', async () => {
     const limited = withLimits();

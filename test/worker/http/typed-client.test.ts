@@ -1,4 +1,4 @@
-/** Hono's typed client, with the type of the application: the routes, what they take and what they answer. */
+/** Hono's typed client, with the type of the application: routes, requests and responses. */
 import { hc } from 'hono/client';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 

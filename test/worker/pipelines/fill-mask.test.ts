@@ -1,4 +1,4 @@
-/** Offsets and truncation: what an answer says of its text, whatever the backend. */
+/** Offsets and truncation, which do not depend on the backend. */
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { Prediction } from '../../../src/schemas/fill-mask.ts';
@@ -34,7 +34,7 @@ describe('offsets', () => {
 
 /** Each a token. */
 const words = (count: number) => 'tree '.repeat(count);
-/** What of an answer does not depend on the text. */
+/** The part of an answer that does not depend on the text. */
 const scores = (list: Prediction[]) => list.map(({ token, score }) => ({ token, score }));
 
 describe('truncation', () => {
@@ -56,7 +56,7 @@ describe('truncation', () => {
       expect(truncated).toEqual({ tokens_before: before - left, tokens_after: after - right });
       expect(sequence).toBe(inputs.replace('[MASK]', token_str));
     }
-    // What is left, asked by itself.
+    // The remaining text as a separate request.
     const kept = `${words(left)}[MASK] ${words(right)}`.trim();
     expect(scores(found)).toEqual(scores(await app.answer({ inputs: kept })));
   });
