@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 import { type Command, OPTIONS } from './commands/command.ts';
-import { say } from './commands/terminal.ts';
+import { print, say } from './commands/terminal.ts';
 import { UsageError } from './commands/usage-error.ts';
 
 const USAGE = `npm run models -- <command>
@@ -65,11 +65,15 @@ const RENAMED: Readonly<Record<string, string>> = { verify: 'measure', quantizat
 async function run(): Promise<void> {
   let parsed;
   try {
-    parsed = parseArgs({ allowPositionals: true, options: OPTIONS });
+    parsed = parseArgs({ allowPositionals: true, options: { ...OPTIONS, help: { type: 'boolean', short: 'h' } } });
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });
   }
   const { positionals, values } = parsed;
+  if (values.help) {
+    print(USAGE);
+    return;
+  }
   const [name = '', model, ...more] = positionals;
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {

@@ -16,6 +16,7 @@ import { SERVED } from '../onnx/linear.ts';
 import {
   BUILT_FILES,
   type BuiltFor,
+  findQuantizationErrors,
   type LayerBits,
   type MeasuredErrors,
   readBuiltFor,
@@ -199,6 +200,14 @@ export async function build(model: string): Promise<Build> {
   const checkpoint = await readCheckpoint(model);
   const artifacts = await makeArtifacts(checkpoint);
   return writeBuild(checkpoint, artifacts, await readQuantizationErrors(checkpoint.folder, artifacts.revision));
+}
+
+/** @returns undefined where the checkpoint was not measured as it is built now */
+export async function buildMeasured(model: string): Promise<Build | undefined> {
+  const checkpoint = await readCheckpoint(model);
+  const artifacts = await makeArtifacts(checkpoint);
+  const errors = await findQuantizationErrors(checkpoint.folder, artifacts.revision);
+  return errors && writeBuild(checkpoint, artifacts, errors);
 }
 
 /** Writes a build, completely or not at all. If it exists, only a different manifest is replaced. */

@@ -1,8 +1,7 @@
 /** npm run ask -- "Paris is the [MASK] of France.": asks a worker and prints its answer as a table with bars. */
-import { parseArgs } from 'node:util';
-
 import type { Prediction } from '../../src/schemas/fill-mask.ts';
-import { print, say } from './terminal.ts';
+import { runScript } from './arguments.ts';
+import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 const USAGE = `npm run ask -- "<text with [MASK] in it>" [options]
@@ -23,20 +22,17 @@ interface Asked {
   readonly parameters: { readonly top_k?: number; readonly targets?: string[]; readonly strategy?: 'joint' };
 }
 
-function readArguments(): Asked {
-  const options = {
-    'top-k': { type: 'string' },
-    targets: { type: 'string' },
-    joint: { type: 'boolean' },
-    url: { type: 'string' },
-  } as const;
-  let parsed;
-  try {
-    parsed = parseArgs({ allowPositionals: true, options });
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
-  }
-  const { positionals, values } = parsed;
+const OPTIONS = {
+  'top-k': { type: 'string' },
+  targets: { type: 'string' },
+  joint: { type: 'boolean' },
+  url: { type: 'string' },
+} as const;
+
+function readAsked(
+  values: { 'top-k'?: string; targets?: string; joint?: boolean; url?: string },
+  positionals: readonly string[],
+): Asked {
   const [text, ...more] = positionals;
   if (!text) throw new UsageError('which text?');
   if (more.length > 0) throw new UsageError('there is more than one text: put it in quotes');
@@ -102,11 +98,7 @@ function bar(share: number): string {
   return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '');
 }
 
-try {
-  const asked = readArguments();
+await runScript(USAGE, OPTIONS, async (values, texts) => {
+  const asked = readAsked(values, texts);
   print(tabulate(asked, await ask(asked)));
-} catch (error) {
-  say((error as Error).message);
-  if (error instanceof UsageError) say(`\n${USAGE}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+});

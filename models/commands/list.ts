@@ -3,7 +3,9 @@ import { join } from 'node:path';
 
 import { withLocalBucket } from '../bucket/local.ts';
 import { readIndex } from '../bucket/push.ts';
-import { wranglerBucket } from '../bucket/wrangler.ts';
+import { accountBucket } from '../account/bucket.ts';
+import { findTarget } from '../account/worker.ts';
+import { selectedEnvironment } from '../bucket/deployed.ts';
 import {
   findBuilds,
   findCheckpoints,
@@ -33,8 +35,13 @@ async function listModels(remote: boolean): Promise<void> {
     ...(await findCheckpoints(MODELS)),
     ...(await findBuilds()),
     ...groupObjects(await withLocalBucket((bucket) => bucket.list())),
-    ...(remote ? listIndex(await readIndex(wranglerBucket())) : []),
+    ...(remote ? listIndex(await readAccountIndex()) : []),
     ...findDeployed(join(MODELS, '..', 'wrangler.toml')),
   ];
   print(printInventory(held));
+}
+
+async function readAccountIndex(): ReturnType<typeof readIndex> {
+  const target = await findTarget(selectedEnvironment(), { fetch });
+  return readIndex(accountBucket(target));
 }

@@ -2,9 +2,12 @@
 import type { Built } from '../bucket/built.ts';
 import { withLocalBucket } from '../bucket/local.ts';
 import { push } from '../bucket/push.ts';
-import { wranglerBucket } from '../bucket/wrangler.ts';
+import { openAccountBucket } from '../account/bucket.ts';
+import { findTarget } from '../account/worker.ts';
+import { selectedEnvironment } from '../bucket/deployed.ts';
 import { findOrBuild } from '../build/find-or-build.ts';
 import { type Command, orSelected, warnUnlessSelected } from './command.ts';
+import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
 
 export const command: Command = {
@@ -26,7 +29,9 @@ export async function pushBuilt(built: Built, where: 'local' | 'remote', state?:
   const written =
     where === 'local'
       ? await withLocalBucket((bucket) => push(built, bucket), state)
-      : await push(built, wranglerBucket());
+      : await push(built, await openAccountBucket(await findTarget(selectedEnvironment(), { fetch })), {
+          progress: progressBar('uploaded'),
+        });
   const { id, revision } = built.manifest;
   const bucket = where === 'local' ? 'the local bucket' : "the account's bucket";
   print(`${id}@${revision} ${written.length > 0 ? 'was put into' : 'is already in'} ${bucket}`);

@@ -18,10 +18,10 @@ function freePort(): Promise<number> {
   });
 }
 
-function start(port: string) {
-  const child = spawn(process.execPath, [join(root, 'models/commands/start.ts')], {
+function start(port: string, args: readonly string[] = [], environment = {}) {
+  const child = spawn(process.execPath, [join(root, 'models/commands/start.ts'), ...args], {
     cwd: root,
-    env: { ...process.env, PORT: port },
+    env: { ...process.env, PORT: port, ...environment },
   });
   let output = '';
   const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
@@ -36,13 +36,13 @@ function start(port: string) {
       child.stderr.on('data', look);
       void ended.then((code) => reject(new Error(`ended with ${code} before it printed ${line}:\n${output}`)));
     });
-  return { child, printed, ended };
+  return { child, printed, said: () => output, ended };
 }
 
 describe('npm start', () => {
   it('serves the default model at PORT and prints a curl line that works', async () => {
     const port = await freePort();
-    const { child, printed, ended } = start(String(port));
+    const { child, printed, said, ended } = start(String(port));
     try {
       const curl = await printed(/curl .*/);
       expect(curl).toContain(`http://localhost:${port}/fill-mask`);
@@ -50,6 +50,14 @@ describe('npm start', () => {
       const response = await postJson(`http://localhost:${port}/fill-mask`, body);
       expect(response.status).toBe(200);
       expect(await response.json()).toHaveLength(2);
+
+      // Nothing but where it is, where the log is and what to try; and another one is told at once that the port is taken.
+      expect(said().trim().split('\n').slice(1)).toEqual(['', `  ${curl}`]);
+      const second = start(String(port));
+      expect(await second.printed(/Port .*/)).toBe(
+        `Port ${port} cannot be used (EADDRINUSE): PORT=${port + 1} npm start`,
+      );
+      expect(await second.ended).toBe(1);
     } finally {
       child.kill('SIGTERM');
       await ended;
@@ -60,5 +68,15 @@ describe('npm start', () => {
     const { printed, ended } = start(port);
     expect(await printed(/PORT is .*/)).toContain('PORT=3000 npm start');
     expect(await ended).toBe(2);
+  });
+
+  it.each([
+    [['--model', 'nobody'], {}, /neither a checkpoint nor a build of nobody.*/],
+    [[], { BACKEND: 'gpu' }, /BACKEND is "gpu": set it to engine or onnxruntime/],
+  ])('says in one sentence what is wrong with %j %j', async (args, environment, problem) => {
+    const { printed, said, ended } = start(String(await freePort()), args, environment);
+    await printed(problem);
+    expect(await ended).toBe(1);
+    expect(said().trim()).not.toContain('\n');
   });
 });

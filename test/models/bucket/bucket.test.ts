@@ -1,4 +1,4 @@
-/** Pushing a build to a bucket: through workerd's R2, and through wrangler's command line as for an account. */
+/** Pushing a build to a bucket through workerd's R2. */
 import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,6 @@ import { parseIndex, withRevision } from '../../../models/bucket/bucket-index.ts
 import { type Built, findBuild } from '../../../models/bucket/built.ts';
 import { type LocalBucket, withLocalBucket } from '../../../models/bucket/local.ts';
 import { push } from '../../../models/bucket/push.ts';
-import { wranglerBucket } from '../../../models/bucket/wrangler.ts';
 import {
   findBuilds,
   findCheckpoints,
@@ -37,8 +36,6 @@ afterEach(() => rm(state, { recursive: true }));
 
 /** The bucket of a local worker whose state is in `state`. */
 const withBucket = <T>(use: (bucket: LocalBucket) => Promise<T>) => withLocalBucket(use, join(state, 'v3'));
-/** The same, as for the bucket of an account. */
-const throughWrangler = () => wranglerBucket(['--local', '--persist-to', state]);
 
 const readText = async (bucket: LocalBucket, key: string) => new TextDecoder().decode(await bucket.read(key));
 
@@ -82,23 +79,21 @@ describe('push', () => {
     });
   });
 
-  it('uploads to an account in the same order, without the files that its index lists', async () => {
-    expect(await push(built, throughWrangler())).toEqual([...keys, INDEX]);
-    await withBucket(expectWhole);
-    expect(await push(built, throughWrangler())).toEqual([]);
+  it('uploads the weights of one backend, and adds those of the other to the index later', async () => {
     await withBucket(async (bucket) => {
-      expect(await push(built, bucket)).toEqual([]);
-      expect(parseIndex(await readText(bucket, INDEX))).toHaveLength(1);
+      const filesOf = async () => parseIndex(await readText(bucket, INDEX))[0]?.files.map(({ name }) => name);
+      const shares: number[] = [];
+      const written = await push(built, bucket, {
+        weights: ['model.efm'],
+        progress: (share) => shares.push(share),
+      });
+      expect(written).toEqual([...keys.filter((key) => !key.endsWith('model.onnx')), INDEX]);
+      expect(shares.at(-1)).toBe(1);
+      expect(await filesOf()).not.toContain('model.onnx');
+      await push(built, bucket, { weights: ['model.onnx'] });
+      expect(await filesOf()).toEqual(names);
+      await expectWhole(bucket);
     });
-  });
-
-  it('shows the error of wrangler when it cannot reach the bucket', async () => {
-    await expect(wranglerBucket(['--local', '--wrong-option']).read(INDEX)).rejects.toThrow(
-      /^wrangler cannot read models\/index\.json of the bucket edge-fill-mask-models:\n\n[^]*wrong-option/,
-    );
-    await expect(throughWrangler().put(INDEX, join(state, 'nothing'))).rejects.toThrow(
-      'wrangler cannot put models/index.json',
-    );
   });
 
   it.each([
@@ -187,6 +182,7 @@ describe('the inventory', () => {
     expect(findDeployed(join(import.meta.dirname, '../../../wrangler.toml'))).toEqual([
       { model, place: 'wrangler.toml', note: 'without --env' },
       { model, place: 'wrangler.toml', note: '--env onnxruntime' },
+      { model, place: 'wrangler.toml', note: '--env staging' },
     ]);
   });
 

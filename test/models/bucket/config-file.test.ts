@@ -3,11 +3,21 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
-import { unstable_readConfig as readConfig } from 'wrangler';
+import { type Unstable_Config as Config, unstable_readConfig as readConfig } from 'wrangler';
 
 import { withModel } from '../../../models/bucket/config-file.ts';
 
 const CONFIG = join(import.meta.dirname, '../../../wrangler.toml');
+
+const namespaceOf = ({ namespace_id }: { namespace_id: string }) => namespace_id;
+
+/** What environments have in common. */
+function shared(config: Config): object {
+  const own = new Set(['name', 'topLevelName', 'targetEnvironment', 'main', 'ratelimits']);
+  const entries = Object.entries(config as object).filter(([key]) => !own.has(key));
+  const ratelimits = config.ratelimits.map(({ name, simple }: { name: string; simple: object }) => ({ name, simple }));
+  return { ...Object.fromEntries(entries), ratelimits };
+}
 
 describe('use', () => {
   it('sets MODEL in every environment, and nothing else', async () => {
@@ -21,5 +31,23 @@ describe('use', () => {
 
   it('is refused if there is no such line', () => {
     expect(() => withModel('# MODEL = "a@b"\n', 'a@b')).toThrow('wrangler.toml has no line MODEL');
+  });
+});
+
+describe('the environments', () => {
+  const { definedEnvironments = [], ...top } = readConfig({ config: CONFIG }) as Config & {
+    definedEnvironments?: string[];
+  };
+  const namespaces = new Set(top.ratelimits.map(namespaceOf));
+
+  it.each(definedEnvironments)('%s has what the top has, and rate limits of its own', (env) => {
+    const config = readConfig({ config: CONFIG, env });
+    for (const namespace of config.ratelimits.map(namespaceOf)) {
+      expect([...namespaces]).not.toContain(namespace);
+      namespaces.add(namespace);
+    }
+    expect(shared(config)).toEqual(shared(readConfig({ config: CONFIG })));
+    expect(config.main === top.main).toBe(env !== 'onnxruntime');
+    expect(config.name).toBe(`edge-fill-mask-${env}`);
   });
 });

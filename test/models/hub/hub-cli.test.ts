@@ -125,6 +125,12 @@ describe('npm run models -- pull', () => {
     expect(said).not.toContain('\u001b');
   });
 
+  it('answers --help with the usage and status 0', async () => {
+    const { status, said } = await end(start(['--help']));
+    expect(said).toContain('pull <hub-id> [--revision R] [--id NAME]');
+    expect(status).toBe(0);
+  });
+
   it.each([
     [[], 'name a command'],
     [['fetch'], 'there is no command "fetch"'],

@@ -1,0 +1,128 @@
+/** The API of a Cloudflare account: requests, and what their refusals mean. Does I/O. */
+import { setTimeout as pause } from 'node:timers/promises';
+
+const PUBLIC = 'https://api.cloudflare.com/client/v4';
+const PAUSES_MS: readonly number[] = [1_000, 4_000];
+/** Of one request: long enough for 100 MB over a slow line. */
+const MAX_MS = 600_000;
+
+/** What gives access to one account. */
+export interface Access {
+  readonly token: string;
+  readonly fetch: typeof fetch;
+  /** Before each further attempt. */
+  readonly pausesMs?: readonly number[];
+}
+
+export interface ApiRequest {
+  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly body?: string | Blob;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The permission of a token that it needs, as the dashboard calls it. */
+  readonly permission: string;
+}
+
+/** A refusal by the API. */
+export class ApiError extends Error {
+  readonly status: number;
+  /** Of the first error that the API names, or 0. */
+  readonly code: number;
+  constructor(message: string, status: number, code: number) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const R2_NOT_ENABLED = 10_042;
+const HOW_TO_LOG_IN = 'run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN to a token (docs/deploying.md)';
+
+/**
+ * Sends a request, and again when the API is busy or cannot be reached.
+ * @param path below the root of the API
+ * @throws {ApiError} saying what to do, for every status but 2xx
+ */
+export async function callApi(access: Access, path: string, request: ApiRequest): Promise<Response> {
+  const { method = 'GET', body, headers, permission } = request;
+  const url = `${process.env['CLOUDFLARE_API_BASE_URL'] || PUBLIC}${path}`;
+  const send = async () =>
+    access.fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${access.token}`, ...headers },
+      ...(body !== undefined && { body }),
+      // The API does not redirect, and the token belongs to nobody else.
+      redirect: 'error',
+      signal: AbortSignal.timeout(MAX_MS),
+    });
+  for (const pauseMs of [...(access.pausesMs ?? PAUSES_MS), undefined]) {
+    const answer = await send().catch((error: unknown) => unreachable(url, error));
+    const failed = answer instanceof Error;
+    if (!failed && answer.ok) return answer;
+    const isTransient = failed || answer.status === 429 || answer.status >= 500;
+    if (isTransient && pauseMs !== undefined) {
+      if (!failed) await answer.body?.cancel();
+      await pause(pauseMs);
+      continue;
+    }
+    throw failed ? answer : await explain(answer, `${method} ${path}`, permission);
+  }
+  throw new Error('unreachable');
+}
+
+/** The `result` of a JSON answer. */
+export async function readResult<T>(access: Access, path: string, request: ApiRequest): Promise<T> {
+  const { result } = (await (await callApi(access, path, request)).json()) as { result: T };
+  return result;
+}
+
+/** @returns undefined where the API answers 404 */
+export async function findResult<T>(access: Access, path: string, request: ApiRequest): Promise<T | undefined> {
+  try {
+    return await readResult<T>(access, path, request);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+async function explain(answer: Response, what: string, permission: string): Promise<ApiError> {
+  const { status } = answer;
+  const said = (await answer.json().catch(() => ({}))) as { errors?: { code?: number; message?: string }[] };
+  const { code = 0, message = '' } = said.errors?.[0] ?? {};
+  const problem =
+    code === R2_NOT_ENABLED
+      ? 'R2 is not enabled in this account: open R2 in the dashboard and accept its terms (it has a free allowance)'
+      : status === 401
+        ? `the account does not accept the token: ${HOW_TO_LOG_IN}`
+        : status === 403
+          ? `the token lacks the permission "${permission}": add it in the dashboard under My Profile, API Tokens`
+          : `the API refused ${what}`;
+  return new ApiError(
+    `${problem} (${status}${code ? `, code ${code}` : ''}${message && `: ${message}`})`,
+    status,
+    code,
+  );
+}
+
+function unreachable(url: string, error: unknown): Error {
+  const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+  return new Error(`${new URL(url).host} cannot be reached (${code ?? message})`, { cause: error });
+}
+
+interface Account {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** The account that is meant. @throws when none can be told from the token */
+export async function findAccount(access: Access): Promise<string> {
+  const named = process.env['CLOUDFLARE_ACCOUNT_ID'];
+  if (named) return named;
+  const accounts = await readResult<Account[]>(access, '/accounts', { permission: 'Account Settings: Read' });
+  const [only] = accounts;
+  if (only && accounts.length === 1) return only.id;
+  const list = accounts.map(({ id, name }) => `\n  ${id}  ${name}`).join('');
+  throw new Error(
+    `Set CLOUDFLARE_ACCOUNT_ID: ${only ? 'the token is of several accounts' : 'the token does not show its account'}${list}`,
+  );
+}

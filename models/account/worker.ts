@@ -1,0 +1,126 @@
+/** The worker of an environment of wrangler.toml in an account: its versions, and which of them is live. Does I/O. */
+
+import { join } from 'node:path';
+
+import { unstable_readConfig as readConfig } from 'wrangler';
+
+import { type Access, findAccount, findResult, readResult } from './api.ts';
+import { ROOT, runWrangler } from './wrangler.ts';
+
+export const CONFIG = join(ROOT, 'wrangler.toml');
+const PERMISSION = 'Workers Scripts: Edit';
+
+/** What a command knows of the account before it begins. */
+export interface Target extends Access {
+  readonly account: string;
+  /** Of wrangler.toml; without one, the one at the top. */
+  readonly env: string | undefined;
+  /** Of the worker. */
+  readonly name: string;
+  readonly bucket: string;
+  readonly model: string;
+  /** Where it answers besides workers.dev, as wrangler.toml has it. */
+  readonly routes: readonly string[];
+  /** For wrangler: which environment and which account. */
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const isModels = ({ binding }: { binding: string; bucket_name?: string }): boolean => binding === 'MODELS';
+
+/** @throws naming the environments there are, or how to log in */
+export async function findTarget(env: string | undefined, given: Omit<Access, 'token'>): Promise<Target> {
+  const { definedEnvironments = [] } = readConfig({ config: CONFIG });
+  if (env !== undefined && !definedEnvironments.includes(env)) {
+    throw new Error(`wrangler.toml has no environment ${env}: --env is ${definedEnvironments.join(' or ')}`);
+  }
+  const { name, r2_buckets, routes = [], vars } = readConfig({ config: CONFIG, ...(env && { env }) });
+  const bucket = r2_buckets.find(isModels)?.bucket_name;
+  if (!name || !bucket) throw new Error('wrangler.toml has no name, or no bucket_name for the binding MODELS');
+  const access = { ...given, token: process.env['CLOUDFLARE_API_TOKEN'] || (await tokenOfLogin()) };
+  const account = await findAccount(access);
+  return {
+    ...access,
+    account,
+    env,
+    name,
+    bucket,
+    model: String(vars['MODEL']),
+    routes: routes.map((route: string | { pattern: string }) => (typeof route === 'string' ? route : route.pattern)),
+    // An empty name is the environment at the top: without one, wrangler warns that there are others.
+    args: ['--env', env ?? ''],
+    environment: { CLOUDFLARE_ACCOUNT_ID: account },
+  };
+}
+
+async function tokenOfLogin(): Promise<string> {
+  try {
+    const { stdout } = await runWrangler(['auth', 'token', '--json']);
+    const { token } = JSON.parse(stdout) as { token?: string };
+    if (token) return token;
+  } catch (cause) {
+    const how = 'Run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN to a token (docs/deploying.md)';
+    throw new Error(`There is no login. ${how}.`, { cause });
+  }
+  throw new Error('Set CLOUDFLARE_API_TOKEN: a global API key is not accepted');
+}
+
+/** A deployment: which versions serve, and which share of the requests. */
+interface Deployment {
+  readonly versions: readonly { readonly version_id: string; readonly percentage: number }[];
+}
+
+/** @returns the deployments, the one that is live first; undefined where there is no such worker */
+export async function findDeployments(target: Target): Promise<readonly Deployment[] | undefined> {
+  const { account, name } = target;
+  // A worker that was never made live has no deployments, and is there.
+  const service = `/accounts/${account}/workers/services/${name}`;
+  if (!(await findResult(target, service, { permission: PERMISSION }))) return undefined;
+  const path = `/accounts/${account}/workers/scripts/${name}/deployments`;
+  return (await readResult<{ deployments: Deployment[] }>(target, path, { permission: PERMISSION })).deployments;
+}
+
+/** The version that most requests reach, of a deployment. */
+export function mainVersion(deployment: Deployment | undefined): string | undefined {
+  return deployment?.versions.toSorted((a, b) => b.percentage - a.percentage)[0]?.version_id;
+}
+
+/** Where the worker answers. */
+export async function findAddresses(target: Target): Promise<{
+  /** Whether anybody can reach it on workers.dev. */
+  enabled: boolean;
+  /** On workers.dev */
+  url: string;
+  /** Of a version, whether it is live or not. @throws when the worker has no such addresses */
+  preview: (version: string) => string;
+}> {
+  const { account, name } = target;
+  const request = { permission: PERMISSION };
+  const worker = await readResult<{ enabled: boolean; previews_enabled: boolean; preview_url_suffix?: string }>(
+    target,
+    `/accounts/${account}/workers/scripts/${name}/subdomain`,
+    request,
+  );
+  const subdomain = await workersDevSubdomain(target);
+  const suffix = worker.preview_url_suffix ?? `-${name}.${subdomain}.workers.dev`;
+  return {
+    enabled: worker.enabled,
+    url: `https://${name}.${subdomain}.workers.dev`,
+    preview(version) {
+      if (worker.previews_enabled) return `https://${version.slice(0, 8)}${suffix}`;
+      throw new Error(
+        `The worker ${name} has no preview URLs, at which a version is tested: set preview_urls = true in wrangler.toml and run npx wrangler triggers deploy`,
+      );
+    },
+  };
+}
+
+/** @throws when the account has none, saying where it is chosen */
+export async function workersDevSubdomain(target: Target): Promise<string> {
+  const path = `/accounts/${target.account}/workers/subdomain`;
+  const found = await findResult<{ subdomain?: string }>(target, path, { permission: PERMISSION });
+  if (found?.subdomain) return found.subdomain;
+  throw new Error(
+    `The account has no workers.dev subdomain, at which versions are tested: choose one at https://dash.cloudflare.com/${target.account}/workers/onboarding`,
+  );
+}

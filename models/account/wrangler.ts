@@ -1,0 +1,74 @@
+/** Runs wrangler's command line. Starts processes. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+
+export const ROOT = join(import.meta.dirname, '../..');
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+const MAX_MS = 600_000;
+
+/** A line of the file that WRANGLER_OUTPUT_FILE_PATH names. */
+export interface WranglerEvent {
+  readonly type: string;
+  readonly version_id?: string | null;
+}
+
+/**
+ * Without a terminal, so that it asks nothing.
+ * @param environment for wrangler, besides this process's own
+ * @param say is given a warning of wrangler
+ * @throws with what wrangler says, when it fails
+ */
+export async function runWrangler(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  say: (line: string) => void = () => undefined,
+): Promise<{ stdout: string; events: WranglerEvent[] }> {
+  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  const file = join(folder, 'events');
+  try {
+    const stdout = await new Promise<string>((resolve, reject) => {
+      const child = execFile(
+        process.execPath,
+        [join(ROOT, 'node_modules/wrangler/bin/wrangler.js'), ...args],
+        {
+          cwd: ROOT,
+          maxBuffer: MAX_OUTPUT_BYTES,
+          timeout: MAX_MS,
+          env: {
+            ...process.env,
+            WRANGLER_SEND_METRICS: 'false',
+            WRANGLER_HIDE_BANNER: 'true',
+            ...environment,
+            WRANGLER_OUTPUT_FILE_PATH: file,
+          },
+        },
+        (error, out, err) => {
+          const warnings = stripVTControlCharacters(`${err}\n${out}`)
+            .split(/\n{2,}/)
+            .filter((text) => text.includes('[WARNING]'));
+          if (!error) {
+            if (warnings.length > 0) say(warnings.join('\n'));
+            return resolve(out);
+          }
+          const said = stripVTControlCharacters(err || out).trim();
+          const what = args
+            .slice(
+              0,
+              args.findIndex((arg) => /[-@]/.test(arg)),
+            )
+            .join(' ');
+          const lines = said.split('\n').filter((line) => line.trim() && !line.includes('Logs were written to'));
+          reject(new Error(`wrangler ${what} failed: ${lines.join('\n') || error.message}`));
+        },
+      );
+      child.stdin?.end();
+    });
+    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+    return { stdout, events: lines.map((line) => JSON.parse(line) as WranglerEvent) };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
