@@ -26,6 +26,8 @@ export interface ConvertOptions {
   readonly force?: boolean;
   /** Gets each line for the user. */
   readonly say: (line: string) => void;
+  /** Is told the share of a calibration that is done. */
+  readonly progress?: (share: number) => void;
 }
 
 /**
@@ -76,13 +78,13 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
 /** The plan beside the checkpoint, or a new one if there is none for these weights and bits, or if another is requested. */
 async function planOf(
   { folder, weights, tokenizer, bits, plan: unplanned }: Checkpoint,
-  { outliers, text, say }: ConvertOptions,
+  { outliers, text, say, progress }: ConvertOptions,
 ): Promise<readonly LayerPlan[]> {
   const known = outliers === undefined && !text && (await readPlan(folder, weights, bits));
   if (known) return known;
   const encodings = await calibrationText(tokenizer, weights.config.max_position_embeddings, text, say);
   if (!encodings) return unplanned;
-  const { plan, choices, extra } = await calibrate(weights, bits, encodings, outliers ?? DEFAULT_BUDGET);
+  const { plan, choices, extra } = await calibrate(weights, bits, encodings, outliers ?? DEFAULT_BUDGET, progress);
   say(
     `  outlier channels, ${(100 * extra).toFixed(1)} % more multiply-adds in the layers; divergence with more of them, in nats:`,
   );

@@ -8,6 +8,7 @@ import { type Command, parseConvert, requireModel } from './command.ts';
 import { printMeasurement } from './measure.ts';
 import { isHubId, type PullChoice, pullModel } from './pull.ts';
 import { pushBuilt } from './push.ts';
+import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -37,7 +38,7 @@ export async function addModel(
   }
   if (isFolder && (commit ?? name)) throw new UsageError('--revision and --id belong to a model of the Hub');
   const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });
-  await convert(folder, { ...how, say });
+  await convert(folder, { ...how, say, progress: progressBar('calibrated') });
   const built = await printMeasurement(folder, how.force);
   await pushBuilt(built, 'local', state);
   if (remote) await pushBuilt(built, 'remote');

@@ -53,7 +53,12 @@ function parseBackend(backend: string | undefined): { backend?: BuiltFor } {
 }
 
 /** Settings of a conversion. */
-export function parseConvert({ backend, bits, outliers, text }: Options): Omit<ConvertOptions, 'force' | 'say'> {
+export function parseConvert({
+  backend,
+  bits,
+  outliers,
+  text,
+}: Options): Omit<ConvertOptions, 'force' | 'progress' | 'say'> {
   const budget = Number(outliers);
   if (outliers !== undefined && !(outliers !== '' && budget >= 0 && budget <= 1)) {
     throw new UsageError(`--outliers is a share between 0 and 1, not "${outliers}"`);

@@ -1,6 +1,7 @@
 /** `convert`: builds the files of a model for the bucket in models/.build. */
 import { convert } from '../build/convert.ts';
 import { type Command, orSelected, parseConvert, warnUnlessSelected } from './command.ts';
+import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
 
 export const command: Command = {
@@ -10,6 +11,7 @@ export const command: Command = {
       ...parseConvert(options),
       force: options.force ?? false,
       say,
+      progress: progressBar('calibrated'),
     });
     print(`${id}@${revision} is in ${folder}`);
     warnUnlessSelected(id, revision);

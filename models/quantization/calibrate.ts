@@ -47,6 +47,7 @@ interface Calibrated {
  * changes the divergence as much.
  * @param encodings of the calibration text, with masks
  * @param budget the most extra multiply-adds, as a share
+ * @param progress is told the share of the work that is done
  * @throws naming the input whose values are not finite
  */
 export async function calibrate(
@@ -54,6 +55,7 @@ export async function calibrate(
   bits: 4 | 8,
   encodings: readonly Encoding[],
   budget: number,
+  progress: (share: number) => void = () => undefined,
 ): Promise<Calibrated> {
   const ranked = await rankChannels(weights, encodings);
   const counts = forInputs(() => 0);
@@ -63,15 +65,18 @@ export async function calibrate(
   const none = await measure(planOf(counts));
   const step = bits === 4 ? STEP_INPUTS : 8;
   const measured = [];
-  for (const input of OUTLIER_INPUTS) {
+  for (const [i, input] of OUTLIER_INPUTS.entries()) {
     const channels = ranked[0]?.[input].range.length ?? 0;
     const tried = SHARES.map((share) => Math.max(step, step * Math.round((share * channels) / step)));
     const options = [{ count: 0, divergence: none }];
-    for (const count of new Set(tried.filter((c) => c <= Math.min(channels - step, MAX_OUTLIERS)))) {
+    const counted = [...new Set(tried.filter((c) => c <= Math.min(channels - step, MAX_OUTLIERS)))];
+    for (const [k, count] of counted.entries()) {
+      progress((i + k / counted.length) / OUTLIER_INPUTS.length);
       options.push({ count, divergence: await measure(planOf({ ...counts, [input]: count })) });
     }
     measured.push({ input, channels, options });
   }
+  progress(1);
 
   // Greedy: takes the step with the largest gain per multiply-add while the budget allows one.
   let expected = none;

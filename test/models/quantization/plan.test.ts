@@ -72,7 +72,10 @@ describe('the permutation', () => {
 describe('calibration', () => {
   it('chooses the channel that spoils the others, where it is, within the budget', async () => {
     const weights = withOutlier();
-    const { plan, choices, extra } = await calibrate(weights, 8, texts, 0.08);
+    const shares: number[] = [];
+    const { plan, choices, extra } = await calibrate(weights, 8, texts, 0.08, (share) => shares.push(share));
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+    expect([shares[0], shares.at(-1)]).toEqual([0, 1]);
     expect(plan[0]?.output.outliers[0]).toBe(77);
     expect(extra).toBeLessThanOrEqual(0.08);
     expect(extra).toBe(extraMultiplyAdds(weights, plan));
