@@ -1,0 +1,43 @@
+/** What a month of a deployment costs at the published prices. No I/O. */
+import type { Manifest } from '../../src/model/manifest.ts';
+import { SLOW_WORK_PER_SECOND } from '../../src/limits.ts';
+import { costModelOf } from '../../src/model/cost.ts';
+
+/** Of Workers Standard, in dollars; included are so many a month. */
+const PRICES = {
+  plan: 5,
+  request: 0.3e-6,
+  includedRequests: 10e6,
+  cpuMs: 0.02e-6,
+  includedCpuMs: 30e6,
+} as const;
+/** CPU time of a request besides the model, measured in workerd, in milliseconds. */
+const CPU_MS_AROUND = 0.4;
+
+export interface Usage {
+  /** A month. */
+  readonly requests: number;
+  /** Of one text, with one mask. */
+  readonly tokens: number;
+  /** The share of the requests that a cache answers. */
+  readonly hitRate: number;
+}
+
+export interface MonthlyCost {
+  /** Of a request that no cache answers. */
+  readonly cpuMsPerMiss: number;
+  readonly cpuMs: number;
+  /** Dollars, with the plan. */
+  readonly requests: number;
+  readonly cpu: number;
+  readonly total: number;
+}
+
+/** An upper bound: the CPU time is that of a slow host. A cache hit costs as much as a request without the model. */
+export function monthlyCost(architecture: Manifest['architecture'], { requests, tokens, hitRate }: Usage): MonthlyCost {
+  const cpuMsPerMiss = CPU_MS_AROUND + (1000 * costModelOf(architecture).text(tokens, 1)) / SLOW_WORK_PER_SECOND;
+  const cpuMs = requests * (hitRate * CPU_MS_AROUND + (1 - hitRate) * cpuMsPerMiss);
+  const ofRequests = Math.max(0, requests - PRICES.includedRequests) * PRICES.request;
+  const cpu = Math.max(0, cpuMs - PRICES.includedCpuMs) * PRICES.cpuMs;
+  return { cpuMsPerMiss, cpuMs, requests: ofRequests, cpu, total: PRICES.plan + ofRequests + cpu };
+}

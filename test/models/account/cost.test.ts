@@ -1,0 +1,48 @@
+/** What a month costs. */
+import { describe, expect, it } from 'vitest';
+
+import { monthlyCost } from '../../../models/account/cost.ts';
+import type { Manifest } from '../../../src/model/manifest.ts';
+
+/** ALBERT-base, without attention and head: 12 × (4 × 768² + 2 × 768 × 3072) multiply-adds a token, 85 million. */
+const ALBERT_BASE: Manifest['architecture'] = {
+  family: 'albert',
+  vocab_size: 30_000,
+  embedding_size: 128,
+  hidden_size: 768,
+  num_hidden_layers: 12,
+  num_attention_heads: 12,
+  intermediate_size: 3072,
+  max_position_embeddings: 512,
+};
+
+describe('the cost of a month', () => {
+  it('is the plan alone within what is included', () => {
+    expect(monthlyCost(ALBERT_BASE, { requests: 100_000, tokens: 16, hitRate: 0 })).toMatchObject({
+      requests: 0,
+      cpu: 0,
+      total: 5,
+    });
+  });
+
+  it('counts requests and CPU time beyond that, on a host of 20 billion multiply-adds a second', () => {
+    const { cpuMsPerMiss, cpuMs, requests, cpu, total } = monthlyCost(ALBERT_BASE, {
+      requests: 20e6,
+      tokens: 100,
+      hitRate: 0.5,
+    });
+    // 8.5 billion for 100 tokens are 0.425 s.
+    expect(cpuMsPerMiss).toBeGreaterThan(425);
+    expect(cpuMsPerMiss).toBeLessThan(460);
+    expect(cpuMs).toBeCloseTo(10e6 * (0.4 + cpuMsPerMiss), 0);
+    expect(requests).toBeCloseTo(3, 9);
+    expect(cpu).toBeCloseTo((cpuMs - 30e6) * 0.02e-6, 9);
+    expect(total).toBeCloseTo(5 + requests + cpu, 9);
+  });
+
+  it('falls with the share of the cache to that of requests without the model', () => {
+    const cached = monthlyCost(ALBERT_BASE, { requests: 20e6, tokens: 100, hitRate: 1 });
+    expect(cached.cpuMs).toBeCloseTo(0.4 * 20e6, 0);
+    expect(cached.cpu).toBe(0);
+  });
+});
