@@ -34,7 +34,10 @@ export interface EncoderConfig {
   readonly layer_norm_eps: number;
   /** Computed with erf, or with tanh. */
   readonly hidden_act: 'gelu' | 'gelu_new';
-  /** Rows of the position table in the checkpoint before the first position. */
+  /**
+   * Rows of the position table in the checkpoint before the first position. If there are any, the last of them belongs to the padding
+   * token, whose id is one less, and texts are numbered without padding tokens.
+   */
   readonly position_offset: number;
   /** Whether the word embeddings are also the decoder. */
   readonly tie_word_embeddings: boolean;
@@ -61,7 +64,7 @@ export interface EncoderWeights {
   readonly embeddings: {
     /** (vocab_size, embedding_size); also the decoder of the masked-LM head, unless that has its own. */
     readonly words: Float32Array;
-    /** (max_position_embeddings, embedding_size) */
+    /** (max_position_embeddings, embedding_size), and one more row for the padding token if there is a position_offset */
     readonly positions: Float32Array;
     /** (type_vocab_size, embedding_size) */
     readonly types: Float32Array;

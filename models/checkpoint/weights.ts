@@ -65,14 +65,11 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
     if (tensors.has(bias)) refuseOther(tensors, otherBias, array(bias, V), bias);
   }
   const warnings: string[] = [];
-  if (position_offset > 0) {
-    warnings.push('if a text contains the padding token, transformers numbers the positions after it differently');
-  }
   return {
     config,
     embeddings: {
       words,
-      positions: array(`${names.positions}.weight`, position_offset + positions, E).subarray(position_offset * E),
+      positions: readPositions(),
       types: names.types ? array(`${names.types}.weight`, config.type_vocab_size, E) : new Float32Array(E),
       norm: norm(names.norm, E),
       projection: names.projection && hasProjection(config) ? linear(names.projection, E, H) : undefined,
@@ -87,6 +84,16 @@ export function readWeights(configJson: string, tensors: ReadonlyMap<string, Sto
     sentence: readSentence(),
     warnings,
   };
+
+  function readPositions(): Float32Array {
+    const rows = array(`${names.positions}.weight`, position_offset + positions, E);
+    if (position_offset === 0) return rows;
+    const own = rows.slice((position_offset - 1) * E);
+    // The row of the padding token goes from the front to the end.
+    own.copyWithin(0, E);
+    own.set(rows.subarray((position_offset - 1) * E, position_offset * E), positions * E);
+    return own;
+  }
 
   function leaveOut(why: string): undefined {
     warnings.push(`the sentence head is left out: ${why}`);

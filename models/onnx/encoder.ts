@@ -8,8 +8,8 @@
  * One text per run, so nothing is padded. Tensors are (1, sequence, width) where an operator needs a batch. The graph has the
  * weights of a layer once, however often it is applied; likewise the word embeddings if they are also the decoder.
  */
-import { layerOrder, type OutlierInput } from '../../src/inference/efm-format.ts';
-import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
+import { layerOrder, type OutlierInput, positionRows } from '../../src/inference/efm-format.ts';
+import type { EncoderConfig, EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
 import { fourBitMatrices } from './four-bits.ts';
 import { float32Matrices, int8Matrices, type Int8Scheme, type Matrices, perTensorMatrices, SERVED } from './linear.ts';
@@ -133,14 +133,14 @@ export function encoderGraph(
 
   // (sequence, embedding_size): word + position + type, normalized.
   const length = graph.add('Shape', ['input_ids']);
-  const positions = graph.add('Slice', [
-    graph.constant('positions', () => ({
-      data: embeddings.positions,
-      shape: [config.max_position_embeddings, config.embedding_size],
-    })),
-    graph.vector('zero', BigInt64Array.of(0n)),
-    length,
-  ]);
+  const table = graph.constant('positions', () => ({
+    data: embeddings.positions,
+    shape: [positionRows(config), config.embedding_size],
+  }));
+  const positions =
+    config.position_offset > 0
+      ? graph.add('Gather', [table, withoutPadding(graph, config)])
+      : graph.add('Slice', [table, graph.vector('zero', BigInt64Array.of(0n)), length]);
   const types = graph.add('Gather', [
     graph.constant('types', () => ({ data: embeddings.types, shape: [config.type_vocab_size, config.embedding_size] })),
     'token_type_ids',
@@ -238,4 +238,14 @@ export function encoderGraph(
     ],
     outputs,
   );
+}
+
+/** The position row of each token: texts are numbered without padding tokens, which have the last row. */
+function withoutPadding(graph: GraphBuilder, { position_offset, max_position_embeddings }: EncoderConfig): Name {
+  const isPadding = graph.add('Equal', ['input_ids', graph.scalar('padding_id', Int32Array.of(position_offset - 1))]);
+  const others = graph.add('Cast', [graph.add('Not', [isPadding])], { to: INT32 });
+  const count = graph.add('CumSum', [others, graph.scalar('sequence_axis', Int32Array.of(0))]);
+  const numbers = graph.add('Sub', [count, graph.scalar('first_number', Int32Array.of(1))]);
+  const last = graph.scalar('padding_row', Int32Array.of(max_position_embeddings));
+  return graph.add('Where', [isPadding, last, numbers]);
 }

@@ -24,6 +24,8 @@ export interface ModelConfig {
   readonly num_attention_heads: number;
   readonly max_position_embeddings: number;
   readonly type_vocab_size: number;
+  /** If not 0: texts are numbered without padding tokens, whose id is one less and whose position row comes last (RoBERTa). */
+  readonly position_offset: number;
   /** Stored layers that are applied as one. */
   readonly inner_group_num: number;
   readonly layer_norm_eps: number;
@@ -104,6 +106,7 @@ const AT = {
   fields: 24,
   flags: 64,
   epsilon: 68,
+  positionOffset: 72,
 };
 
 const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
@@ -111,6 +114,13 @@ const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMEN
 export const STEP_INPUTS = 32;
 
 const SECTIONS_PER_LAYER = 35;
+
+/** Rows of the position table: one for each position, and one for padding tokens where they have their own. */
+export const positionRows = ({
+  max_position_embeddings,
+  position_offset,
+}: Pick<ModelConfig, 'max_position_embeddings' | 'position_offset'>): number =>
+  max_position_embeddings + (position_offset > 0 ? 1 : 0);
 
 /** The width of a matrix in the file. */
 export const padTo8 = (width: number): number => Math.ceil(width / 8) * 8;
@@ -164,7 +174,7 @@ export function layoutSections(geometry: ModelConfig): {
   };
 
   matrix('words', E, V);
-  floats('positions', geometry.max_position_embeddings * E);
+  floats('positions', positionRows(geometry) * E);
   floats('types', geometry.type_vocab_size * E);
   norm('embeddings', E);
   if (geometry.projection) matrix('projection', E, H);
@@ -227,6 +237,7 @@ export function createBlob(geometry: ModelConfig): { blob: Uint8Array<ArrayBuffe
       (geometry.layer_bits === 4 ? FLAGS.four_bits : 0),
   );
   view.setFloat32(AT.epsilon, geometry.layer_norm_eps, true);
+  write(AT.positionOffset, geometry.position_offset);
   for (const [i, outliers] of geometry.outliers.entries()) {
     for (const [j, input] of OUTLIER_INPUTS.entries()) write(HEADER_BYTES + i * OUTLIER_BYTES + 4 * j, outliers[input]);
   }
@@ -283,6 +294,7 @@ export function readHeader(header: Uint8Array, size: number): ModelConfig {
   const geometry: ModelConfig = {
     ...sizes,
     layer_norm_eps: view.getFloat32(AT.epsilon, true),
+    position_offset: read(AT.positionOffset),
     projection: (flags & FLAGS.projection) !== 0,
     sentence: (flags & FLAGS.sentence) !== 0,
     gelu: flags & FLAGS.tanh ? 'tanh' : 'erf',
@@ -380,6 +392,7 @@ export function kernelConstants(): Readonly<Record<string, number>> {
     num_attention_heads: 1,
     max_position_embeddings: 8,
     type_vocab_size: 1,
+    position_offset: 0,
     inner_group_num: 1,
     layer_norm_eps: 0.1,
     projection: true,
@@ -396,6 +409,7 @@ export function kernelConstants(): Readonly<Record<string, number>> {
     ...Object.fromEntries(FIELDS.map((field, i) => [`OFFSET_${field.toUpperCase()}`, AT.fields + 4 * i])),
     OFFSET_FLAGS: AT.flags,
     OFFSET_EPSILON: AT.epsilon,
+    OFFSET_POSITION_OFFSET: AT.positionOffset,
     OFFSET_TOTAL_BYTES: AT.total,
     OFFSET_OUTLIERS: HEADER_BYTES,
     OUTLIER_BYTES,

@@ -28,7 +28,17 @@ import {
 import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures');
-const FAMILIES = ['albert', 'albert-grouped', 'bert', 'bert-untied', 'roberta', 'distilbert'];
+const FAMILIES = [
+  'albert',
+  'albert-grouped',
+  'bert',
+  'bert-untied',
+  'roberta',
+  'distilbert',
+  'electra',
+  'camembert',
+  'xlm-roberta',
+];
 const SENTENCE_HEADS = ['albert', 'bert'];
 /** Float32 sums in another order than PyTorch's. */
 const TOLERANCE = 1e-4;

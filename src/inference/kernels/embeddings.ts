@@ -11,6 +11,7 @@ import {
   CAPACITY,
   E,
   H,
+  PADDING_ID,
   POSITION_COUNT,
   TYPE_COUNT,
   V,
@@ -45,14 +46,20 @@ export function embed(texts: i32): void {
   }
   if (slot > CAPACITY) unreachable();
 
-  let text = 0;
+  let text = -1;
+  let position = 0;
   for (let first = 0; first < rows; first += BLOCK) {
     const count = min(BLOCK, rows - first);
     // Without a projection E = H, and the rows are written in place.
     const block = hasProjection ? narrow : hidden + first * H * 4;
     for (let i = 0; i < count; i++) {
-      while (load<i32>(starts + text * 4 + 4) <= first + i) text++;
-      addRows(first + i, first + i - load<i32>(starts + text * 4), block + i * E * 4);
+      if (load<i32>(starts + text * 4 + 4) == first + i) {
+        text++;
+        position = 0;
+      }
+      const isPadding = load<i32>(inputIds + (first + i) * 4) == PADDING_ID;
+      addRows(first + i, isPadding ? POSITION_COUNT : position, block + i * E * 4);
+      if (!isPadding) position++;
     }
     addAndNormalize(block, 0, count, E, EMBEDDING_NORM);
     if (!hasProjection) continue;

@@ -34,6 +34,7 @@ import {
   OFFSET_MAX_POSITION_EMBEDDINGS,
   OFFSET_NUM_ATTENTION_HEADS,
   OFFSET_OUTLIERS,
+  OFFSET_POSITION_OFFSET,
   OFFSET_TOTAL_BYTES,
   OFFSET_TYPE_VOCAB_SIZE,
   OFFSET_VOCAB_SIZE,
@@ -70,6 +71,8 @@ export let CAPACITY: i32 = 0;
 export let LOGITS_WIDTH: i32 = 0;
 export let TYPE_COUNT: i32 = 0;
 export let POSITION_COUNT: i32 = 0;
+/** The id of tokens that have the last position row and no number, or -1. */
+export let PADDING_ID: i32 = -1;
 export let hasProjection: bool = false;
 export let hasSentence: bool = false;
 export let geluTanh: bool = false;
@@ -209,6 +212,7 @@ export function prepare(): bool {
   layersStored = load<i32>(blob + OFFSET_LAYERS_STORED);
   table = blob + OFFSET_OUTLIERS + layersStored * OUTLIER_BYTES;
   POSITION_COUNT = load<i32>(blob + OFFSET_MAX_POSITION_EMBEDDINGS);
+  PADDING_ID = load<i32>(blob + OFFSET_POSITION_OFFSET) - 1;
   TYPE_COUNT = load<i32>(blob + OFFSET_TYPE_VOCAB_SIZE);
   CAPACITY = (POSITION_COUNT + 7) & ~7;
   LOGITS_WIDTH = (V + 7) & ~7;

@@ -21,6 +21,7 @@ const geometry: ModelConfig = {
   num_attention_heads: 2,
   max_position_embeddings: 20,
   type_vocab_size: 2,
+  position_offset: 0,
   inner_group_num: 1,
   layer_norm_eps: Math.fround(1e-12),
   projection: true,
