@@ -18,6 +18,8 @@ export type RequestError =
   | { readonly reason: 'too_many_texts'; readonly texts: number; readonly limit: number }
   | ({ readonly reason: 'no_mask' } & OfText)
   | ({ readonly reason: 'has_mask' } & OfText)
+  /** Its masks have a usual spelling and the model's own. */
+  | ({ readonly reason: 'mixed_masks' } & OfText)
   | ({ readonly reason: 'no_tokens' } & OfText)
   | ({ readonly reason: 'too_many_masks'; readonly masks: number; readonly limit: number } & OfText)
   | ({ readonly reason: 'masks_too_far_apart'; readonly tokens: number; readonly limit: number } & OfText)

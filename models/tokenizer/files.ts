@@ -293,14 +293,10 @@ function finish(
   createTokenizer(json, special_tokens);
   const beyond = added_tokens.filter(({ content }) => !ids.has(content)).length;
   const parts = [...said, `mask ${special_tokens.mask.token}`, ...(beyond ? [`${beyond} added tokens`] : []), ...files];
-  const { token } = special_tokens.mask;
-  const spelling = ['[MASK]', '<mask>'].includes(token)
-    ? []
-    : [`the mask is ${token}: in a request it is written [MASK] or <mask>`];
   return {
     json: JSON.stringify(json),
     special_tokens,
     summary: `tokenizer: ${parts.join('; ')}`,
-    warnings: [...warnings, ...spelling],
+    warnings,
   };
 }

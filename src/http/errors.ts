@@ -105,6 +105,8 @@ function describeError(error: HttpError): { status: ErrorStatus; message: string
         422,
         `${place(error)} has a mask, but only whole texts are scored. Use /fill-mask, or put a word there.`,
       );
+    case 'mixed_masks':
+      return say(422, `${place(error)} spells its masks in two ways. Spell each of them [MASK].`);
     case 'no_tokens':
       return say(422, `${place(error)} has no tokens. Send a text with words.`);
     case 'too_many_masks':

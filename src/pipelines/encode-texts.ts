@@ -7,7 +7,7 @@ import { MAX_TARGET_PIECES } from '../limits.ts';
 import { encodeTargets, growthBy } from '../predict/targets.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { FillMaskQuestion } from '../schemas/questions.ts';
-import type { MaskedText } from '../tokenizer/masks.ts';
+import { findMasks, type MaskedText } from '../tokenizer/masks.ts';
 import { type CutEncoding, cutAroundMasks } from '../tokenizer/truncation.ts';
 import type { PipelineContext } from './context.ts';
 
@@ -37,6 +37,9 @@ export async function encodeTexts(
     const index = isList ? i : undefined;
     const { tokenizer, manifest } = await loadTokenizer();
     const limit = manifest.architecture.max_position_embeddings;
+    if (findMasks(text.text, manifest.special_tokens.mask.token).masks.length > text.masks.length) {
+      return fail({ reason: 'mixed_masks', index });
+    }
     let encoding: Encoding = tokenizer.encode(text);
     const tokens = encoding.input_ids.length;
     if (!truncation && tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });

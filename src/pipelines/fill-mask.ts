@@ -22,10 +22,14 @@ export async function fillMask(
   question: FillMaskQuestion,
   given: PipelineContext,
 ): Promise<Result<Answered<LazyPredictions[][]>, RequestError>> {
-  const masked = findAllMasks(question);
-  if (!masked.ok) return masked;
   const work = noWork();
   const context = timed(given, work);
+  let masked = findAllMasks(question);
+  // Few models spell their mask in another way: only a text without the usual ones needs the manifest.
+  if (!masked.ok && masked.error.reason === 'no_mask') {
+    masked = findAllMasks(question, (await context.loadTokenizer()).manifest.special_tokens.mask.token);
+  }
+  if (!masked.ok) return masked;
   const encodings = await encodeTexts(masked.value, question, context);
   if (!encodings.ok) return encodings;
   const keyed = await Promise.all(
@@ -61,7 +65,7 @@ export async function fillMask(
 }
 
 /** The checks that need no tokenizer. */
-function findAllMasks(question: FillMaskQuestion): Result<MaskedText[], RequestError> {
+function findAllMasks(question: FillMaskQuestion, own?: string): Result<MaskedText[], RequestError> {
   const { top_k, targets, strategy, truncation, max_answer_length: limit } = question;
   const conflict = findConflict(question);
   if (conflict) return fail({ reason: 'conflicting_parameters', conflict });
@@ -82,7 +86,7 @@ function findAllMasks(question: FillMaskQuestion): Result<MaskedText[], RequestE
     ({ length }) => length,
     longest,
     (text, index) => {
-      const masked = findMasks(text);
+      const masked = findMasks(text, own);
       const masks = masked.masks.length;
       if (masks === 0) return { reason: 'no_mask', index };
       if (masks > MAX_MASKS_PER_TEXT) return { reason: 'too_many_masks', index, masks, limit: MAX_MASKS_PER_TEXT };

@@ -73,6 +73,8 @@ async function scoreTexts(
   for (const t of indices) {
     const index = isList ? t : undefined;
     const text = texts[t] ?? '';
+    if (findMasks(text, manifest.special_tokens.mask.token).masks.length > 0)
+      return fail({ reason: 'has_mask', index });
     const encoding = tokenizer.encode({ text, masks: [] });
     const tokens = encoding.input_ids.length;
     if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });

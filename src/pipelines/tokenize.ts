@@ -3,7 +3,7 @@ import type { RequestError } from '../errors.ts';
 import { MAX_TEXT_LENGTH, MAX_TOKENIZED } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Tokenized } from '../schemas/tokenize.ts';
-import { findMasks } from '../tokenizer/masks.ts';
+import { findMasks, type MaskedText } from '../tokenizer/masks.ts';
 import { offsetsIn } from '../tokenizer/offsets.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
@@ -16,11 +16,11 @@ export async function tokenize(
 ): Promise<Result<Tokenized[], RequestError>> {
   const error = checkTexts(question, ({ length }) => length, MAX_TEXT_LENGTH);
   if (error) return fail(error);
-  const { tokenizer } = await loadTokenizer();
+  const { tokenizer, manifest } = await loadTokenizer();
   const answers: Tokenized[] = [];
   let tokens = 0;
   for (const text of question.texts) {
-    const tokenized = tokenizeText(text, tokenizer);
+    const tokenized = tokenizeText(findMasks(text, manifest.special_tokens.mask.token), tokenizer);
     tokens += tokenized.tokens.length;
     if (tokens > MAX_TOKENIZED) return fail({ reason: 'too_many_tokens_in_all', tokens, limit: MAX_TOKENIZED });
     answers.push(tokenized);
@@ -28,9 +28,9 @@ export async function tokenize(
   return ok(answers);
 }
 
-function tokenizeText(text: string, tokenizer: Tokenizer): Tokenized {
-  const { input_ids, offsets } = tokenizer.encode(findMasks(text));
-  const toOffsets = offsetsIn(text);
+function tokenizeText(masked: MaskedText, tokenizer: Tokenizer): Tokenized {
+  const { input_ids, offsets } = tokenizer.encode(masked);
+  const toOffsets = offsetsIn(masked.text);
   return {
     tokens: Array.from(input_ids, (token, i) => ({
       token,

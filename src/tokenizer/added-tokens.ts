@@ -1,6 +1,7 @@
 /** Finds the `added_tokens` of a `tokenizer.json` in a text, before the model tokenizes the rest. No I/O. */
 import { type AlignedText, alignText, sliceText } from './aligned-text.ts';
-import { ADDED_TOKENS, type AddedToken, escapePattern, readComponent } from './tokenizer-json.ts';
+import { escapePattern } from './escape-pattern.ts';
+import { ADDED_TOKENS, type AddedToken, readComponent } from './tokenizer-json.ts';
 import type { Normalizer } from './normalizers/create-normalizer.ts';
 import { isWhitespace, isWordCharacter } from './unicode.ts';
 

@@ -1,4 +1,5 @@
-/** Finds the masks in a text. Both spellings are accepted for every model. No I/O. */
+/** Finds the masks in a text. Both usual spellings are accepted for every model. No I/O. */
+import { escapePattern } from './escape-pattern.ts';
 import { isWhitespace } from './unicode.ts';
 
 /** A text with the positions of its masks in UTF-16 code units, ascending. Has at least one mask. */
@@ -16,8 +17,13 @@ export interface SpelledText {
 
 const MASK = /\[MASK\]|<mask>/g;
 
-export function findMasks(text: string): MaskedText {
-  const masks = Array.from(text.matchAll(MASK), ({ 0: match, index }) => ({ start: index, end: index + match.length }));
+/** @param own the model's own spelling, once it is known: it is accepted too */
+export function findMasks(text: string, own?: string): MaskedText {
+  const pattern = own === undefined ? MASK : new RegExp(`${escapePattern(own)}|${MASK.source}`, 'gu');
+  const masks = Array.from(text.matchAll(pattern), ({ 0: match, index }) => ({
+    start: index,
+    end: index + match.length,
+  }));
   return { text, masks };
 }
 

@@ -4,6 +4,8 @@
  */
 import * as v from 'valibot';
 
+import { escapePattern } from './escape-pattern.ts';
+
 const pattern = v.union([v.strictObject({ String: v.string() }), v.strictObject({ Regex: v.string() })]);
 /** A token and its id. */
 const named = v.tuple([v.string(), v.number()]);
@@ -170,9 +172,4 @@ export function readPattern(given: v.InferOutput<typeof pattern>): RegExp {
   } catch (cause) {
     throw new Error(`tokenizer.json: the pattern ${given.Regex} is not supported`, { cause });
   }
-}
-
-/** Escapes a text for a regular expression that matches it literally. */
-export function escapePattern(text: string): string {
-  return text.replace(/[^\p{L}\p{N}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }

@@ -3,16 +3,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { R2Bucket } from '@cloudflare/workers-types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestHarness } from 'wrangler';
 
-import { withLocalBucket } from '../../models/bucket/local.ts';
 import type { Built } from '../../models/bucket/built.ts';
 import { addModel } from '../../models/commands/add.ts';
 import { pulledFolder } from '../../models/hub/source.ts';
-import { objectKey } from '../../src/model/manifest.ts';
 import { type HubServer, startHub } from '../models/hub/hub-server.ts';
+import { ENVIRONMENTS, withModel } from './with-model.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MODELS = join(ROOT, 'models');
@@ -80,6 +77,9 @@ describe.each([
   { family: 'bert', fixture: 'bert', heads: ['mlm', 'nsp'], mask: '[MASK]' },
   { family: 'roberta', fixture: 'roberta', heads: ['mlm'], mask: '<mask>' },
   { family: 'distilbert', fixture: 'distilbert', heads: ['mlm'], mask: '[MASK]' },
+  { family: 'electra', fixture: 'electra', heads: ['mlm'], mask: '[MASK]' },
+  { family: 'camembert', fixture: 'camembert', heads: ['mlm'], mask: '<mask>' },
+  { family: 'xlm-roberta', fixture: 'xlm-roberta', heads: ['mlm'], mask: '<mask>' },
 ])('a $family from the Hub, $fixture', ({ family, fixture, heads, mask }) => {
   const id = `add-test-${process.pid}-${fixture}`;
   let built: Built;
@@ -101,23 +101,9 @@ describe.each([
 
   it('is served by both backends, which describe it', async () => {
     const { manifest } = built;
-    const { revision } = manifest;
     expect(manifest).toMatchObject({ license: 'mit', source: `somebody/${fixture} at ${'1'.repeat(40)}` });
-    for (const env of [undefined, 'onnxruntime']) {
-      const vars = { MODEL: `${id}@${revision}` };
-      const server = createTestHarness({
-        workers: [{ configPath: join(ROOT, 'wrangler.toml'), vars, ...(env && { env }) }],
-      });
-      try {
-        const { url } = await server.listen();
-        const { MODELS: bucket } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
-        await withLocalBucket(async (pushed) => {
-          for (const name of [...manifest.files.map((file) => file.name), 'manifest.json'] as const) {
-            const key = objectKey(id, revision, name);
-            await bucket.put(key, (await pushed.read(key)) ?? new Uint8Array());
-          }
-        }, state);
-
+    for (const env of ENVIRONMENTS) {
+      await withModel(built, state, env, async (url) => {
         const info: unknown = await (await fetch(new URL('/info', url))).json();
         expect(info).toMatchObject({
           model: id,
@@ -139,9 +125,7 @@ describe.each([
           expect(score).toBeGreaterThan(0);
           expect(sequence).toMatch(/^I love.* because you are <mask>\.$/s);
         }
-      } finally {
-        await server.close();
-      }
+      });
     }
   });
 });

@@ -3,7 +3,8 @@
  */
 import { type AlignedText, mapCharacters, matchesOf, prepend, replaceMatches } from '../aligned-text.ts';
 import { spellBytes } from './byte-level.ts';
-import { escapePattern, PRE_TOKENIZER, type PreTokenizerJson, readStage } from '../tokenizer-json.ts';
+import { escapePattern } from '../escape-pattern.ts';
+import { PRE_TOKENIZER, type PreTokenizerJson, readStage } from '../tokenizer-json.ts';
 import { WHITESPACE, LETTER, NUMBER, PUNCTUATION, WORD } from '../unicode.ts';
 
 /** Drops the text between the words. */

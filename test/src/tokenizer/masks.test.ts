@@ -18,6 +18,12 @@ describe('masks', () => {
     expect(findMasks(text).masks).toEqual([]);
   });
 
+  it("are found in the model's own spelling too, once it is known", () => {
+    const masks = (text: string) => findMasks(text, '<MASK>').masks.map(({ start, end }) => text.slice(start, end));
+    expect(masks('[MASK] <MASK> <mask> <Mask>')).toEqual(['[MASK]', '<MASK>', '<mask>']);
+    expect(findMasks('a.b axb', 'a.b').masks).toEqual([{ start: 0, end: 3 }]);
+  });
+
   it('are spelled as the model has them', () => {
     expect(spellMasks(findMasks('<mask> is [MASK]!'), '[MASK]').text).toBe('[MASK] is [MASK]!');
     expect(spellMasks(findMasks('<mask> is [MASK]!'), '<m>').text).toBe('<m> is <m>!');
