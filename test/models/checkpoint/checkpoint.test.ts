@@ -123,6 +123,7 @@ describe('a checkpoint', () => {
   it.each([
     [{ ...albert, model_type: 'gpt2' }, /model_type is gpt2; supported are AlbertForMaskedLM, /],
     [{ ...albert, model_type: 'mpnet' }, /model_type is mpnet: it has relative positions; supported are/],
+    [{ ...albert, model_type: 'mobilebert' }, /model_type is mobilebert: its layers have bottlenecks; supported are/],
     [{ ...albert, architectures: ['AlbertModel'] }, /is AlbertModel; the file has no head of a masked language model/],
     [{ ...albert, architectures: ['BertForMaskedLM'] }, /model_type is albert, and architectures says BertForMaskedLM/],
     [

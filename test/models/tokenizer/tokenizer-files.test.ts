@@ -262,12 +262,16 @@ describe('a tokenizer is refused by name:', () => {
       { 'vocab.txt': 'a', 'config.json': { model_type: 'albert' } },
       /spiece\.model, which AlbertTokenizer reads\. It has vocab\.txt: name its tokenizer_class/,
     ],
-    ...['BertJapaneseTokenizer', 'HerbertTokenizerFast', 'T5Tokenizer', 'PhobertTokenizer', 'GPT2Tokenizer'].map(
-      (tokenizer_class): [Files, RegExp] => [
-        { ...VOCABULARY, ...config({ tokenizer_class }) },
-        new RegExp(`tokenizer_class is ${tokenizer_class}: `),
-      ],
-    ),
+    ...Object.entries({
+      BertJapaneseTokenizer: 'it splits words with a morphological analyser',
+      HerbertTokenizerFast: 'it is a BPE with end-of-word signs',
+      T5Tokenizer: 'it belongs to a model that generates text',
+      PhobertTokenizer: 'it reads bpe.codes, and texts that a Vietnamese word splitter has segmented',
+      GPT2Tokenizer: 'supported are BertTokenizer, ',
+    }).map(([tokenizer_class, why]): [Files, RegExp] => [
+      { ...VOCABULARY, ...config({ tokenizer_class }) },
+      new RegExp(`tokenizer_class is ${tokenizer_class}: ${why}`),
+    ]),
     [
       { ...VOCABULARY, 'config.json': { tokenizer_class: 'T5Tokenizer' } },
       /config\.json: tokenizer_class is T5Tokenizer/,
