@@ -19,8 +19,9 @@ describe('masks', () => {
   });
 
   it("are found in the model's own spelling too, once it is known", () => {
-    const masks = (text: string) => findMasks(text, '<MASK>').masks.map(({ start, end }) => text.slice(start, end));
-    expect(masks('[MASK] <MASK> <mask> <Mask>')).toEqual(['[MASK]', '<MASK>', '<mask>']);
+    const text = '[MASK] <MASK> <mask> <Mask>';
+    const masks = findMasks(text, '<MASK>').masks.map(({ start, end }) => text.slice(start, end));
+    expect(masks).toEqual(['[MASK]', '<MASK>', '<mask>']);
     expect(findMasks('a.b axb', 'a.b').masks).toEqual([{ start: 0, end: 3 }]);
   });
 
