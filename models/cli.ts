@@ -8,7 +8,7 @@ import { UsageError } from './commands/usage-error.ts';
 const USAGE = `npm run models -- <command>
 
   add <hub-id | folder> [--revision R] [--id NAME] [--backend engine|onnxruntime|both] [--bits 4|8] [--outliers SHARE]
-      [--text FILE] [--force] [--remote]
+      [--text FILE] [--keep-vocabulary FILE] [--force] [--remote]
              pull, convert, measure and push. It can be repeated. The name of an existing folder is a folder; any other
              name with one "/" is a model of the Hugging Face Hub, such as google-bert/bert-base-uncased
   list [--remote]
@@ -17,7 +17,8 @@ const USAGE = `npm run models -- <command>
   pull <hub-id> [--revision R] [--id NAME]
              download a model to models/.pulled/<id>, and resume an interrupted download. HF_TOKEN is for gated models,
              HF_ENDPOINT for another Hub
-  convert [id | folder] [--backend engine|onnxruntime|both] [--bits 4|8] [--outliers SHARE] [--text FILE] [--force]
+  convert [id | folder] [--backend engine|onnxruntime|both] [--bits 4|8] [--outliers SHARE] [--text FILE]
+      [--keep-vocabulary FILE] [--force]
              build the files of a model for the bucket in models/.build. The first time, or with --outliers or --text, choose
              the outlier channels and write them to calibration.json beside the checkpoint
   measure [id | folder] [--force]
@@ -40,7 +41,8 @@ const USAGE = `npm run models -- <command>
 
 --backend is what the model is built for: the engine, unless another is named. Later commands remember it. --bits is the
 size of the weights in the layers. --outliers limits the extra multiply-adds for outlier channels (default 0.08). --text is
-a calibration text with one paragraph per line. --force converts a model that does not fit an isolate, and accepts one
+a calibration text with one paragraph per line. --keep-vocabulary trims the vocabulary to the pieces of a text, or to those
+that a file lists. --force converts a model that does not fit an isolate, and accepts one
 whose quantization error is too large. The default model is the one that wrangler.toml selects. BACKEND=onnxruntime
 selects the environment of that name.`;
 

@@ -23,6 +23,7 @@ import {
   readLayerBits,
   readQuantizationErrors,
 } from './quantization-error.ts';
+import { keepVocabulary, readKept } from './keep-vocabulary.ts';
 import { readPlan } from './plan-file.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
 import { type FoundTokenizer, readTokenizer } from '../tokenizer/files.ts';
@@ -36,6 +37,8 @@ export interface Checkpoint {
   readonly folder: string;
   readonly weights: EncoderWeights;
   readonly tokenizer: FoundTokenizer;
+  /** How many pieces the vocabulary had, if it was trimmed. */
+  readonly trimmed_from?: number;
   /** Of the weights in the layers of the build. */
   readonly bits: LayerBits;
   /** Which backends it is built for. */
@@ -67,9 +70,10 @@ export const hasCheckpoint = (model: string): boolean => existsSync(folderOf(mod
 
 /**
  * @param model an id, or the path of a folder
+ * @param whole with its whole vocabulary, even if it was trimmed
  * @throws naming the file or the field that is missing or wrong
  */
-export async function readCheckpoint(model: string): Promise<Checkpoint> {
+export async function readCheckpoint(model: string, whole = false): Promise<Checkpoint> {
   const folder = folderOf(model);
   const id = basename(folder).toLowerCase();
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
@@ -85,8 +89,18 @@ export async function readCheckpoint(model: string): Promise<Checkpoint> {
     );
   }
   const bits = await readLayerBits(folder);
-  const plan = (await readPlan(folder, weights, bits)) ?? uncalibratedPlan(weights);
-  return { id, folder, weights, tokenizer, bits, backend: await readBuiltFor(folder), plan };
+  const kept = whole ? undefined : await readKept(folder, tokenizer);
+  const parts = kept ? keepVocabulary({ weights, tokenizer }, kept) : { weights, tokenizer };
+  const plan = (await readPlan(folder, parts.weights, bits)) ?? uncalibratedPlan(parts.weights);
+  return {
+    id,
+    folder,
+    ...parts,
+    ...(kept && { trimmed_from: weights.config.vocab_size }),
+    bits,
+    backend: await readBuiltFor(folder),
+    plan,
+  };
 }
 
 function largestId(tokenizer: string): number {
@@ -142,7 +156,7 @@ function compactTokenizer(json: string): Uint8Array<ArrayBuffer> {
  * @param errors undefined if nothing was measured yet
  */
 export function makeManifest(
-  { id, weights: { config, sentence }, tokenizer, bits, backend }: Checkpoint,
+  { id, weights: { config, sentence }, tokenizer, trimmed_from, bits, backend }: Checkpoint,
   { revision, listed }: Artifacts,
   errors: MeasuredErrors | undefined,
   card: { license: string; source: string },
@@ -180,6 +194,7 @@ export function makeManifest(
       }),
     ),
     ...card,
+    ...(trimmed_from && { source: `${card.source}, with ${config.vocab_size} of ${trimmed_from} pieces` }),
   });
 }
 

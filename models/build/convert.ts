@@ -4,6 +4,7 @@ import { CALIBRATION_TEXT, MAX_UNKNOWN, MIN_TOKENS, readRunningText } from '../e
 import { calibrate, DEFAULT_BUDGET } from '../quantization/calibrate.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
 import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from './build.ts';
+import { chooseKept } from './keep-vocabulary.ts';
 import { readPlan, writePlan } from './plan-file.ts';
 import { ISOLATE_BYTES, MAX_WASM_BYTES, type Needs, needsOf } from './memory-needs.ts';
 import {
@@ -22,6 +23,8 @@ export interface ConvertOptions {
   readonly outliers?: number;
   /** A calibration text with one paragraph per line, instead of the included one. If given, outlier channels are chosen again. */
   readonly text?: string;
+  /** A file of pieces, or a text: the vocabulary is trimmed to its pieces. As it was trimmed before, if not given. */
+  readonly keepVocabulary?: string;
   /** Also converts a model that does not fit. */
   readonly force?: boolean;
   /** Gets each line for the user. */
@@ -36,6 +39,10 @@ export interface ConvertOptions {
  */
 export async function convert(model: string, options: ConvertOptions): Promise<Build> {
   const { bits, backend, force = false, say } = options;
+  if (options.keepVocabulary !== undefined) {
+    const whole = await readCheckpoint(model, true);
+    await chooseKept(whole.folder, whole, options.keepVocabulary, say);
+  }
   const read = await readCheckpoint(model);
   // A plan belongs to a number of bits.
   const unplanned = {
@@ -58,7 +65,8 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
   if (fitting.length === 0 && !force) {
     throw new Error(
       `${id} does not fit: of the ${mega(ISOLATE_BYTES)} of an isolate, WASM may take ${mega(MAX_WASM_BYTES)}. ` +
-        `${unplanned.bits === 8 ? '--bits 4 halves the layers; ' : ''}--force converts it anyway.`,
+        `${unplanned.bits === 8 ? '--bits 4 halves the layers; ' : ''}--keep-vocabulary <text> keeps only the pieces of a text ` +
+        `(all take ${mega(vocab_size * weights.config.embedding_size)}); --force converts it anyway.`,
     );
   }
   if (fitting.length === 1 && unplanned.backend === 'both')

@@ -10,7 +10,7 @@ const FITTING: Readonly<Record<Family, string>> = {
   bert: 'small ones; base with `--bits 4`; cased, uncased, Chinese',
   roberta: 'DistilRoBERTa; base with `--bits 4`',
   camembert: 'base with `--bits 4`',
-  'xlm-roberta': 'none: its vocabulary is too large',
+  'xlm-roberta': 'base with `--bits 4` and `--keep-vocabulary`',
   distilbert: 'DistilBERT',
   electra: 'generators of all sizes',
 };

@@ -13,7 +13,7 @@ import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const command: Command = {
-  accepts: ['backend', 'bits', 'force', 'id', 'outliers', 'remote', 'revision', 'text'],
+  accepts: ['backend', 'bits', 'force', 'id', 'keep-vocabulary', 'outliers', 'remote', 'revision', 'text'],
   async run(model, options) {
     const { force = false, id, remote, revision } = options;
     await addModel(requireModel(model), { ...parseConvert(options), force, id, remote, revision });

@@ -14,6 +14,7 @@ export const OPTIONS = {
   force: { type: 'boolean' },
   full: { type: 'boolean' },
   id: { type: 'string' },
+  'keep-vocabulary': { type: 'string' },
   outliers: { type: 'string' },
   python: { type: 'string' },
   quick: { type: 'boolean' },
@@ -56,6 +57,7 @@ function parseBackend(backend: string | undefined): { backend?: BuiltFor } {
 export function parseConvert({
   backend,
   bits,
+  'keep-vocabulary': keepVocabulary,
   outliers,
   text,
 }: Options): Omit<ConvertOptions, 'force' | 'progress' | 'say'> {
@@ -68,6 +70,7 @@ export function parseConvert({
     ...parseBits(bits),
     ...(outliers !== undefined && { outliers: budget }),
     ...(text !== undefined && { text }),
+    ...(keepVocabulary !== undefined && { keepVocabulary }),
   };
 }
 

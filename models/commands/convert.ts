@@ -5,7 +5,7 @@ import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
 
 export const command: Command = {
-  accepts: ['backend', 'bits', 'force', 'outliers', 'text'],
+  accepts: ['backend', 'bits', 'force', 'keep-vocabulary', 'outliers', 'text'],
   async run(model, options) {
     const { id, revision, folder } = await convert(orSelected(model), {
       ...parseConvert(options),

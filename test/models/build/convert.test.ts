@@ -122,7 +122,7 @@ describe('converting', () => {
     await enlargeVocabulary(join(model, 'model.safetensors'), config.vocab_size, rows);
     const said: string[] = [];
     await expect(convert(model, { say: (line) => said.push(line) })).rejects.toThrow(
-      /too-large does not fit: of the 128 MB of an isolate, WASM may take 96 MB\. --bits 4 .* --force/,
+      /too-large does not fit: of the 128 MB of an isolate, WASM may take 96 MB\. --bits 4 .*--keep-vocabulary <text> .*; --force/,
     );
     expect(said.join('\n')).toMatch(/engine: 84\.\d MB in R2, 18\d MB of WASM memory .*: does not fit/);
     expect(await readdir(BUILDS)).not.toContain('too-large');
