@@ -5,14 +5,14 @@ import type { Prediction } from '../../../src/schemas/fill-mask.ts';
 import golden from '../../fixtures/golden.json';
 import { fillBucket, freshApp } from '../bucket.ts';
 
-/** Measured: 91.9 % by the engine. Of the masks where float32 is clear it is 96.9 %; quantization.json has both. */
-const LEAST_AGREEMENT = 0.9;
+/** quantization.json has what was measured, of all masks and of those where float32 is clear. */
+const LEAST_AGREEMENT = 0.95;
 
 const app = freshApp();
 beforeAll(fillBucket);
 
 describe('the answers of the worker', () => {
-  it('have the first choice of transformers on at least 90 % of the masks', async () => {
+  it('have the first choice of transformers on at least 95 % of the masks', async () => {
     let masks = 0;
     let agreed = 0;
     let largest = 0;
