@@ -36,7 +36,9 @@ export async function compare(model: string, python: string, texts?: readonly st
   const encoder = createTokenizer(JSON.parse(json) as object, special_tokens);
   const limit = weights.config.max_position_embeddings;
   const probes = texts ?? (JSON.parse(await readFile(join(import.meta.dirname, '../probes.json'), 'utf8')) as string[]);
-  const short = probes.filter((text) => encoder.encode(findMasks(text)).input_ids.length <= limit);
+  const short = probes.filter(
+    (text) => encoder.encode(findMasks(text, special_tokens.mask.token)).input_ids.length <= limit,
+  );
   const { transformers, answers } = await askReference(python, [{ folder, texts: short }]);
   const [answer] = answers;
   if (!answer || 'error' in answer)
@@ -51,7 +53,7 @@ export async function compare(model: string, python: string, texts?: readonly st
   };
   for (const [i, reference] of answer.texts.entries()) {
     const text = short[i] ?? '';
-    const encoding = encoder.encode(findMasks(text));
+    const encoding = encoder.encode(findMasks(text, special_tokens.mask.token));
     if (encoding.input_ids.join() !== reference.ids.join()) {
       differ(text, 'ids', encoding.input_ids.join(' '), reference.ids.join(' '));
       continue;

@@ -2,11 +2,14 @@
  * The families, and the checkpoints of public reports if CASES names their folder, side by side with `transformers` in the Python that
  * PYTHON names. Without one, families.test.ts compares with what was recorded of it.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { readCheckpoint } from '../../../models/build/build.ts';
 import { compare } from '../../../models/evaluation/compare.ts';
 
 const PYTHON = process.env['PYTHON'];
@@ -21,15 +24,23 @@ const cases = existsSync(FILE)
   : [];
 
 describe.skipIf(!PYTHON)('compare (skipped unless PYTHON names one with transformers and torch)', () => {
-  // Without a tokenizer_config.json, transformers lower-cases a cased BERT: it is read as it is here, with a warning.
-  it.each(['albert', 'bert', 'roberta', 'distilbert', 'electra', 'camembert', 'xlm-roberta'])(
-    'finds no difference for the family %s',
-    async (family) => {
-      const { difference, texts, masks } = await compare(join(FAMILIES, family), PYTHON ?? '');
-      expect(difference).toBeUndefined();
-      expect(Math.min(texts, masks)).toBeGreaterThan(100);
-    },
-  );
+  let copies: string;
+  beforeAll(async () => {
+    copies = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  });
+  afterAll(() => rm(copies, { recursive: true }));
+
+  it.each(readdirSync(FAMILIES))('finds no difference for the family %s', async (family) => {
+    const folder = join(copies, family);
+    await cp(join(FAMILIES, family), folder, { recursive: true });
+    // Their stages are not those of their classes, which transformers 5 would take instead, as a warning says.
+    const { tokenizer } = await readCheckpoint(folder);
+    const config = { tokenizer_class: 'PreTrainedTokenizerFast', mask_token: tokenizer.special_tokens.mask.token };
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
+    const { difference, texts, masks } = await compare(folder, PYTHON ?? '');
+    expect(difference).toBeUndefined();
+    expect(Math.min(texts, masks)).toBeGreaterThan(100);
+  });
 
   it.each(cases.filter(([, { refuse }]) => !refuse))('finds no difference for %s', async (name, { text }) => {
     const { difference, masks } = await compare(join(CASES, name), PYTHON ?? '', [text]);
