@@ -1,8 +1,7 @@
 /**
  * Checkpoints that differ from the usual ones, over HTTP with both backends: a mask with a spelling of its own, and those of public bug
- * reports. CASES names the folder of the latter, with expected.json: what `transformers` answers, or the name in a refusal.
+ * reports.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,26 +9,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { addModel } from '../../models/commands/add.ts';
+import { ANSWERED, CASES_FOLDER, REFUSED } from '../cases.ts';
 import { postJson } from '../post-json.ts';
 import { ENVIRONMENTS, withModel } from './with-model.ts';
 
 const MODELS = join(import.meta.dirname, '../../models');
 const BERT = join(import.meta.dirname, '../fixtures/families/bert');
-const FOLDER = process.env['CASES'] ?? '';
-const FILE = join(FOLDER, 'expected.json');
 /** Of a probability: int8 with random weights of few channels. */
 const TOLERANCE = 0.1;
-
-interface Case {
-  readonly text: string;
-  readonly refuse: string | null;
-  readonly ids?: readonly number[];
-  readonly first?: number;
-  readonly probability?: number;
-}
-const cases = existsSync(FILE)
-  ? Object.entries((JSON.parse(readFileSync(FILE, 'utf8')) as { cases: Record<string, Case> }).cases)
-  : [];
 
 let state: string;
 beforeAll(async () => {
@@ -78,21 +65,21 @@ it('understands a mask that only this model spells so', async () => {
   });
 });
 
-describe.skipIf(cases.length === 0)('a checkpoint of a public report (skipped unless CASES names their folder)', () => {
-  it.each(cases.filter(([, { refuse }]) => !refuse))(
-    '%s is answered as by transformers',
-    async (name, { text, ids, first, probability = NaN }) => {
-      await withBoth(join(FOLDER, name), async (ask) => {
+describe.skipIf(ANSWERED.length === 0)(
+  'a checkpoint of a public report (skipped unless CASES names their folder)',
+  () => {
+    it.each(ANSWERED)('%s is answered as by transformers', async (name, { text, ids, first, probability = NaN }) => {
+      await withBoth(join(CASES_FOLDER, name), async (ask) => {
         const { tokens } = (await (await ask('/tokenize', text)).json()) as { tokens: { token: number }[] };
         expect(tokens.map(({ token }) => token)).toEqual(ids);
         const [best] = (await (await ask('/fill-mask', text)).json()) as { token: number; score: number }[];
         expect(best?.token).toBe(first);
         expect(Math.abs((best?.score ?? NaN) - probability)).toBeLessThan(TOLERANCE);
       });
-    },
-  );
+    });
 
-  it.each(cases.filter(([, { refuse }]) => refuse))('%s is refused by name', async (name, { refuse }) => {
-    await expect(addModel(join(FOLDER, name), { backend: 'both' }, state)).rejects.toThrow(refuse ?? '');
-  });
-});
+    it.each(REFUSED)('%s is refused by name', async (name, { refuse }) => {
+      await expect(addModel(join(CASES_FOLDER, name), { backend: 'both' }, state)).rejects.toThrow(refuse ?? '');
+    });
+  },
+);

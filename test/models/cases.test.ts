@@ -1,8 +1,7 @@
 /**
  * Small checkpoints that reproduce public bug reports, with the answers of `transformers`. Each gets the same answers here, or is
- * refused by the recorded name. CASES names their folder, with expected.json.
+ * refused by the recorded name.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
@@ -12,24 +11,13 @@ import { onnxBackend } from '../../models/evaluation/backends.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
+import { ANSWERED, CASES_FOLDER, REFUSED } from '../cases.ts';
 
-interface Case {
-  readonly text: string;
-  readonly refuse: string | null;
-  readonly ids?: readonly number[];
-  readonly first?: number;
-  readonly probability?: number;
-}
-
-const FOLDER = process.env['CASES'] ?? '';
-const FILE = join(FOLDER, 'expected.json');
-const cases = existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as { cases: Record<string, Case> }).cases : {};
-
-describe.skipIf(!existsSync(FILE))('a checkpoint of a public report (skipped unless CASES names their folder)', () => {
-  it.each(Object.entries(cases).filter(([, { refuse }]) => !refuse))(
-    '%s is answered as by transformers',
-    async (name, { text, ids, first, probability }) => {
-      const { tokenizer, weights } = await readCheckpoint(join(FOLDER, name));
+describe.skipIf(ANSWERED.length === 0)(
+  'a checkpoint of a public report (skipped unless CASES names their folder)',
+  () => {
+    it.each(ANSWERED)('%s is answered as by transformers', async (name, { text, ids, first, probability }) => {
+      const { tokenizer, weights } = await readCheckpoint(join(CASES_FOLDER, name));
       const { json, special_tokens } = tokenizer;
       const encoding = createTokenizer(JSON.parse(json) as object, special_tokens).encode(
         findMasks(text, special_tokens.mask.token),
@@ -40,13 +28,10 @@ describe.skipIf(!existsSync(FILE))('a checkpoint of a public report (skipped unl
       const best = row.indexOf(Math.max(...row));
       expect(best).toBe(first);
       expect(Math.exp((row[best] ?? NaN) - (logits?.log_sum_exp[0] ?? NaN))).toBeCloseTo(probability ?? NaN, 3);
-    },
-  );
+    });
 
-  it.each(Object.entries(cases).filter(([, { refuse }]) => refuse))(
-    '%s is refused by name',
-    async (name, { refuse }) => {
-      await expect(readCheckpoint(join(FOLDER, name))).rejects.toThrow(refuse ?? '');
-    },
-  );
-});
+    it.each(REFUSED)('%s is refused by name', async (name, { refuse }) => {
+      await expect(readCheckpoint(join(CASES_FOLDER, name))).rejects.toThrow(refuse ?? '');
+    });
+  },
+);

@@ -2,7 +2,7 @@
  * The families, and the checkpoints of public reports if CASES names their folder, side by side with `transformers` in the Python that
  * PYTHON names. Without one, families.test.ts compares with what was recorded of it.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,18 +11,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { readCheckpoint } from '../../../models/build/build.ts';
 import { compare } from '../../../models/evaluation/compare.ts';
+import { ANSWERED, CASES_FOLDER } from '../../cases.ts';
 
 const PYTHON = process.env['PYTHON'];
 const FAMILIES = join(import.meta.dirname, '../../fixtures/families');
-const CASES = process.env['CASES'] ?? '';
-const FILE = join(CASES, 'expected.json');
-const cases = existsSync(FILE)
-  ? Object.entries(
-      (JSON.parse(readFileSync(FILE, 'utf8')) as { cases: Record<string, { text: string; refuse: string | null }> })
-        .cases,
-    )
-  : [];
-
 describe.skipIf(!PYTHON)('compare (skipped unless PYTHON names one with transformers and torch)', () => {
   let copies: string;
   beforeAll(async () => {
@@ -42,8 +34,8 @@ describe.skipIf(!PYTHON)('compare (skipped unless PYTHON names one with transfor
     expect(Math.min(texts, masks)).toBeGreaterThan(100);
   });
 
-  it.each(cases.filter(([, { refuse }]) => !refuse))('finds no difference for %s', async (name, { text }) => {
-    const { difference, masks } = await compare(join(CASES, name), PYTHON ?? '', [text]);
+  it.each(ANSWERED)('finds no difference for %s', async (name, { text }) => {
+    const { difference, masks } = await compare(join(CASES_FOLDER, name), PYTHON ?? '', [text]);
     expect(difference).toBeUndefined();
     expect(masks).toBe(1);
   });

@@ -11,6 +11,7 @@ import type { ModelJson } from '../../../models/tokenizer/vocabulary.ts';
 import { alignText } from '../../../src/tokenizer/aligned-text.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 import { createNormalizer } from '../../../src/tokenizer/normalizers/create-normalizer.ts';
+import { wordPieceJson } from '../../src/tokenizer/small-tokenizers.ts';
 
 const SPIECE = readFileSync(join(import.meta.dirname, '../../fixtures/tokenizers/unigram/spiece.model'));
 type Files = Readonly<Record<string, unknown>>;
@@ -23,30 +24,12 @@ const special = (content: string) => ({
   normalized: false,
   special: true,
 });
-const withId = (id: number, content: string) => ({ id, ...special(content) });
 const BERT_PIECES = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', '##a', 'é', 'E'];
 const VOCABULARY = { 'vocab.txt': `${BERT_PIECES.join('\n')}\n` };
 const numbered = (pieces: readonly string[]) => Object.fromEntries(pieces.map((piece, id) => [piece, id]));
 const wordPiece = (changes: ModelJson = {}, pieces = BERT_PIECES) => ({
   version: '1.0',
-  added_tokens: pieces.slice(0, 5).map((content, id) => withId(id, content)),
-  normalizer: {
-    type: 'BertNormalizer',
-    clean_text: true,
-    handle_chinese_chars: true,
-    strip_accents: null,
-    lowercase: true,
-  },
-  pre_tokenizer: { type: 'BertPreTokenizer' },
-  post_processor: { type: 'BertProcessing', cls: [pieces[2], 2], sep: [pieces[3], 3] },
-  decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
-  model: {
-    type: 'WordPiece',
-    unk_token: pieces[1],
-    continuing_subword_prefix: '##',
-    max_input_chars_per_word: 100,
-    vocab: numbered(pieces),
-  },
+  ...wordPieceJson(pieces),
   ...changes,
 });
 const MERGES = {

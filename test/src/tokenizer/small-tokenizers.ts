@@ -25,8 +25,9 @@ const BERT_PIECES =
   '[PAD] [UNK] [CLS] [SEP] [MASK] walk ##ing ##s i love un ##able able ing ( ) ! ##! ##( 漢 ##漢 e ##e ##1 1'.split(
     ' ',
   );
-export const bertJson = (): TokenizerJson => ({
-  added_tokens: BERT_PIECES.slice(0, 5).map((token, id) => addedToken(token, id)),
+/** @param pieces padding, unknown, beginning, end and mask first, in this order */
+export const wordPieceJson = (pieces: readonly string[]) => ({
+  added_tokens: pieces.slice(0, 5).map((token, id) => addedToken(token, id)),
   normalizer: {
     type: 'BertNormalizer',
     clean_text: true,
@@ -35,16 +36,17 @@ export const bertJson = (): TokenizerJson => ({
     lowercase: true,
   },
   pre_tokenizer: { type: 'BertPreTokenizer' },
-  post_processor: { type: 'BertProcessing', cls: ['[CLS]', 2], sep: ['[SEP]', 3] },
+  post_processor: { type: 'BertProcessing', cls: [pieces[2], 2], sep: [pieces[3], 3] },
   decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
   model: {
     type: 'WordPiece',
-    unk_token: '[UNK]',
+    unk_token: pieces[1],
     continuing_subword_prefix: '##',
     max_input_chars_per_word: 100,
-    vocab: numbered(BERT_PIECES),
+    vocab: numbered(pieces),
   },
 });
+export const bertJson = (): TokenizerJson => wordPieceJson(BERT_PIECES);
 
 export const MERGES = ['l o', 'v e', 'lo ve', 'Ġ love', 'a b', 'ab l', 'abl e', 'a a', 'aa aa'];
 const ASCII = Array.from({ length: 128 }, (_, byte) => String.fromCharCode(byte)).join('');
