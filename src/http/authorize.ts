@@ -5,13 +5,12 @@ import { HTTPException } from 'hono/http-exception';
 
 import { digestOf } from '../cache/digest.ts';
 import { ConfigurationError } from '../model/deployed-model.ts';
-import type { Worker } from './worker.ts';
+import { API_KEY } from '../schemas/api-key.ts';
 import { respondError } from './errors.ts';
+import type { Worker } from './worker.ts';
 
 /** Characters. A shorter key can be guessed. */
 const MIN_KEY_LENGTH = 16;
-/** What a bearer token may consist of (RFC 6750, section 2.1). */
-const KEY = /^[\w.~+/-]+=*$/;
 
 /** Refuses a request without a valid key (RFC 6750). Where API_KEYS is not set, everybody may ask. */
 export const requireKey: MiddlewareHandler<Worker> = async (c, next) => {
@@ -52,7 +51,7 @@ async function keyDigests(list: string): Promise<ReadonlySet<string>> {
     if (key.length < MIN_KEY_LENGTH) {
       throw new ConfigurationError(`${place} has ${key.length} characters. Use at least ${MIN_KEY_LENGTH}.`);
     }
-    if (!KEY.test(key)) throw new ConfigurationError(`${place} may have letters, digits and -._~+/ only.`);
+    if (!API_KEY.test(key)) throw new ConfigurationError(`${place} may have letters, digits and -._~+/ only.`);
   }
   if (keys.length === 0)
     throw new ConfigurationError('The secret API_KEYS holds no key. Set one, or delete the secret.');

@@ -13,6 +13,7 @@ import { ok, type Result } from '../result.ts';
 import { cacheStatus } from './cache-status.ts';
 import { chargeWork } from './rate-limit.ts';
 import { serverTiming } from './server-timing.ts';
+import { oneOf } from './variables.ts';
 import type { Worker } from './worker.ts';
 
 /** What an isolate keeps between requests: the model and the caches. */
@@ -42,6 +43,7 @@ export function createIsolate(kind: BackendKind) {
     pipeline: (context: PipelineContext) => Promise<Result<Answered<T>, RequestError>>,
   ): Promise<Result<T, RequestError>> {
     const policy = policyOf(c);
+    const shows = showsCache(c);
     const loaded = loads(c);
     const found = await pipeline({
       model: c.env.MODEL,
@@ -62,7 +64,7 @@ export function createIsolate(kind: BackendKind) {
     if (!found.ok) return found;
     const { answers, work, cached } = found.value;
     c.set('answered', { work, cached });
-    if (showsCache(c)) {
+    if (shows) {
       c.header('server-timing', serverTiming(work));
       c.header('cache-status', cacheStatus(cached, policy));
     }
@@ -83,10 +85,7 @@ export function maxWorkOf({ env }: Context<Worker>): number {
 
 /** @returns undefined where the deployment caches nothing */
 function policyOf(c: Context<Worker>): CachePolicy | undefined {
-  if (c.env.CACHE === 'off') return undefined;
-  if (c.env.CACHE !== 'on') {
-    throw new ConfigurationError(`The variable CACHE is "${c.env.CACHE}". Set it to on or off.`);
-  }
+  if (oneOf('CACHE', c.env.CACHE, ['on', 'off']) === 'off') return undefined;
   const directives = (c.req.header('cache-control') ?? '').toLowerCase();
   const bypass = /\bno-(?:cache|store)\b/.test(directives) || c.req.header('x-use-cache') === 'false';
   return {
@@ -106,20 +105,14 @@ function cacheDays({ env }: Context<Worker>): number {
 
 /** Callers with keys share no entries, unless CACHE_SCOPE says so: an entry of another caller would tell what that one asked. */
 function partitionOf(c: Context<Worker>): string {
-  const scope: string = c.env.CACHE_SCOPE ?? 'caller';
-  if (scope !== 'caller' && scope !== 'shared') {
-    throw new ConfigurationError(`The variable CACHE_SCOPE is "${scope}". Set it to caller or shared.`);
-  }
+  const scope = oneOf('CACHE_SCOPE', c.env.CACHE_SCOPE ?? 'caller', ['caller', 'shared']);
   return JSON.stringify([c.env.CACHE_EPOCH, scope === 'caller' ? c.get('caller') : undefined]);
 }
 
 /** Whether the headers may tell from which cache the answer came, and so that somebody asked the same before. */
 function showsCache(c: Context<Worker>): boolean {
-  const shown: string = c.env.CACHE_STATUS ?? 'keys';
-  if (shown === 'all') return true;
-  if (shown === 'keys') return c.get('caller') !== undefined;
-  if (shown === 'none') return false;
-  throw new ConfigurationError(`The variable CACHE_STATUS is "${shown}". Set it to all, keys or none.`);
+  const shown = oneOf('CACHE_STATUS', c.env.CACHE_STATUS ?? 'keys', ['all', 'keys', 'none']);
+  return shown === 'all' || (shown === 'keys' && c.get('caller') !== undefined);
 }
 
 /** Other requests may wait for the same work: it goes on when the client that began it leaves. */

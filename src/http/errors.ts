@@ -34,19 +34,20 @@ export function respondError(c: Context, error: HttpError) {
 
 /** What was thrown: the store's fault, the deployment's, or our own. */
 export function respondFault(error: Error, c: Context) {
-  if (error instanceof ModelObjectError) {
-    c.header('retry-after', String(Math.ceil(LOAD_PAUSE_MS / 1000)));
-    return fault(c, 502, 'model_unavailable', error.message, error);
-  }
-  if (error instanceof ConfigurationError) return fault(c, 500, 'misconfigured', error.message, error);
-  return fault(c, 500, 'internal', 'An internal error occurred. Please report it.', error);
+  if (error instanceof ModelObjectError) return unavailable(c, 502, error);
+  if (error instanceof ConfigurationError) return fault(c, 500, 'misconfigured', error);
+  return fault(c, 500, 'internal', error, 'An internal error occurred. Please report it.');
 }
 
 /** 503 and not 502, as a load balancer expects of a readiness probe. */
 export function respondNotReady(error: unknown, c: Context) {
   if (!(error instanceof ModelObjectError)) throw error;
+  return unavailable(c, 503, error);
+}
+
+function unavailable<Status extends 502 | 503>(c: Context, status: Status, error: ModelObjectError) {
   c.header('retry-after', String(Math.ceil(LOAD_PAUSE_MS / 1000)));
-  return fault(c, 503, 'model_unavailable', error.message, error);
+  return fault(c, status, 'model_unavailable', error);
 }
 
 /** Logs the error with its causes, under the id of the request. */
@@ -54,8 +55,8 @@ function fault<Status extends 500 | 502 | 503>(
   c: Context,
   status: Status,
   error_type: string,
-  message: string,
   error: Error,
+  message = error.message,
 ) {
   c.set('error_type', error_type);
   const causes: string[] = [];

@@ -4,9 +4,9 @@ import type { Context, MiddlewareHandler } from 'hono';
 import type { RequestError } from '../errors.ts';
 import { EXPENSIVE_WORK, RATE_LIMIT_PERIOD_S } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { ConfigurationError } from '../model/deployed-model.ts';
-import type { Worker } from './worker.ts';
 import { respondError } from './errors.ts';
+import { oneOf } from './variables.ts';
+import type { Worker } from './worker.ts';
 
 const limited = (of: 'requests' | 'expensive requests') =>
   ({ reason: 'rate_limited', of, retry_after_s: RATE_LIMIT_PERIOD_S }) as const;
@@ -39,10 +39,7 @@ export async function chargeWork(c: Context<Worker>, work: number): Promise<Resu
 }
 
 function active({ env }: Context<Worker>, limiter: RateLimit | undefined): RateLimit | undefined {
-  const limits: string = env.RATE_LIMITS ?? 'on';
-  if (limits === 'off') return undefined;
-  if (limits === 'on') return limiter;
-  throw new ConfigurationError(`The variable RATE_LIMITS is "${limits}". Set it to on or off.`);
+  return oneOf('RATE_LIMITS', env.RATE_LIMITS ?? 'on', ['on', 'off']) === 'on' ? limiter : undefined;
 }
 
 /** The address of the client; of IPv6 the network of 64 bits, which is what one client has. */

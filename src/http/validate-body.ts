@@ -44,11 +44,11 @@ async function readText(request: HonoRequest): Promise<Result<string, HttpError>
     // The runtime holds a body to its declared length.
     if (encoding === 'identity' && declared !== undefined) return ok(await request.text());
     const { body } = request.raw;
+    const decoded = encoding === 'identity' ? body : body?.pipeThrough(new DecompressionStream(encoding));
     const decoder = new TextDecoder();
     let text = '';
     let bytes = 0;
-    for await (const chunk of (encoding === 'identity' ? body : body?.pipeThrough(new DecompressionStream(encoding))) ??
-      []) {
+    for await (const chunk of decoded ?? []) {
       bytes += chunk.length;
       if (bytes > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
       text += decoder.decode(chunk, { stream: true });

@@ -1,9 +1,8 @@
 /** The API key, where the deployment has keys. It stays in the page, and in the browser's storage only if the person asks. */
+import { API_KEY } from '../schemas/api-key.ts';
 import { byId } from './elements.ts';
 
 const STORED = 'api_key';
-/** What a bearer token may consist of (RFC 6750, 2.1). */
-const TOKEN = /^[\w.~+/-]+=*$/;
 
 const field = byId('key-field', HTMLDivElement);
 const input = byId('key', HTMLInputElement);
@@ -12,7 +11,7 @@ const remember = byId('remember-key', HTMLInputElement);
 /** Headers of a request, with the key that was typed. */
 export function keyHeaders(): Record<string, string> {
   const key = input.value.trim();
-  return TOKEN.test(key) ? { authorization: `Bearer ${key}` } : {};
+  return API_KEY.test(key) ? { authorization: `Bearer ${key}` } : {};
 }
 
 /** Whether the deployment has asked for a key. */

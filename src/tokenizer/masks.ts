@@ -15,11 +15,13 @@ export interface SpelledText {
   readonly sentAt: (position: number) => number;
 }
 
-const MASK = /\[MASK\]|<mask>/g;
+const USUAL: readonly string[] = ['[MASK]', '<mask>'];
+const patternOf = (spellings: readonly string[]) => new RegExp(spellings.map(escapePattern).join('|'), 'gu');
+const MASK = patternOf(USUAL);
 
 /** @param own the model's own spelling, once it is known: it is accepted too */
 export function findMasks(text: string, own?: string): MaskedText {
-  const pattern = own === undefined ? MASK : new RegExp(`${escapePattern(own)}|${MASK.source}`, 'gu');
+  const pattern = own === undefined || USUAL.includes(own) ? MASK : patternOf([own, ...USUAL]);
   const masks = Array.from(text.matchAll(pattern), ({ 0: match, index }) => ({
     start: index,
     end: index + match.length,
