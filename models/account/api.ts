@@ -76,14 +76,18 @@ export async function readResult<T>(access: Access, path: string, request: ApiRe
 }
 
 /** @returns undefined where the API answers 404 */
-export async function findResult<T>(access: Access, path: string, request: ApiRequest): Promise<T | undefined> {
+export async function find<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    return await readResult<T>(access, path, request);
+    return await answer;
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return undefined;
     throw error;
   }
 }
+
+/** The `result` of a JSON answer. @returns undefined where the API answers 404 */
+export const findResult = <T>(access: Access, path: string, request: ApiRequest): Promise<T | undefined> =>
+  find(readResult<T>(access, path, request));
 
 async function explain(answer: Response, what: string, permission: string): Promise<ApiError> {
   const { status } = answer;

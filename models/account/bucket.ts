@@ -4,7 +4,7 @@ import { createReadStream, openAsBlob } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 import type { ModelBucket } from '../bucket/push.ts';
-import { ApiError, callApi, findResult, readResult } from './api.ts';
+import { ApiError, callApi, find, findResult, readResult } from './api.ts';
 import type { Target } from './worker.ts';
 
 const PERMISSION = 'Workers R2 Storage: Edit';
@@ -32,14 +32,7 @@ const nameIsTaken = (name: string) => (error: unknown) => {
 
 export function accountBucket(target: Target): ModelBucket {
   const at = (key: string) => `/accounts/${target.account}/r2/buckets/${target.bucket}/objects/${key}`;
-  const get = async (key: string): Promise<Response | undefined> => {
-    try {
-      return await callApi(target, at(key), { permission: PERMISSION });
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    }
-  };
+  const get = (key: string) => find(callApi(target, at(key), { permission: PERMISSION }));
   return {
     async holds(key, file) {
       const object = await get(key);

@@ -1,5 +1,4 @@
 /** The worker of an environment of wrangler.toml in an account: its versions, and which of them is live. Does I/O. */
-
 import { join } from 'node:path';
 
 import { unstable_readConfig as readConfig } from 'wrangler';

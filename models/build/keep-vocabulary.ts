@@ -92,16 +92,12 @@ function sayLoss(
   say: (line: string) => void,
 ): void {
   const isHeldOut = (line: number) => line % HELD_OUT === HELD_OUT - 1;
-  const kept = new Set(
-    withNeeded(
-      whole,
-      encoded.flatMap((ids, line) => (isHeldOut(line) ? [] : ids)),
-    ),
-  );
-  const { json, special_tokens } = keepVocabulary(
+  const learned = withNeeded(
     whole,
-    [...kept].toSorted((a, b) => a - b),
-  ).tokenizer;
+    encoded.flatMap((ids, line) => (isHeldOut(line) ? [] : ids)),
+  );
+  const kept = new Set(learned);
+  const { json, special_tokens } = keepVocabulary(whole, learned).tokenizer;
   const trimmed = createTokenizer(JSON.parse(json) as object, special_tokens);
   let [tokens, lost, unknown] = [0, 0, 0];
   for (const [line, ids] of encoded.entries()) {

@@ -11,6 +11,7 @@ import { selectedBackend, selectedEnvironment, selectedModel } from '../bucket/d
 import { withLocalBucket } from '../bucket/local.ts';
 import { push } from '../bucket/push.ts';
 import { findOrBuild, requireWeights } from '../build/find-or-build.ts';
+import { BUILT_FILES } from '../build/quantization-error.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -43,10 +44,9 @@ await runScript(USAGE, options, async ({ model: chosen, verbose = false }, texts
   await requireFree(Number(port));
   Object.assign(process.env, QUIET);
 
-  const backend = selectedBackend();
   const selected = selectedModel();
   const built = await findOrBuild(chosen ?? `${selected.id}@${selected.revision}`, say);
-  requireWeights(built, backend === 'engine' ? 'model.efm' : 'model.onnx');
+  requireWeights(built, BUILT_FILES[selectedBackend()][0]);
   await withLocalBucket((bucket) => push(built, bucket));
   const model = `${built.manifest.id}@${built.manifest.revision}`;
 

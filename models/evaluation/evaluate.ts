@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 
 import { makeArtifacts, readCheckpoint, weightsIn } from '../build/build.ts';
 import { selectedBackend } from '../bucket/deployed.ts';
+import { BUILT_FILES } from '../build/quantization-error.ts';
 import { readEvaluationData } from './data.ts';
 import { type Item, type Items, makeItems } from './items.ts';
 import { type Evaluation, tabulate } from './table.ts';
@@ -29,7 +30,7 @@ export async function evaluate(
   const artifacts = await makeArtifacts(checkpoint);
   const { revision } = artifacts;
   const backend = selectedBackend();
-  const int8 = weightsIn(artifacts, backend === 'engine' ? 'model.efm' : 'model.onnx');
+  const int8 = weightsIn(artifacts, BUILT_FILES[backend][0]);
   const builds = { int8, backend, float32: buildGraph(checkpoint.weights, 'float32') };
   const items = makeItems(sets, checkpoint.tokenizer, checkpoint.weights.config.max_position_embeddings, {
     share,

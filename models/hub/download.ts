@@ -3,7 +3,7 @@ import type { Hash } from 'node:crypto';
 import { constants, type FileHandle, open, rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { withinMs } from './limits.ts';
+import { withTimeout } from '../../src/concurrency/with-timeout.ts';
 import { beginHash, type ListedFile } from './content-hash.ts';
 import type { Repository } from './repository.ts';
 
@@ -111,7 +111,7 @@ async function take(answer: Response, copy: Copy, stallMs: number): Promise<void
   const reader = answer.body.getReader();
   while (copy.bytes <= copy.file.bytes) {
     // A broken connection also ends it.
-    const chunk = (await withinMs(reader.read(), stallMs, 'stalled').catch(() => undefined))?.value;
+    const chunk = (await withTimeout(stallMs, reader.read()))?.value.value;
     if (!chunk) break;
     await copy.handle.writev([chunk], copy.bytes);
     copy.hash.update(chunk);

@@ -12,7 +12,7 @@ export const MAX_TEXT_BYTES = 256_000_000;
 export const MAX_MODEL_BYTES = 5_000_000_000;
 
 /** @throws with `problem` if `promise` has not settled after `ms` */
-export async function withinMs<T>(promise: Promise<T>, ms: number, problem: string): Promise<T> {
+async function withinMs<T>(promise: Promise<T>, ms: number, problem: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(problem)), ms);
