@@ -23,12 +23,14 @@ export async function encodeTexts(
   const { caches, policy, loadTokenizer } = context;
   // A truncated text must leave room for the longest target, so the targets decide how much of it is left.
   const room = truncation ? (targets ?? []) : undefined;
-  const keys = new Map<string, Promise<string>>();
-  for (const { text } of texts) if (!keys.has(text)) keys.set(text, encodingKey(context, text, room));
+  const distinct = [...new Set(texts.map(({ text }) => text))];
+  const keys = new Map<string, string>();
   const known = new Map<string, Encoding>();
   await Promise.all(
-    Array.from(keys, async ([text, key]) => {
-      const hit = await caches.encodings.get(await key, policy);
+    distinct.map(async (text) => {
+      const key = await encodingKey(context, text, room);
+      keys.set(text, key);
+      const hit = await caches.encodings.get(key, policy);
       if (hit) known.set(text, fromCachedEncoding(hit.value));
     }),
   );
@@ -55,7 +57,7 @@ export async function encodeTexts(
       }
     }
     known.set(text.text, encoding);
-    caches.encodings.put((await keys.get(text.text)) ?? '', toCachedEncoding(encoding), policy);
+    caches.encodings.put(keys.get(text.text) ?? '', toCachedEncoding(encoding), policy);
   }
   return ok(texts.map(({ text }) => known.get(text) as Encoding));
 }

@@ -3,6 +3,7 @@ import { kind } from '#kind';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Backend, Logits } from '../../../src/inference/backend.ts';
+import { BODY_TIMEOUT_MS } from '../../../src/limits.ts';
 import { fillBucket, freshApp } from '../bucket.ts';
 
 const question = { inputs: 'The [MASK] barked.' };
@@ -29,6 +30,27 @@ describe('a body', () => {
     const response = await post(body, headers);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ error_type: 'invalid_json' });
+  });
+
+  it('that does not arrive in time is a 408, and not before', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      let isAnswered = false;
+      const pending = post(new ReadableStream({ start: (controller) => controller.enqueue(begun) })).finally(() => {
+        isAnswered = true;
+      });
+      // Each look at the number of timers passes 1 ms of the false time.
+      await vi.waitUntil(() => vi.getTimerCount() > 0, { timeout: 5_000, interval: 1 });
+      await vi.advanceTimersByTimeAsync(BODY_TIMEOUT_MS / 2);
+      expect(isAnswered).toBe(false);
+      await vi.advanceTimersByTimeAsync(BODY_TIMEOUT_MS / 2);
+      vi.useRealTimers();
+      const response = await pending;
+      expect(response.status).toBe(408);
+      expect(await response.json()).toMatchObject({ error_type: 'body_timeout' });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('of another type is a 415 that does not repeat all of it', async () => {
