@@ -99,10 +99,12 @@ describe.each([
     await rm(join(MODELS, '.build', id), { recursive: true, force: true });
   });
 
-  it('is served by both backends, which describe it', async () => {
+  it('is served, and described', async () => {
     const { manifest } = built;
     expect(manifest).toMatchObject({ license: 'mit', source: `somebody/${fixture} at ${'1'.repeat(40)}` });
-    for (const env of ENVIRONMENTS) {
+    // The graphs of all families are compared in test/models/families.test.ts, with the same onnxruntime-web.
+    const environments = ['albert', 'roberta', 'electra'].includes(fixture) ? ENVIRONMENTS : ENVIRONMENTS.slice(0, 1);
+    for (const env of environments) {
       await withModel(built, state, env, async (url) => {
         const info: unknown = await (await fetch(new URL('/info', url))).json();
         expect(info).toMatchObject({
