@@ -19,7 +19,7 @@ import { crossOrigin } from './http/cors.ts';
 import { respondError, respondFault, respondNotReady } from './http/errors.ts';
 import { infoOf } from './http/info.ts';
 import { createMetrics } from './http/metrics.ts';
-import { observe } from './http/observe.ts';
+import { checkLog, observe } from './http/observe.ts';
 import { parseQuery } from './http/parse-request.ts';
 import { limitRate } from './http/rate-limit.ts';
 import { type LazyJson, resolveJson, streamJson } from './http/stream-json.ts';
@@ -159,7 +159,7 @@ export function createApp(kind: BackendKind) {
 }
 
 /** Before the body is read. */
-const protect = every(requireKey, limitRate);
+const protect = every(requireKey, checkLog, limitRate);
 
 const METRICS_TYPE = { 'content-type': 'text/plain; version=0.0.4' };
 

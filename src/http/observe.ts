@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 
 import type { CacheCounts } from '../pipelines/context.ts';
+import { oneOf } from './variables.ts';
 import type { Worker } from './worker.ts';
 
 /** One request. */
@@ -20,6 +21,8 @@ export interface Observation {
   /** Of the runs that this request asked for. */
   readonly multiply_adds: number;
   readonly model: string;
+  /** Of the worker, as the platform names it. */
+  readonly version?: string;
   /** The data center, by its airport; not known locally. */
   readonly colo?: string;
   /** `key:<digest>`, where there are API keys. */
@@ -27,6 +30,12 @@ export interface Observation {
   /** In production, clocks stand still while a worker computes: this is the time of reads and waits. */
   readonly duration_ms: number;
 }
+
+/** Refuses a REQUEST_LOG that is neither "on" nor "off": the owner would wait for a log in vain. */
+export const checkLog: MiddlewareHandler<Worker> = async function checkLog(c, next) {
+  oneOf('REQUEST_LOG', c.env.REQUEST_LOG ?? 'off', ['on', 'off']);
+  return next();
+};
 
 /** Observes what the routes after it answer. */
 export function observe(count: (observation: Observation) => void): MiddlewareHandler<Worker> {
@@ -43,6 +52,7 @@ export function observe(count: (observation: Observation) => void): MiddlewareHa
 function observed(c: Context<Worker>, duration: number): Observation {
   const answered = c.get('answered');
   const [error_type, caller, colo] = [c.get('error_type'), c.get('caller'), c.req.raw.cf?.colo];
+  const version = c.env.VERSION?.id;
   return {
     request_id: c.get('requestId'),
     method: c.req.method,
@@ -53,6 +63,7 @@ function observed(c: Context<Worker>, duration: number): Observation {
     tokens: answered?.work.tokens ?? 0,
     multiply_adds: c.get('multiply_adds') ?? 0,
     model: c.env.MODEL,
+    ...(version && { version }),
     ...(typeof colo === 'string' && { colo }),
     ...(caller !== undefined && { caller }),
     duration_ms: Math.round(duration * 10) / 10,
@@ -64,19 +75,14 @@ function slowest({ edge, computed }: CacheCounts): 'isolate' | 'edge' | 'compute
   return edge > 0 ? 'edge' : 'isolate';
 }
 
-/** For Workers Analytics Engine: one index, then blobs and doubles in an order that queries rely on. */
+/** The columns of a data point in Workers Analytics Engine, `blob1` and `double1` first. Data of before keeps its order: a new one is last. */
+const BLOBS = ['route', 'status', 'error_type', 'cache', 'model', 'colo', 'method', 'version'] as const;
+const DOUBLES = ['duration_ms', 'tokens', 'multiply_adds'] as const;
+
 function dataPoint(seen: Observation): AnalyticsEngineDataPoint {
   return {
     indexes: [seen.caller ?? 'no key'],
-    blobs: [
-      seen.route,
-      String(seen.status),
-      seen.error_type ?? '',
-      seen.cache ?? '',
-      seen.model,
-      seen.colo ?? '',
-      seen.method,
-    ],
-    doubles: [seen.duration_ms, seen.tokens, seen.multiply_adds],
+    blobs: BLOBS.map((name) => String(seen[name] ?? '')),
+    doubles: DOUBLES.map((name) => seen[name]),
   };
 }

@@ -3,7 +3,7 @@ import type { CacheCounts } from '../pipelines/context.ts';
 import type { Work } from '../predict/work.ts';
 
 export interface Worker {
-  Bindings: Omit<Env, 'CACHE_SCOPE' | 'CACHE_STATUS' | 'RATE_LIMITS' | 'REQUEST_LOG'> & {
+  Bindings: Omit<Env, 'CACHE_SCOPE' | 'CACHE_STATUS' | 'RATE_LIMITS' | 'REQUEST_LOG' | 'VERSION'> & {
     /** "caller", the default, or "shared": whose cache entries answer. */
     readonly CACHE_SCOPE?: string;
     /** "all", "keys", the default, or "none": who sees from which cache an answer came. */
@@ -16,8 +16,10 @@ export interface Worker {
     readonly CACHE_DAYS?: string;
     /** Another value forgets all that is cached. */
     readonly CACHE_EPOCH?: string;
-    /** "on": a line of the log for each request. */
+    /** "on", or "off", the default: a line of the log for each request. */
     readonly REQUEST_LOG?: string;
+    /** Set by the platform. */
+    readonly VERSION?: WorkerVersionMetadata;
     readonly ANALYTICS?: AnalyticsEngineDataset;
     /** API keys, a secret. Without it, everybody may ask. */
     readonly API_KEYS?: string;

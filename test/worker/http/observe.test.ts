@@ -22,6 +22,7 @@ afterEach(() => {
   errors.mockClear();
 });
 
+const VERSION = { id: 'a1b2c3d4', tag: '', timestamp: '' };
 const lines = () => log.mock.calls.map(([line]) => line as Observation);
 
 const app = (changed: object = {}) => freshApp({ REQUEST_LOG: 'on', ...changed });
@@ -30,9 +31,9 @@ const idOf = async (given: string) =>
 
 describe('the log', () => {
   it('has a line for each request: what was asked, what it cost, which tier answered', async () => {
-    const logged = app();
+    const logged = app({ VERSION });
     const [first, second] = [await logged.ask(question), await logged.ask(question)];
-    const common = { method: 'POST', route: '/fill-mask', status: 200, model: env.MODEL };
+    const common = { method: 'POST', route: '/fill-mask', status: 200, model: env.MODEL, version: VERSION.id };
     expect(lines()).toEqual([
       expect.objectContaining({ ...common, cache: 'computed', request_id: first.headers.get('x-request-id') }),
       {
@@ -107,17 +108,27 @@ describe('the log', () => {
     await freshApp({ REQUEST_LOG: 'off' }).ask(question);
     expect(log).not.toHaveBeenCalled();
   });
+
+  it('says what REQUEST_LOG may be', async () => {
+    const response = await freshApp({ REQUEST_LOG: 'yes' }).ask(question);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({
+      error: 'The variable REQUEST_LOG is "yes". Set it to on or off.',
+      error_type: 'misconfigured',
+    });
+  });
 });
 
 it('writes a data point for each request where the binding is there', async () => {
   const points: AnalyticsEngineDataPoint[] = [];
   await freshApp({
+    VERSION,
     ANALYTICS: { writeDataPoint: (point?: AnalyticsEngineDataPoint) => void points.push(point ?? {}) },
   }).ask(question);
   expect(points).toEqual([
     {
       indexes: ['no key'],
-      blobs: ['/fill-mask', '200', '', 'computed', env.MODEL, '', 'POST'],
+      blobs: ['/fill-mask', '200', '', 'computed', env.MODEL, '', 'POST', VERSION.id],
       doubles: [expect.any(Number), expect.any(Number), expect.any(Number)],
     },
   ]);

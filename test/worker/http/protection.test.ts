@@ -7,6 +7,9 @@ const question = { inputs: 'The [MASK] barked.' };
 const [KEY, NEXT] = ['0123456789abcdef-one', '0123456789abcdef-two'];
 const withKey = (key: string) => ({ authorization: `Bearer ${key}` });
 const ASKED = ['/', '/fill-mask', '/score', '/sentence-order', '/next-sentence', '/tokenize'];
+const limiter = () => ({ limit: vi.fn<RateLimit['limit']>(() => Promise.resolve({ success: true })) });
+const statusOf = async (API_KEYS: string, key: string) =>
+  (await freshApp({ API_KEYS }).ask(question, '/fill-mask', withKey(key))).status;
 
 beforeEach(fillBucket);
 
@@ -52,8 +55,48 @@ describe('a deployment with API_KEYS', () => {
     expect(await response.json()).toMatchObject({ error_type });
   });
 
+  it('does less for a wrong key than for a cached answer, however many ask: one digest, and nothing is read', async () => {
+    const [RATE_LIMITER, EXPENSIVE_RATE_LIMITER] = [limiter(), limiter()];
+    const keyed = freshApp({ API_KEYS: KEY, RATE_LIMITS: 'on', RATE_LIMITER, EXPENSIVE_RATE_LIMITER });
+    expect((await keyed.ask(question, '/fill-mask', withKey(KEY))).status).toBe(200);
+    const digest = vi.spyOn(crypto.subtle, 'digest');
+    const touched = [
+      RATE_LIMITER.limit,
+      EXPENSIVE_RATE_LIMITER.limit,
+      vi.spyOn(env.MODELS, 'get'),
+      vi.spyOn(caches.default, 'match'),
+      vi.spyOn(caches.default, 'put'),
+      vi.spyOn(Request.prototype, 'body', 'get'),
+    ];
+    const counts = () => [digest, ...touched].map(({ mock }) => mock.calls.length);
+    const costOf = async (headers: Record<string, string>) => {
+      for (const spy of [digest, ...touched]) spy.mockClear();
+      return { response: await keyed.ask(question, '/fill-mask', headers), counts: counts() };
+    };
+    const hit = await costOf(withKey(KEY));
+    expect(hit.response.headers.get('cache-status')).toMatch(/^isolate; hit/);
+    const wrong = await costOf(withKey(NEXT));
+    expect(wrong.response.status).toBe(401);
+    expect(wrong.counts).toEqual([1, 0, 0, 0, 0, 0, 0]);
+    expect(hit.counts[0]).toBeGreaterThan(1);
+    expect(hit.counts[1]).toBe(1);
+    expect(hit.counts.at(-1)).toBeGreaterThan(0);
+
+    for (const spy of [digest, ...touched]) spy.mockClear();
+    const all = await Promise.all(Array.from({ length: 300 }, () => keyed.ask(question, '/fill-mask', withKey(NEXT))));
+    expect(new Set(all.map((response) => response.status))).toEqual(new Set([401]));
+    expect(counts()).toEqual([300, 0, 0, 0, 0, 0, 0]);
+    vi.restoreAllMocks();
+  });
+
   it.each(['/health', '/ready', '/info', '/openapi.json'])('leaves %s open', async (path) => {
     expect((await app().request(path)).status).toBe(200);
+  });
+
+  it('refuses a key that was taken out of the list, while its successor answers', async () => {
+    expect(await statusOf(`${KEY} ${NEXT}`, KEY)).toBe(200);
+    expect(await statusOf(NEXT, KEY)).toBe(401);
+    expect(await statusOf(NEXT, NEXT)).toBe(200);
   });
 
   it.each([
@@ -218,4 +261,5 @@ describe('what callers see of each other', () => {
 it('has the bindings of wrangler.toml', () => {
   expect(env.RATE_LIMITER).toBeDefined();
   expect(env.EXPENSIVE_RATE_LIMITER).toBeDefined();
+  expect(env.VERSION.id).toMatch(/^[0-9a-f-]{36}$/);
 });
