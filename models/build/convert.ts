@@ -19,7 +19,7 @@ export interface ConvertOptions {
   readonly bits?: LayerBits;
   /** As it was converted before, or the engine. */
   readonly backend?: BuiltFor;
-  /** The limit of extra multiply-adds for outlier channels, as a fraction. If given, they are chosen again. */
+  /** The limit of extra work in the layers for outlier channels, as a fraction. If given, they are chosen again. */
   readonly outliers?: number;
   /** A calibration text with one paragraph per line, instead of the included one. If given, outlier channels are chosen again. */
   readonly text?: string;
@@ -93,12 +93,16 @@ async function planOf(
   const encodings = await calibrationText(tokenizer, weights.config.max_position_embeddings, text, say);
   if (!encodings) return unplanned;
   const { plan, choices, extra } = await calibrate(weights, bits, encodings, outliers ?? DEFAULT_BUDGET, progress);
-  say(
-    `  outlier channels, ${(100 * extra).toFixed(1)} % more multiply-adds in the layers; divergence with more of them, in nats:`,
+  const [without, loss] = [choices.map((choice) => choice.without), choices.map((choice) => choice.loss)].map(
+    (values) => values.reduce((a, b) => a + b, 0),
   );
-  for (const { input, divergences, chosen, channels } of choices) {
-    const share = `${((100 * chosen) / channels).toFixed(0)} %`.padStart(4);
-    say(`  ${input.padEnd(16)} ${share}   ${divergences.map((value) => value.toFixed(5)).join('  ')}`);
+  say(
+    `  outlier channels take ${(100 * extra).toFixed(1)} % more work in the layers; the rounding of all inputs costs ` +
+      `${without?.toFixed(5)} nats without them, ${loss?.toFixed(5)} with them; of each input:`,
+  );
+  for (const { stored, input, chosen, channels, ...of } of choices) {
+    const name = `layer.${stored}.${input}`.padEnd(24);
+    say(`  ${name} ${`${chosen}`.padStart(4)} of ${channels}   ${of.without.toFixed(6)}  ${of.loss.toFixed(6)}`);
   }
   await writePlan(folder, weights, bits, plan);
   return plan;

@@ -6,7 +6,6 @@ import { packFourBits } from '../quantization/int4.ts';
 import { packMatrix } from '../quantization/lanes.ts';
 import {
   divisorsOf,
-  type InputPlan,
   type LayerPlan,
   outlierCounts,
   permuteColumns,
@@ -15,20 +14,16 @@ import {
 } from '../quantization/plan.ts';
 
 type Parts = Readonly<Record<string, Int8Array | Float32Array>>;
-/** Packed matrices by name, each with the plan of its input. */
-export type PackCache = Map<string, { readonly planned: InputPlan | undefined; readonly parts: Parts }>;
 
 /**
  * @param layer_bits of the weights in the layers; all others have 8
  * @param plan (layers_stored,): how the inputs of the layers are quantized
- * @param cache of packed matrices, for several calls with the same weights and bits
  * @throws naming the size that the engine does not support, or the matrix with a number that is not finite
  */
 export function packEngineFile(
   weights: EncoderWeights,
   layer_bits: 4 | 8 = 8,
   plan: readonly LayerPlan[] = uncalibratedPlan(weights),
-  cache: PackCache = new Map(),
 ): Uint8Array<ArrayBuffer> {
   const { config, embeddings, layers, mlm, sentence } = weights;
   const { embedding_size: E, hidden_size: H, vocab_size: V } = config;
@@ -43,15 +38,13 @@ export function packEngineFile(
     // float32 in memory is little-endian wherever Node runs.
     blob.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), section.offset);
   };
-  const writePacked = (name: string, pack: () => Parts, bias: Float32Array, planned?: InputPlan) => {
-    const cached = cache.get(name);
-    let parts = cached && samePlan(cached.planned, planned) ? cached.parts : undefined;
+  const writePacked = (name: string, pack: () => Parts, bias: Float32Array) => {
+    let parts;
     try {
-      parts ??= pack();
+      parts = pack();
     } catch (error) {
       throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
     }
-    cache.set(name, { planned, parts });
     for (const [part, data] of Object.entries({ ...parts, bias })) write(`${name}.${part}`, data);
   };
   const matrix = (name: string, linear: Linear) =>
@@ -92,7 +85,7 @@ export function packEngineFile(
         const permuted = permuteColumns(smooth, swapsOf(outliers));
         return { ...(layer_bits === 4 ? packFourBits : packMatrix)(permuted, outliers.length) };
       };
-      writePacked(`${name}.${part}`, pack, linear.bias, planned[input]);
+      writePacked(`${name}.${part}`, pack, linear.bias);
     };
     const { query, key, value } = layer;
     ofLayer('query', 'query_key_value', scaled(query, 1 / Math.sqrt(H / config.num_attention_heads)));
@@ -120,9 +113,6 @@ export function packEngineFile(
   if (unwritten.size > 0) throw new Error(`${[...unwritten.keys()].join(', ')}: nothing was written there`);
   return blob;
 }
-
-const samePlan = (a: InputPlan | undefined, b: InputPlan | undefined): boolean =>
-  a?.range === b?.range && a?.outliers.join() === b?.outliers.join();
 
 /** The header of the file for a model. */
 export function geometryOf(

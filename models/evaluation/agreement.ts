@@ -84,7 +84,7 @@ export type ReferenceDistribution = Distribution & {
 };
 
 /** The logits of a backend for each mask of a text. */
-export async function runOne(backend: Backend, encoding: Encoding): Promise<Distribution[]> {
+async function runOne(backend: Backend, encoding: Encoding): Promise<Distribution[]> {
   const [answer] = await backend.run([encoding]);
   if (!answer) throw new Error('a backend returned no logits');
   const width = answer.mlm.length / answer.log_sum_exp.length;

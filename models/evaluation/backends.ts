@@ -24,18 +24,22 @@ export async function onnxBackend(graph: Uint8Array): Promise<Backend> {
   return onnxruntime(await ortModule()).create(inMemory(graph));
 }
 
-const tensor = (data: Int32Array) => new Tensor('int32', data, [data.length]);
+const tensor = (data: Int32Array | Float32Array) =>
+  data instanceof Int32Array ? new Tensor('int32', data, [data.length]) : new Tensor('float32', data, [data.length]);
 
 /** Runs a graph with outputs of any names. @returns all outputs */
 export async function onnxRunner(
   graph: Uint8Array,
-): Promise<(encoding: Encoding) => Promise<ReadonlyMap<string, Float32Array>>> {
+): Promise<
+  (encoding: Encoding, more?: ReadonlyMap<string, Float32Array>) => Promise<ReadonlyMap<string, Float32Array>>
+> {
   const session = await startSession(await ortModule(), graph);
-  return async ({ input_ids, token_type_ids, masked_positions }) => {
+  return async ({ input_ids, token_type_ids, masked_positions }, more = new Map()) => {
     const outputs = await session.run({
       input_ids: tensor(input_ids),
       token_type_ids: tensor(token_type_ids),
       masked_positions: tensor(masked_positions),
+      ...Object.fromEntries(Array.from(more, ([name, data]) => [name, tensor(data)])),
     });
     return new Map(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
   };

@@ -7,7 +7,7 @@ import { findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import type { QuantizationError } from '../../src/schemas/model.ts';
 import { compareBackends } from './agreement.ts';
-import { DEFAULT_BUDGET, extraMultiplyAdds, worstInput } from '../quantization/calibrate.ts';
+import { DEFAULT_BUDGET, extraWorkOf, worstInput } from '../quantization/calibrate.ts';
 import { CALIBRATION_TEXT, HELD_OUT_TEXT, MAX_UNKNOWN, readRunningText } from './running-text.ts';
 import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, weightsIn, writeBuild } from '../build/build.ts';
 import { buildGraph } from '../onnx/encoder.ts';
@@ -98,9 +98,9 @@ function tooLarge(bits: LayerBits, error: QuantizationError): string | undefined
 
 async function whatHelps({ weights, bits, plan, tokenizer }: Checkpoint): Promise<string> {
   const { encodings } = await readRunningText(CALIBRATION_TEXT, tokenizer, weights.config.max_position_embeddings, 1);
-  const { name, before, after } = await worstInput(weights, bits, plan, encodings);
-  const matrix = `The input of ${name} costs most: with a fifth of its channels as outliers the divergence falls from ${before.toPrecision(3)} to ${after.toPrecision(3)}.`;
+  const { stored, input, loss } = await worstInput(weights, plan, encodings);
+  const matrix = `The input of layer.${stored}.${input} costs most: its rounding alone costs ${loss.toPrecision(3)} nats.`;
   if (bits === 4) return `${matrix} Convert it with --bits 8.`;
-  const budget = Math.max(DEFAULT_BUDGET, extraMultiplyAdds(weights, plan));
-  return `${matrix} Convert it with --outliers ${(1.5 * budget).toFixed(2)}, which allows as many extra multiply-adds.`;
+  const budget = Math.max(DEFAULT_BUDGET, extraWorkOf(weights, plan));
+  return `${matrix} Convert it with --outliers ${(1.5 * budget).toFixed(2)}, which allows more outlier channels.`;
 }

@@ -53,15 +53,26 @@ const tapName = (stored: number, input: OutlierInput, i: number): string => `lay
 
 /** In float32, with the inputs of all layers as outputs (1, sequence, inputs), named by `tapName`. */
 export function buildTappedGraph(weights: EncoderWeights): Uint8Array<ArrayBuffer> {
-  return encodeModel(encoderGraph(weights, 'float32', undefined, true), OPSETS);
+  return encodeModel(encoderGraph(weights, 'float32', undefined, 'tapped'), OPSETS);
 }
 
-/** The same before it is serialized. @param tapped adds the inputs of all layers to the outputs */
+/** The name of the graph's input that says which channels of an input of a layer are exact. */
+export const probeName = (stored: number, input: OutlierInput): string => `layer.${stored}.${input}.exact`;
+
+/**
+ * In float32, but inputs of layers are rounded as the engine does: with 7 bits between the least and the largest value of a
+ * token. For each there is an input (inputs,) named by `probeName`, 1 for the channels that are neither rounded nor count.
+ */
+export function buildProbedGraph(weights: EncoderWeights, plan: readonly LayerPlan[]): Uint8Array<ArrayBuffer> {
+  return encodeModel(encoderGraph(weights, 'float32', plan, 'probed'), OPSETS);
+}
+
+/** The same before it is written to bytes. @param changed for `buildTappedGraph` or `buildProbedGraph` */
 export function encoderGraph(
   weights: EncoderWeights,
   precision: 'float32' | 'int8' | Int8Scheme,
   plan: readonly LayerPlan[] = uncalibratedPlan(weights),
-  tapped = false,
+  changed?: 'tapped' | 'probed',
 ): Graph {
   const { config, embeddings, layers, mlm, sentence } = weights;
   const { projection } = embeddings;
@@ -88,18 +99,38 @@ export function encoderGraph(
       : inLayers.multiplyFrom(GELU_LEAST, x, name, linear);
   };
   const taps: { name: Name; from: Name; width: number }[] = [];
+  const probes = new Map<Name, number>();
+  const roundAsEngine = (x: Name, kept: Name): Name => {
+    const rounded = graph.add('Sub', [graph.scalar('one', Float32Array.of(1)), kept]);
+    const rest = graph.add('Mul', [x, rounded]);
+    const [least = '', most = ''] = ['ReduceMin', 'ReduceMax'].map((operator) =>
+      graph.add(operator, [rest], { axes: [-1], keepdims: 1 }),
+    );
+    const range = graph.add('Max', [graph.add('Sub', [most, least]), graph.scalar('tiny', Float32Array.of(1e-30))]);
+    const step = graph.add('Mul', [range, graph.scalar('1/127', Float32Array.of(1 / 127))]);
+    const steps = graph.add('Round', [graph.add('Div', [graph.add('Sub', [rest, least]), step])]);
+    const back = graph.add('Add', [graph.add('Mul', [steps, step]), least]);
+    return graph.add('Add', [graph.add('Mul', [back, rounded]), graph.add('Mul', [x, kept])]);
+  };
   /** Smooths an input of a layer and multiplies it: outlier channels in float32, the others by `product`. */
   const project = (x: Name, stored: number, input: OutlierInput, product = multiply): Name => {
     const [layer, planned] = [layers[stored], plan[stored]?.[input]];
     if (!layer || !planned) throw new RangeError(`there is no layer ${stored}`);
     const linear = matrixOf(layer, input);
     const name = `layer.${stored}.${input}`;
-    if (tapped) {
+    if (changed === 'tapped') {
       const times = taps.filter((tap) => tap.name.startsWith(`${name}.`)).length;
       taps.push({ name: tapName(stored, input, times), from: x, width: linear.inputs });
     }
-    if (scheme === 'float32') return product(x, name, linear);
+    if (scheme === 'float32' && changed !== 'probed') return product(x, name, linear);
     const divisors = divisorsOf(layer, input, planned);
+    if (scheme === 'float32') {
+      const kept = probeName(stored, input);
+      probes.set(kept, linear.inputs);
+      const smoothing = graph.vector(`${name}.smoothing`, divisors);
+      const rounded = roundAsEngine(graph.add('Div', [x, smoothing]), kept);
+      return product(graph.add('Mul', [rounded, smoothing]), name, linear);
+    }
     const smooth = scheme.smooth && divisors.some((divisor) => divisor !== 1);
     const factors = () =>
       graph.vector(
@@ -235,6 +266,7 @@ export function encoderGraph(
       { name: 'input_ids', type: INT32, shape: ['sequence'] },
       { name: 'token_type_ids', type: INT32, shape: ['sequence'] },
       { name: 'masked_positions', type: INT32, shape: ['masks'] },
+      ...Array.from(probes, ([name, width]) => ({ name, type: FLOAT, shape: [width] })),
     ],
     outputs,
   );

@@ -1,6 +1,6 @@
 /**
  * Chooses how the inputs of the layers are quantized: ranges of channels and candidates for outliers from a calibration text in
- * float32, then the share of outliers of each input by the divergence that the engine measures. No I/O of its own.
+ * float32, then the number of outliers of each input by what its rounding alone costs. No I/O of its own.
  */
 import {
   layerOrder,
@@ -10,27 +10,34 @@ import {
   STEP_INPUTS,
 } from '../../src/inference/efm-format.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
-import type { EncoderWeights } from '../checkpoint/encoder.ts';
-import { type PackCache, packEngineFile } from '../engine/pack.ts';
-import { divergence, type ReferenceDistribution, runOne, withScores } from '../evaluation/agreement.ts';
-import { engineBackend, onnxBackend, onnxRunner } from '../evaluation/backends.ts';
-import { buildGraph, buildTappedGraph } from '../onnx/encoder.ts';
-import { divisorsOf, forInputs, type InputPlan, type LayerPlan } from './plan.ts';
+import type { EncoderWeights, Linear } from '../checkpoint/encoder.ts';
+import { divergence, type ReferenceDistribution, withScores } from '../evaluation/agreement.ts';
+import { onnxRunner } from '../evaluation/backends.ts';
+import { buildProbedGraph, buildTappedGraph, probeName } from '../onnx/encoder.ts';
+import { quantizeToFourBits } from './int4.ts';
+import { multiplyColumns, quantizeRows } from './int8.ts';
+import { divisorsOf, forInputs, type InputPlan, type LayerPlan, matrixOf } from './plan.ts';
 
-/** Limit of extra multiply-adds in the layers, as a fraction, by default. */
+/** Limit of extra work in the layers, as a fraction, by default. */
 export const DEFAULT_BUDGET = 0.08;
-/** Shares of an input's channels that are tried. */
-const SHARES = [0.02, 0.04, 0.08, 0.16];
-/** Divergence in nats below which more outliers are not worth their time: a third of the limit of `measure`. */
-const ENOUGH = 0.0006;
+/** Divergence in nats below which more outliers are not worth their time: a quarter of the limit of `measure`. */
+const ENOUGH = 0.0005;
 /** The fraction of a channel's values within its range: a single token should not determine it. */
 const WITHIN_RANGE = 0.99;
+/** Outliers of an input start the inner loop twice more, which takes about as long as this many channels. */
+const START = 16;
 
-/** A row of the table: the gain from outliers of one kind of input alone. */
-interface Choice {
+/** One input of a stored layer, and the divergence in nats if nothing else in the model is rounded. */
+export interface InputLoss {
+  readonly stored: number;
   readonly input: OutlierInput;
-  /** (shares,) divergence in nats with so many outliers of this input in every layer, and none of any other; none first */
-  readonly divergences: readonly number[];
+  readonly loss: number;
+}
+
+/** A cell of the table: what the outliers of one input gain. */
+interface Choice extends InputLoss {
+  /** The loss without outliers. */
+  readonly without: number;
   readonly chosen: number;
   readonly channels: number;
 }
@@ -38,15 +45,22 @@ interface Choice {
 interface Calibrated {
   readonly plan: LayerPlan[];
   readonly choices: readonly Choice[];
-  /** Extra multiply-adds in the layers, as a share. */
+  /** Extra work in the layers, as a fraction. */
   readonly extra: number;
 }
 
+/** What the calibration text says of an input. */
+interface Observed extends InputPlan {
+  /** Relative variance of the error in the outputs of its matrices, by the number of outliers / `step`; 1 without any. */
+  readonly noise: readonly number[];
+}
+
 /**
- * An input has the same share in all layers. The gain for a single layer is smaller than the noise: any change in rounding
- * changes the divergence as much.
+ * The cost of rounding an input is the divergence of a float32 model in which only this input is rounded. Inside the engine,
+ * any change in rounding changes the divergence as much as a single input does, so it cannot be measured there. With some
+ * channels as outliers, the cost falls as the variance of the rounding error does: as the square of the step of each token.
  * @param encodings of the calibration text, with masks
- * @param budget the most extra multiply-adds, as a share
+ * @param budget the limit of extra work, as a fraction
  * @param progress is told the share of the work that is done
  * @throws naming the input whose values are not finite
  */
@@ -55,163 +69,232 @@ export async function calibrate(
   bits: 4 | 8,
   encodings: readonly Encoding[],
   budget: number,
-  progress: (share: number) => void = () => undefined,
+  progress?: (share: number) => void,
 ): Promise<Calibrated> {
-  const ranked = await rankChannels(weights, encodings);
-  const counts = forInputs(() => 0);
-  const planOf = (chosen: Readonly<Record<OutlierInput, number>>) =>
-    ranked.map((layer) => forInputs((input) => cut(layer[input], chosen[input])));
-  const measure = await divergenceMeasure(weights, bits, encodings);
-  const none = await measure(planOf(counts));
   const step = bits === 4 ? STEP_INPUTS : 8;
-  const measured = [];
-  for (const [i, input] of OUTLIER_INPUTS.entries()) {
-    const channels = ranked[0]?.[input].range.length ?? 0;
-    const tried = SHARES.map((share) => Math.max(step, step * Math.round((share * channels) / step)));
-    const options = [{ count: 0, divergence: none }];
-    const counted = [...new Set(tried.filter((c) => c <= Math.min(channels - step, MAX_OUTLIERS)))];
-    for (const [k, count] of counted.entries()) {
-      progress((i + k / counted.length) / OUTLIER_INPUTS.length);
-      options.push({ count, divergence: await measure(planOf({ ...counts, [input]: count })) });
-    }
-    measured.push({ input, channels, options });
-  }
-  progress(1);
+  const observed = await observe(weights, bits, encodings);
+  const losses = await findLosses(weights, observed.map(withoutOutliers), encodings, progress);
+  const candidates = losses.map(({ stored, input, loss }) => {
+    const { outliers, noise } = (observed[stored] as (typeof observed)[number])[input];
+    return { stored, input, loss, outliers, noise, chosen: 0 };
+  });
+  const lossOf = ({ loss, noise }: (typeof candidates)[number], count: number) => loss * (noise[count / step] ?? 1);
+  const workOf = (stored: number, input: OutlierInput, count: number) =>
+    extraWork(weights, (s, i) => (s === stored && i === input ? count : 0));
 
-  // Greedy: takes the step with the largest gain per multiply-add while the budget allows one.
-  let expected = none;
-  while (expected > ENOUGH) {
-    const steps = measured.flatMap(({ input, options }) => {
-      const at = options.findIndex(({ count }) => count === counts[input]);
-      const now = options[at]?.divergence ?? none;
-      return options.slice(at + 1).map(({ count, divergence: then }) => {
-        const extra = extraMultiplyAdds(weights, planOf({ ...counts, [input]: count }));
-        const cost = extra - extraMultiplyAdds(weights, planOf(counts));
-        return { input, count, extra, gain: now - then, worth: (now - then) / cost };
-      });
-    });
-    const [best] = steps.filter(({ gain, extra }) => gain > 0 && extra <= budget).toSorted((a, b) => b.worth - a.worth);
+  // Greedily: the outliers that gain most for their work, while the budget allows any.
+  let extra = 0;
+  for (;;) {
+    if (candidates.reduce((sum, one) => sum + lossOf(one, one.chosen), 0) <= ENOUGH) break;
+    let best: { of: (typeof candidates)[number]; count: number; work: number; worth: number } | undefined;
+    for (const of of candidates) {
+      const { stored, input, chosen, noise } = of;
+      for (let count = chosen + step; count < noise.length * step; count += step) {
+        const work = workOf(stored, input, count) - workOf(stored, input, chosen);
+        const worth = (lossOf(of, chosen) - lossOf(of, count)) / work;
+        if (extra + work <= budget && worth > (best?.worth ?? 0)) best = { of, count, work, worth };
+      }
+    }
     if (!best) break;
-    counts[best.input] = best.count;
-    expected -= best.gain;
+    best.of.chosen = best.count;
+    extra += best.work;
   }
-  const plan = planOf(counts);
+  const plan = observed.map((layer, stored) =>
+    forInputs((input): InputPlan => {
+      const chosen = candidates.find((one) => one.stored === stored && one.input === input)?.chosen ?? 0;
+      return { range: layer[input].range, outliers: layer[input].outliers.slice(0, chosen) };
+    }),
+  );
   return {
     plan,
-    choices: measured.map(({ input, channels, options }) => ({
-      input,
-      divergences: options.map((option) => option.divergence),
-      chosen: counts[input],
-      channels,
+    choices: candidates.map((one) => ({
+      stored: one.stored,
+      input: one.input,
+      without: one.loss,
+      loss: lossOf(one, one.chosen),
+      chosen: one.chosen,
+      channels: one.outliers.length,
     })),
-    extra: extraMultiplyAdds(weights, plan),
+    extra: extraWorkOf(weights, plan),
   };
 }
 
-const cut = ({ range, outliers }: InputPlan, count: number): InputPlan => ({
-  range,
-  outliers: outliers.slice(0, count),
-});
+const withoutOutliers = (layer: LayerPlan): LayerPlan =>
+  forInputs((input) => ({ range: layer[input].range, outliers: [] }));
 
-/** Ranges of all channels, and all channels as outliers, the one with the largest value first. */
-async function rankChannels(weights: EncoderWeights, encodings: readonly Encoding[]): Promise<LayerPlan[]> {
+/** Ranges of all channels, all channels as outliers with the largest first, and what each number of them gains. */
+async function observe(
+  weights: EncoderWeights,
+  bits: 4 | 8,
+  encodings: readonly Encoding[],
+): Promise<Record<OutlierInput, Observed>[]> {
   const run = await onnxRunner(buildTappedGraph(weights));
-  const sizes = new Map<string, number[][]>();
+  const rows = new Map<string, Float32Array[]>();
   for (const encoding of encodings) {
     for (const [name, values] of await run(encoding)) {
       const [, stored, input] = /^layer\.(\d+)\.(\w+)\.\d+$/.exec(name) ?? [];
       if (stored === undefined || input === undefined) continue;
       const width = values.length / encoding.input_ids.length;
       const key = `${stored}.${input}`;
-      const channels = sizes.get(key) ?? Array.from({ length: width }, (): number[] => []);
-      sizes.set(key, channels);
-      for (const [i, value] of values.entries()) {
-        if (!Number.isFinite(value)) {
-          throw new Error(`layer.${key}: its input is not finite on the calibration text, at channel ${i % width}`);
-        }
-        (channels[i % width] as number[]).push(Math.abs(value));
+      const bad = values.findIndex((value) => !Number.isFinite(value));
+      if (bad >= 0) {
+        throw new Error(`layer.${key}: its input is not finite on the calibration text, at channel ${bad % width}`);
       }
+      const texts = rows.get(key) ?? [];
+      rows.set(key, texts);
+      for (let at = 0; at < values.length; at += width) texts.push(values.slice(at, at + width));
     }
   }
-  return weights.layers.map((layer, stored) => {
-    return forInputs((input) => {
-      const channels = (sizes.get(`${stored}.${input}`) ?? []).map((values) => Float32Array.from(values).toSorted());
-      const range = Float32Array.from(
-        channels,
-        (values) => values[Math.floor(WITHIN_RANGE * (values.length - 1))] ?? 0,
+  const step = bits === 4 ? STEP_INPUTS : 8;
+  return weights.layers.map((layer, stored) =>
+    forInputs((input) => {
+      const tokens = rows.get(`${stored}.${input}`) ?? [];
+      const matrix = matrixOf(layer, input);
+      const columns = Array.from({ length: matrix.inputs }, (_, channel) =>
+        Float32Array.from(tokens, (row) => Math.abs(row[channel] as number)).toSorted(),
       );
-      const rounded = range.map((value) => Number(value.toPrecision(3)));
-      const divisors = divisorsOf(layer, input, { range: rounded, outliers: [] });
-      const largest = channels.map((values, channel) => (values.at(-1) ?? 0) / (divisors[channel] as number));
+      const range = Float32Array.from(columns, (values) =>
+        Number((values[Math.floor(WITHIN_RANGE * (values.length - 1))] ?? 0).toPrecision(3)),
+      );
+      const divisors = divisorsOf(layer, input, { range, outliers: [] });
+      const largest = columns.map((values, channel) => (values.at(-1) ?? 0) / (divisors[channel] as number));
       const outliers = largest.map((_, channel) => channel).toSorted((a, b) => (largest[b] ?? 0) - (largest[a] ?? 0));
-      return { range: rounded, outliers };
-    });
-  });
+      const noise = noiseOf(tokens, divisors, multiplyColumns(matrix, divisors), outliers, bits, step);
+      return { range, outliers, noise };
+    }),
+  );
 }
 
-/** @returns a function that measures the mean divergence of a plan, in nats, on these texts */
-async function divergenceMeasure(
-  weights: EncoderWeights,
+/**
+ * The variance of the error in the outputs for each number of outliers, relative to none: of the rounded input, a twelfth of the
+ * squared step of a token, and of the rounded weights.
+ * @param tokens (inputs,) each
+ * @param outliers all channels, the first outlier first
+ */
+function noiseOf(
+  tokens: readonly Float32Array[],
+  divisors: Float32Array,
+  matrix: Omit<Linear, 'bias'>,
+  outliers: readonly number[],
   bits: 4 | 8,
-  encodings: readonly Encoding[],
-): Promise<(plan: readonly LayerPlan[]) => Promise<number>> {
-  const reference = await onnxBackend(buildGraph(weights, 'float32'));
-  const expected: ReferenceDistribution[][] = [];
-  for (const encoding of encodings) expected.push((await runOne(reference, encoding)).map(withScores));
-  const masks = expected.flat().length;
-  const cache: PackCache = new Map();
-  return async (plan) => {
-    const engine = await engineBackend(packEngineFile(weights, bits, plan, cache));
-    let sum = 0;
-    for (const [i, encoding] of encodings.entries()) {
-      const found = await runOne(engine, encoding);
-      for (const [m, q] of found.entries()) sum += divergence(expected[i]?.[m] as ReferenceDistribution, q);
+  step: number,
+): number[] {
+  const weightEnergy = new Float64Array(matrix.inputs);
+  for (const [i, w] of matrix.weight.entries()) weightEnergy[i % matrix.inputs]! += w * w;
+  const weightError = roundingErrors(matrix, bits);
+  const least = new Float32Array(tokens.length).fill(Infinity);
+  const most = new Float32Array(tokens.length).fill(-Infinity);
+  const found: number[] = [];
+  let [energy, ofWeights] = [0, 0];
+  for (let count = outliers.length - 1; count >= 0; count--) {
+    const channel = outliers[count] as number;
+    let square = 0;
+    for (const [t, row] of tokens.entries()) {
+      const value = row[channel]! / divisors[channel]!;
+      least[t] = Math.min(least[t]!, value);
+      most[t] = Math.max(most[t]!, value);
+      square += value * value;
     }
-    return sum / masks;
-  };
-}
-
-/** In the layers for one token, of so many channels of each input. */
-function multiplyAdds({ config }: EncoderWeights, channels: (stored: number, input: OutlierInput) => number): number {
-  const { hidden_size: H, intermediate_size: F } = config;
-  const outputs = { query_key_value: 3 * H, attention: H, feed_forward: F, output: H };
-  let sum = 0;
-  for (const stored of layerOrder(config)) {
-    for (const input of OUTLIER_INPUTS)
-      sum += Math.min(input === 'output' ? F : H, channels(stored, input)) * outputs[input];
+    energy += weightEnergy[channel]!;
+    ofWeights += square * weightError[channel]!;
+    // As many outliers as stand before it; an input keeps at least one step of others.
+    if (count % step !== 0 || count > Math.min(MAX_OUTLIERS, outliers.length - step)) continue;
+    const squaredSteps = least.reduce((sum, low, t) => sum + ((most[t]! - low) / 127) ** 2, 0);
+    found[count / step] = (squaredSteps / 12) * energy + ofWeights;
   }
-  return sum;
+  const [none = 0] = found;
+  return found.map((variance) => (none > 0 ? variance / none : 1));
 }
 
-/** The extra multiply-adds of a plan in the layers, as a share. */
-export function extraMultiplyAdds(weights: EncoderWeights, plan: readonly LayerPlan[]): number {
-  const extra = multiplyAdds(weights, (stored, input) => plan[stored]?.[input].outliers.length ?? 0);
-  return extra / multiplyAdds(weights, () => Infinity);
+/** (inputs,) the sum of the squared rounding errors of the weights that an input meets. */
+function roundingErrors(matrix: Omit<Linear, 'bias'>, bits: 4 | 8): Float64Array {
+  const { weight, inputs, outputs } = matrix;
+  const errors = new Float64Array(inputs);
+  const fourBits = bits === 4 ? quantizeToFourBits(matrix) : undefined;
+  const { values, scales } = fourBits ?? quantizeRows(weight, outputs, inputs);
+  for (const [i, w] of weight.entries()) {
+    const [row, channel] = [Math.floor(i / inputs), i % inputs];
+    const step = fourBits?.steps[Math.floor(i / STEP_INPUTS)] ?? 1;
+    errors[channel]! += (w - values[i]! * step * scales[row]!) ** 2;
+  }
+  return errors;
 }
 
-/** The input whose divergence falls most if a fifth of its channels become outliers. */
-export async function worstInput(
+/** What the rounding of each input costs if nothing else in the model is rounded; outliers of the plan are exact. */
+export async function findLosses(
   weights: EncoderWeights,
-  bits: 4 | 8,
   plan: readonly LayerPlan[],
   encodings: readonly Encoding[],
-): Promise<{ name: string; before: number; after: number }> {
-  const ranked = await rankChannels(weights, encodings);
-  const measure = await divergenceMeasure(weights, bits, encodings);
-  const step = bits === 4 ? STEP_INPUTS : 8;
-  const before = await measure(plan);
-  let worst = { name: 'layer.0.query_key_value', before, after: Infinity };
-  for (const [stored, layer] of ranked.entries()) {
+  progress: (share: number) => void = () => undefined,
+): Promise<InputLoss[]> {
+  const run = await onnxRunner(buildProbedGraph(weights, plan));
+  const exact = new Map<string, Float32Array>();
+  for (const [stored, layer] of plan.entries()) {
     for (const input of OUTLIER_INPUTS) {
-      const now = plan[stored]?.[input];
-      if (!now) continue;
-      const more = layer[input].outliers.filter((channel) => !now.outliers.includes(channel));
-      const wanted = Math.min(MAX_OUTLIERS, step * Math.floor((0.2 * now.range.length) / step));
-      const outliers = [...now.outliers, ...more].slice(0, Math.max(wanted, now.outliers.length));
-      const changed = plan.with(stored, { ...plan[stored], [input]: { ...now, outliers } } as LayerPlan);
-      const after = await measure(changed);
-      if (after < worst.after) worst = { name: `layer.${stored}.${input}`, before, after };
+      exact.set(probeName(stored, input), new Float32Array(layer[input].range.length).fill(1));
     }
   }
-  return worst;
+  const distributions = async (encoding: Encoding, switches: ReadonlyMap<string, Float32Array>) => {
+    const logits = (await run(encoding, switches)).get('logits') ?? new Float32Array();
+    return Array.from(encoding.masked_positions, (_, m) => {
+      const row = logits.subarray(m * weights.config.vocab_size, (m + 1) * weights.config.vocab_size);
+      return { logits: row, log_sum_exp: logSumExp(row) };
+    });
+  };
+  const expected: ReferenceDistribution[][] = [];
+  for (const encoding of encodings) expected.push((await distributions(encoding, exact)).map(withScores));
+  const losses: InputLoss[] = [];
+  progress(0);
+  for (const [stored, layer] of plan.entries()) {
+    for (const input of OUTLIER_INPUTS) {
+      const { range, outliers } = layer[input];
+      const switches = new Map(exact);
+      switches.set(
+        probeName(stored, input),
+        range.map((_, channel) => (outliers.includes(channel) ? 1 : 0)),
+      );
+      let sum = 0;
+      for (const [i, encoding] of encodings.entries()) {
+        const found = await distributions(encoding, switches);
+        for (const [m, q] of found.entries()) sum += divergence(expected[i]?.[m] as ReferenceDistribution, q);
+      }
+      losses.push({ stored, input, loss: sum / expected.flat().length });
+      progress(losses.length / exact.size);
+    }
+  }
+  return losses;
+}
+
+function logSumExp(logits: Float32Array): number {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  return largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
+}
+
+/** For one token, with this many outliers of each input, as a fraction of the multiply-adds in the layers. */
+function extraWork({ config }: EncoderWeights, outliers: (stored: number, input: OutlierInput) => number): number {
+  const { hidden_size: H, intermediate_size: F } = config;
+  const outputs = { query_key_value: 3 * H, attention: H, feed_forward: F, output: H };
+  let [extra, all] = [0, 0];
+  for (const stored of layerOrder(config)) {
+    for (const input of OUTLIER_INPUTS) {
+      const count = outliers(stored, input);
+      if (count > 0) extra += (count + START) * outputs[input];
+      all += (input === 'output' ? F : H) * outputs[input];
+    }
+  }
+  return extra / all;
+}
+
+/** The extra work of a plan in the layers, as a fraction. */
+export const extraWorkOf = (weights: EncoderWeights, plan: readonly LayerPlan[]): number =>
+  extraWork(weights, (stored, input) => plan[stored]?.[input].outliers.length ?? 0);
+
+/** The input whose rounding costs most. */
+export async function worstInput(
+  weights: EncoderWeights,
+  plan: readonly LayerPlan[],
+  encodings: readonly Encoding[],
+): Promise<InputLoss> {
+  const losses = await findLosses(weights, plan, encodings);
+  return losses.reduce((worst, one) => (one.loss > worst.loss ? one : worst));
 }

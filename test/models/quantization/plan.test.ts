@@ -9,7 +9,7 @@ import { readPlan, writePlan } from '../../../models/build/plan-file.ts';
 import type { EncoderConfig, EncoderWeights } from '../../../models/checkpoint/encoder.ts';
 import { randomWeights } from '../../../models/evaluation/geometry-cost.ts';
 import { seeded } from '../../../models/evaluation/random.ts';
-import { calibrate, extraMultiplyAdds, worstInput } from '../../../models/quantization/calibrate.ts';
+import { calibrate, extraWorkOf, findLosses, worstInput } from '../../../models/quantization/calibrate.ts';
 import { divisorsOf, forInputs, permuteColumns, swapsOf, uncalibratedPlan } from '../../../models/quantization/plan.ts';
 import type { Encoding } from '../../../src/inference/backend.ts';
 
@@ -78,17 +78,19 @@ describe('calibration', () => {
     expect([shares[0], shares.at(-1)]).toEqual([0, 1]);
     expect(plan[0]?.output.outliers[0]).toBe(77);
     expect(extra).toBeLessThanOrEqual(0.08);
-    expect(extra).toBe(extraMultiplyAdds(weights, plan));
-    const [none = 0, some = 0] = choices.find(({ input }) => input === 'output')?.divergences ?? [];
-    expect(some).toBeLessThan(none / 4);
+    expect(extra).toBe(extraWorkOf(weights, plan));
+    const choice = choices.find(({ stored, input }) => stored === 0 && input === 'output');
+    expect(choice?.loss).toBeLessThan((choice?.without ?? 0) / 4);
     expect((await calibrate(weights, 8, texts, 0)).plan[0]?.output.outliers).toEqual([]);
   });
 
   it('names the input that costs most', async () => {
     const weights = withOutlier();
-    const { name, before, after } = await worstInput(weights, 8, uncalibratedPlan(weights), texts);
-    expect(name).toBe('layer.0.output');
-    expect(after).toBeLessThan(before / 4);
+    const { stored, input, loss } = await worstInput(weights, uncalibratedPlan(weights), texts);
+    expect([stored, input]).toEqual([0, 'output']);
+    const { plan } = await calibrate(weights, 8, texts, 0.08);
+    const cured = (await findLosses(weights, plan, texts)).find((one) => one.stored === 0 && one.input === 'output');
+    expect(cured?.loss).toBeLessThan(loss / 4);
   });
 
   it('accepts a channel that is constant and a matrix that is zero', async () => {

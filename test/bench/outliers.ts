@@ -1,0 +1,36 @@
+/**
+ * node test/bench/outliers.ts <checkpoint>: the time of the engine with the outlier channels of the checkpoint's calibration.json,
+ * relative to none. Both run in this process, in interleaved rounds, and the minimum CPU time of a round counts.
+ */
+import { readCheckpoint } from '../../models/build/build.ts';
+import { packEngineFile } from '../../models/engine/pack.ts';
+import { engineBackend } from '../../models/evaluation/backends.ts';
+import { extraWorkOf } from '../../models/quantization/calibrate.ts';
+import { forInputs } from '../../models/quantization/plan.ts';
+import { encodingOf } from './workers/measuring.ts';
+
+const TOKENS = [16, 64, 512];
+const ROUNDS = 40;
+const TOKENS_IN_A_ROUND = 512;
+
+const { weights, bits, plan } = await readCheckpoint(process.argv[2] ?? 'albert-edge');
+const none = plan.map((layer) => forInputs((input) => ({ ...layer[input], outliers: [] })));
+const backends = [
+  await engineBackend(packEngineFile(weights, bits, none)),
+  await engineBackend(packEngineFile(weights, bits, plan)),
+];
+console.log(`extra work by the cost model: ${(100 * extraWorkOf(weights, plan)).toFixed(1)} %`);
+for (const tokens of TOKENS) {
+  const encoding = encodingOf(tokens);
+  const least = backends.map(() => Infinity);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, backend] of backends.entries()) {
+      const begun = process.cpuUsage();
+      for (let run = 0; run < TOKENS_IN_A_ROUND / tokens; run++) await backend.run([encoding]);
+      const { user, system } = process.cpuUsage(begun);
+      least[i] = Math.min(least[i] ?? Infinity, user + system);
+    }
+  }
+  const [without = NaN, withOutliers = NaN] = least;
+  console.log(`${tokens} tokens: ${(withOutliers / without).toFixed(3)} × the time without outlier channels`);
+}
