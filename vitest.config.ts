@@ -24,7 +24,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/{src,bench}/**/*.test.ts'] } },
+      { extends: true, test: { name: 'unit', include: ['test/*.test.ts', 'test/{src,bench}/**/*.test.ts'] } },
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'], globalSetup } },
       {
         extends: true,

@@ -6,7 +6,7 @@ import { experimental_readRawConfig as readRawConfig } from 'wrangler';
 
 import type { WeightsFile } from '../../src/inference/backend.ts';
 import { push } from '../bucket/push.ts';
-import { findOrBuild, requireWeights } from '../build/find-or-build.ts';
+import { findOrBuild, requireWeights } from '../convert/find-or-build.ts';
 import { openAccountBucket } from './bucket.ts';
 import { smokeTest } from './smoke-test.ts';
 import {

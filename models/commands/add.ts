@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import type { Built } from '../bucket/built.ts';
-import { convert, type ConvertOptions } from '../build/convert.ts';
+import { convert, type ConvertOptions } from '../convert/convert.ts';
 import { type Command, parseConvert, requireModel } from './command.ts';
 import { printMeasurement } from './measure.ts';
 import { isHubId, type PullChoice, pullModel } from './pull.ts';

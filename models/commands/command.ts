@@ -3,7 +3,7 @@ import type { parseArgs } from 'node:util';
 
 import { selectedModel } from '../bucket/deployed.ts';
 import { BUILT_FILES, type BuiltFor, type LayerBits } from '../build/quantization-error.ts';
-import type { ConvertOptions } from '../build/convert.ts';
+import type { ConvertOptions } from '../convert/convert.ts';
 import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -1,5 +1,5 @@
 /** `convert`: builds the files of a model for the bucket in models/.build. */
-import { convert } from '../build/convert.ts';
+import { convert } from '../convert/convert.ts';
 import { type Command, orSelected, parseConvert, warnUnlessSelected } from './command.ts';
 import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';

@@ -1,7 +1,7 @@
 /** npm run cost: what a month of a deployment costs at most. See USAGE. */
 import { type Usage, monthlyCost } from '../account/cost.ts';
 import { selectedModel } from '../bucket/deployed.ts';
-import { findOrBuild } from '../build/find-or-build.ts';
+import { findOrBuild } from '../convert/find-or-build.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';

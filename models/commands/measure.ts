@@ -1,7 +1,7 @@
 /** `measure`: measures the quantization error of a model and writes it beside the checkpoint. */
 import type { Build } from '../build/build.ts';
 import { CLEAR_LEAD } from '../evaluation/agreement.ts';
-import { measure } from '../evaluation/measure.ts';
+import { measure } from '../convert/measure.ts';
 import { type Command, orSelected, percent, warnUnlessSelected } from './command.ts';
 import { progressBar } from './progress.ts';
 import { print } from './terminal.ts';

@@ -5,7 +5,7 @@ import { push } from '../bucket/push.ts';
 import { openAccountBucket } from '../account/bucket.ts';
 import { findTarget } from '../account/worker.ts';
 import { selectedEnvironment } from '../bucket/deployed.ts';
-import { findOrBuild } from '../build/find-or-build.ts';
+import { findOrBuild } from '../convert/find-or-build.ts';
 import { type Command, orSelected, warnUnlessSelected } from './command.ts';
 import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';

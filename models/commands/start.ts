@@ -10,7 +10,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { selectedBackend, selectedEnvironment, selectedModel } from '../bucket/deployed.ts';
 import { withLocalBucket } from '../bucket/local.ts';
 import { push } from '../bucket/push.ts';
-import { findOrBuild, requireWeights } from '../build/find-or-build.ts';
+import { findOrBuild, requireWeights } from '../convert/find-or-build.ts';
 import { BUILT_FILES } from '../build/quantization-error.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';

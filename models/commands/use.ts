@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { withModel } from '../bucket/config-file.ts';
-import { findOrBuild } from '../build/find-or-build.ts';
+import { findOrBuild } from '../convert/find-or-build.ts';
 import { type Command, requireModel } from './command.ts';
 import { print, say } from './terminal.ts';
 

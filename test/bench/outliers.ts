@@ -5,7 +5,7 @@
 import { readCheckpoint } from '../../models/build/build.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
-import { extraWorkOf } from '../../models/quantization/calibrate.ts';
+import { extraWorkOf } from '../../models/convert/calibrate.ts';
 import { forInputs } from '../../models/quantization/plan.ts';
 import { encodingOf } from './workers/measuring.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { encodeProbes } from '../../models/evaluation/measure.ts';
+import { encodeProbes } from '../../models/convert/measure.ts';
 import { type Checkpoint, readCheckpoint } from '../../models/build/build.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { buildGraph } from '../../models/onnx/encoder.ts';

@@ -10,7 +10,7 @@ import { seeded } from '../../../models/evaluation/random.ts';
 import { randomWeights } from '../../../models/evaluation/geometry-cost.ts';
 import { kernelModule } from '../../../src/inference/compile-kernels.ts';
 import { engineBackend } from '../../../models/evaluation/backends.ts';
-import { encodeProbes } from '../../../models/evaluation/measure.ts';
+import { encodeProbes } from '../../../models/convert/measure.ts';
 import { BlobError, layerOrder } from '../../../src/inference/efm-format.ts';
 import type { Encoding, Logits } from '../../../src/inference/backend.ts';
 import { type EngineBackend, loadEngine } from '../../../src/inference/engine.ts';

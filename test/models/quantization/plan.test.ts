@@ -9,7 +9,7 @@ import { readPlan, writePlan } from '../../../models/build/plan-file.ts';
 import type { EncoderConfig, EncoderWeights } from '../../../models/checkpoint/encoder.ts';
 import { randomWeights } from '../../../models/evaluation/geometry-cost.ts';
 import { seeded } from '../../../models/evaluation/random.ts';
-import { calibrate, extraWorkOf, findLosses, worstInput } from '../../../models/quantization/calibrate.ts';
+import { calibrate, extraWorkOf, findLosses, worstInput } from '../../../models/convert/calibrate.ts';
 import { divisorsOf, forInputs, permuteColumns, swapsOf, uncalibratedPlan } from '../../../models/quantization/plan.ts';
 import type { Encoding } from '../../../src/inference/backend.ts';
 

@@ -1,18 +1,18 @@
 /** npm run models -- convert: computes what a model needs at the edge and builds it if it fits. Reads and writes files. */
 import type { Encoding } from '../../src/inference/backend.ts';
 import { CALIBRATION_TEXT, MAX_UNKNOWN, MIN_TOKENS, readRunningText } from '../evaluation/running-text.ts';
-import { calibrate, DEFAULT_BUDGET } from '../quantization/calibrate.ts';
+import { calibrate, DEFAULT_BUDGET } from './calibrate.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
-import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from './build.ts';
-import { chooseKept } from './keep-vocabulary.ts';
-import { readPlan, writePlan } from './plan-file.ts';
-import { ISOLATE_BYTES, MAX_WASM_BYTES, type Needs, needsOf } from './memory-needs.ts';
+import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from '../build/build.ts';
+import { chooseKept } from '../build/keep-vocabulary.ts';
+import { readPlan, writePlan } from '../build/plan-file.ts';
+import { ISOLATE_BYTES, MAX_WASM_BYTES, type Needs, needsOf } from '../build/memory-needs.ts';
 import {
   type BuiltFor,
   findQuantizationErrors,
   type LayerBits,
   writeQuantizationErrors,
-} from './quantization-error.ts';
+} from '../build/quantization-error.ts';
 
 export interface ConvertOptions {
   /** Of the weights in the layers; by default as in the last conversion, or 8. */

@@ -1,7 +1,7 @@
 /** Finds the build of a model, or builds its checkpoint. Reads and writes files. */
 import type { WeightsFile } from '../../src/inference/backend.ts';
 import { type Built, findBuild, findNewestBuild } from '../bucket/built.ts';
-import { buildMeasured, hasCheckpoint } from './build.ts';
+import { buildMeasured, hasCheckpoint } from '../build/build.ts';
 import { convert } from './convert.ts';
 
 /**

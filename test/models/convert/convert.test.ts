@@ -9,12 +9,12 @@ import { findNewestBuild } from '../../../models/bucket/built.ts';
 import { readCheckpoint } from '../../../models/build/build.ts';
 import { readConfig } from '../../../models/checkpoint/config.ts';
 import type { EncoderWeights } from '../../../models/checkpoint/encoder.ts';
-import { convert } from '../../../models/build/convert.ts';
+import { convert } from '../../../models/convert/convert.ts';
 import { packEngineFile } from '../../../models/engine/pack.ts';
 import { needsOf } from '../../../models/build/memory-needs.ts';
 import { forInputs, type LayerPlan, uncalibratedPlan } from '../../../models/quantization/plan.ts';
 import { engineBackend } from '../../../models/evaluation/backends.ts';
-import { measure } from '../../../models/evaluation/measure.ts';
+import { measure } from '../../../models/convert/measure.ts';
 import { parseManifest } from '../../../src/model/manifest.ts';
 
 const FAMILIES = join(import.meta.dirname, '../../fixtures/families');

@@ -6,9 +6,9 @@ import type { Encoding } from '../../src/inference/backend.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import type { QuantizationError } from '../../src/schemas/model.ts';
-import { compareBackends } from './agreement.ts';
-import { DEFAULT_BUDGET, extraWorkOf, worstInput } from '../quantization/calibrate.ts';
-import { CALIBRATION_TEXT, HELD_OUT_TEXT, MAX_UNKNOWN, readRunningText } from './running-text.ts';
+import { compareBackends } from '../evaluation/agreement.ts';
+import { DEFAULT_BUDGET, extraWorkOf, worstInput } from './calibrate.ts';
+import { CALIBRATION_TEXT, HELD_OUT_TEXT, MAX_UNKNOWN, readRunningText } from '../evaluation/running-text.ts';
 import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, weightsIn, writeBuild } from '../build/build.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import {
@@ -17,7 +17,7 @@ import {
   type MeasuredErrors,
   writeQuantizationErrors,
 } from '../build/quantization-error.ts';
-import { engineBackend, onnxBackend } from './backends.ts';
+import { engineBackend, onnxBackend } from '../evaluation/backends.ts';
 
 /** How well a build must agree with float32, on the probes and on running text, to be served. */
 const THRESHOLDS: Record<LayerBits, { readonly clear: number; readonly divergence: number }> = {

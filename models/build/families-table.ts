@@ -1,8 +1,8 @@
 /** The table of supported families in models/README.md. No I/O. */
 import { classOfFamily } from '../tokenizer/classes.ts';
-import { ARCHITECTURES } from './config.ts';
-import type { Family } from './encoder.ts';
-import { TENSORS } from './families.ts';
+import { ARCHITECTURES } from '../checkpoint/config.ts';
+import type { Family } from '../checkpoint/encoder.ts';
+import { TENSORS } from '../checkpoint/families.ts';
 
 /** Published models that fit an isolate. */
 const FITTING: Readonly<Record<Family, string>> = {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { expect, it } from 'vitest';
 
-import { tableOfFamilies } from '../../../models/checkpoint/served.ts';
+import { tableOfFamilies } from '../../../models/build/families-table.ts';
 
 it('models/README.md has the families that the code can serve', async () => {
   const readme = await readFile(join(import.meta.dirname, '../../../models/README.md'), 'utf8');

@@ -14,9 +14,9 @@ import type { EncoderWeights, Linear } from '../checkpoint/encoder.ts';
 import { divergence, type ReferenceDistribution, withScores } from '../evaluation/agreement.ts';
 import { onnxRunner } from '../evaluation/backends.ts';
 import { buildProbedGraph, buildTappedGraph, probeName } from '../onnx/encoder.ts';
-import { quantizeToFourBits } from './int4.ts';
-import { multiplyColumns, quantizeRows } from './int8.ts';
-import { divisorsOf, forInputs, type InputPlan, type LayerPlan, matrixOf } from './plan.ts';
+import { quantizeToFourBits } from '../quantization/int4.ts';
+import { multiplyColumns, quantizeRows } from '../quantization/int8.ts';
+import { divisorsOf, forInputs, type InputPlan, type LayerPlan, matrixOf } from '../quantization/plan.ts';
 
 /** Limit of extra work in the layers, as a fraction, by default. */
 export const DEFAULT_BUDGET = 0.08;
