@@ -1,7 +1,8 @@
 /** `ablate`: measures what each step of the quantization gains, on held-out text. */
 import { ablate } from '../evaluation/ablate.ts';
 import { WHERE_FROM } from '../evaluation/data.ts';
-import { type Command, orSelected, percent, withCommas } from './command.ts';
+import { type Command, percent, withCommas } from './command.ts';
+import { orSelected } from './selected.ts';
 import { print } from './terminal.ts';
 
 export const command: Command = {

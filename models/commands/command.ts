@@ -1,10 +1,8 @@
-/** The interface of a command of `npm run models`, and what several commands share. */
+/** The interface of a command of `npm run models`, and what several commands share. It loads fast: nothing of wrangler. */
 import type { parseArgs } from 'node:util';
 
-import { selectedModel } from '../bucket/deployed.ts';
 import { BUILT_FILES, type BuiltFor, type LayerBits } from '../build/quantization-error.ts';
 import type { ConvertOptions } from '../convert/convert.ts';
-import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const OPTIONS = {
@@ -35,9 +33,6 @@ export function requireModel(model: string | undefined): string {
   if (model) return model;
   throw new UsageError('name a model');
 }
-
-/** The given model, or the one that wrangler.toml selects. */
-export const orSelected = (model: string | undefined): string => model ?? selectedModel().id;
 
 function parseBits(bits: string | undefined): { bits?: LayerBits } {
   if (bits === undefined) return {};
@@ -72,15 +67,6 @@ export function parseConvert({
     ...(text !== undefined && { text }),
     ...(keepVocabulary !== undefined && { keepVocabulary }),
   };
-}
-
-export function warnUnlessSelected(id: string, revision: string): void {
-  const selected = selectedModel();
-  if (selected.id !== id || selected.revision !== revision) {
-    print(
-      `wrangler.toml selects ${selected.id}@${selected.revision}. To serve this one:\n\n  npm run models -- use ${id}@${revision}`,
-    );
-  }
 }
 
 export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;

@@ -1,7 +1,8 @@
 /** `convert`: builds the files of a model for the bucket in models/.build. */
 import { convert } from '../convert/convert.ts';
-import { type Command, orSelected, parseConvert, warnUnlessSelected } from './command.ts';
+import { type Command, parseConvert } from './command.ts';
 import { progressBar } from './progress.ts';
+import { orSelected, warnUnlessSelected } from './selected.ts';
 import { print, say } from './terminal.ts';
 
 export const command: Command = {

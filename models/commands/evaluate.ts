@@ -4,8 +4,9 @@ import { CLEAR_LEAD } from '../evaluation/agreement.ts';
 import { WHERE_FROM } from '../evaluation/data.ts';
 import { evaluate } from '../evaluation/evaluate.ts';
 import { printTable, worseThan } from '../evaluation/table.ts';
-import { type Command, orSelected, percent, withCommas } from './command.ts';
+import { type Command, percent, withCommas } from './command.ts';
 import { progressBar } from './progress.ts';
+import { orSelected } from './selected.ts';
 import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 

@@ -2,8 +2,9 @@
 import type { Build } from '../build/build.ts';
 import { CLEAR_LEAD } from '../evaluation/agreement.ts';
 import { measure } from '../convert/measure.ts';
-import { type Command, orSelected, percent, warnUnlessSelected } from './command.ts';
+import { type Command, percent } from './command.ts';
 import { progressBar } from './progress.ts';
+import { orSelected, warnUnlessSelected } from './selected.ts';
 import { print } from './terminal.ts';
 
 export const command: Command = {

@@ -6,8 +6,9 @@ import { openAccountBucket } from '../account/bucket.ts';
 import { findTarget } from '../account/worker.ts';
 import { selectedEnvironment } from '../bucket/deployed.ts';
 import { findOrBuild } from '../convert/find-or-build.ts';
-import { type Command, orSelected, warnUnlessSelected } from './command.ts';
+import type { Command } from './command.ts';
 import { progressBar } from './progress.ts';
+import { orSelected, warnUnlessSelected } from './selected.ts';
 import { print, say } from './terminal.ts';
 
 export const command: Command = {

@@ -1,5 +1,5 @@
 /** Pushing a build to a bucket through workerd's R2. */
-import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -17,22 +17,49 @@ import {
   listIndex,
   printInventory,
 } from '../../../models/bucket/inventory.ts';
-import { sha256Hex } from '../../../src/model/manifest.ts';
+import { revisionOf, sealManifest, sha256Hex } from '../../../src/model/manifest.ts';
 
 const INDEX = 'models/index.json';
-const { id, revision, files: names } = inject('built');
-const keys = names.map((name) => `models/${id}/${revision}/${name}`);
+const { id, revision: defaultRevision, files: names } = inject('built');
 
 let state: string;
 let built: Built;
+let revision: string;
+let keys: string[];
 
 beforeEach(async () => {
   state = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
-  const found = await findBuild(id, revision);
-  if (!found) throw new Error('the default model is not built');
-  built = found;
+  built = await smallBuild(await defaultBuild());
+  ({ revision } = built.manifest);
+  keys = names.map((name) => `models/${id}/${revision}/${name}`);
 });
 afterEach(() => rm(state, { recursive: true }));
+
+async function defaultBuild(): Promise<Built> {
+  const found = await findBuild(id, defaultRevision);
+  if (!found) throw new Error('the default model is not built');
+  return found;
+}
+
+/** The default model with a few hundred bytes instead of each file: a bucket does not look into them. */
+async function smallBuild({ manifest }: Built): Promise<Built> {
+  const folder = join(state, 'built');
+  await mkdir(folder);
+  const files = await Promise.all(
+    manifest.files.map(async ({ name }) => {
+      const content = new TextEncoder().encode(`The content of ${name}. `.repeat(10));
+      await writeFile(join(folder, name), content);
+      return { name, bytes: content.length, sha256: await sha256Hex(content) };
+    }),
+  );
+  const { checksum: _, ...unsealed } = manifest;
+  const small = await sealManifest({ ...unsealed, revision: await revisionOf(files), files });
+  await writeFile(join(folder, 'manifest.json'), JSON.stringify(small));
+  return { folder, manifest: small };
+}
+
+const bytesOf = async (folder: string) =>
+  (await Promise.all(names.map((name) => stat(join(folder, name))))).reduce((sum, { size }) => sum + size, 0);
 
 /** The bucket of a local worker whose state is in `state`. */
 const withBucket = <T>(use: (bucket: LocalBucket) => Promise<T>) => withLocalBucket(use, join(state, 'v3'));
@@ -49,6 +76,10 @@ async function expectWhole(bucket: LocalBucket) {
 
 describe('push', () => {
   it('uploads the weights first, then the manifest, and the index last', async () => {
+    // Of real size.
+    built = await defaultBuild();
+    ({ revision } = built.manifest);
+    keys = names.map((name) => `models/${id}/${revision}/${name}`);
     await withBucket(async (bucket) => {
       expect(await push(built, bucket)).toEqual([...keys, INDEX]);
       expect(keys.at(-1)).toMatch(/manifest\.json$/);
@@ -168,16 +199,17 @@ describe('the inventory', () => {
   });
 
   it('lists the builds, the contents of a bucket and what is deployed', async () => {
-    const model = `${id}@${revision}`;
-    const bytes = (await Promise.all(names.map((name) => readFile(join(built.folder, name))))).reduce(
-      (sum, file) => sum + file.length,
-      0,
-    );
-    expect((await findBuilds()).find((one) => one.model === model)).toMatchObject({ place: 'build', bytes });
+    const [model, small] = [`${id}@${defaultRevision}`, `${id}@${revision}`];
+    const { folder } = await defaultBuild();
+    expect((await findBuilds()).find((one) => one.model === model)).toMatchObject({
+      place: 'build',
+      bytes: await bytesOf(folder),
+    });
     await withBucket(async (bucket) => {
       await push(built, bucket);
-      expect(groupObjects(await bucket.list())).toMatchObject([{ model, place: 'local bucket', bytes, note: '' }]);
-      expect(listIndex(parseIndex(await readText(bucket, INDEX)))).toMatchObject([{ model, bytes }]);
+      const held = { model: small, bytes: await bytesOf(built.folder) };
+      expect(groupObjects(await bucket.list())).toMatchObject([{ ...held, place: 'local bucket', note: '' }]);
+      expect(listIndex(parseIndex(await readText(bucket, INDEX)))).toMatchObject([held]);
     });
     expect(findDeployed(join(import.meta.dirname, '../../../wrangler.toml'))).toEqual([
       { model, place: 'wrangler.toml', note: 'without --env' },
