@@ -3,6 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const PUBLIC = 'https://api.cloudflare.com/client/v4';
 const PAUSES_MS: readonly number[] = [1_000, 4_000];
+/** Of an error that is no JSON, in characters. */
+const MAX_TEXT = 300;
 /** Of one request: long enough for 100 MB over a slow line. */
 const MAX_MS = 600_000;
 
@@ -91,8 +93,8 @@ export const findResult = <T>(access: Access, path: string, request: ApiRequest)
 
 async function explain(answer: Response, what: string, permission: string): Promise<ApiError> {
   const { status } = answer;
-  const said = (await answer.json().catch(() => ({}))) as { errors?: { code?: number; message?: string }[] };
-  const { code = 0, message = '' } = said.errors?.[0] ?? {};
+  const text = await answer.text().catch(() => '');
+  const { code = 0, message = text.slice(0, MAX_TEXT) } = firstError(text) ?? {};
   const problem =
     code === R2_NOT_ENABLED
       ? 'R2 is not enabled in this account: open R2 in the dashboard and accept its terms (it has a free allowance)'
@@ -106,6 +108,15 @@ async function explain(answer: Response, what: string, permission: string): Prom
     status,
     code,
   );
+}
+
+/** Not every part of the API answers in JSON. */
+function firstError(text: string): { code?: number; message?: string } | undefined {
+  try {
+    return (JSON.parse(text) as { errors?: { code?: number; message?: string }[] }).errors?.[0];
+  } catch {
+    return undefined;
+  }
 }
 
 function unreachable(url: string, error: unknown): Error {

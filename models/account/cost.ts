@@ -1,6 +1,6 @@
 /** What a month of a deployment costs at the published prices. No I/O. */
 import type { Manifest } from '../../src/model/manifest.ts';
-import { SLOW_WORK_PER_SECOND } from '../../src/limits.ts';
+import { EXPENSIVE_WORK, SLOW_WORK_PER_SECOND } from '../../src/limits.ts';
 import { costModelOf } from '../../src/model/cost.ts';
 
 /** Of Workers Standard, in dollars; included are so many a month. */
@@ -13,6 +13,8 @@ const PRICES = {
 } as const;
 /** CPU time of a request besides the model, measured in workerd, in milliseconds. */
 const CPU_MS_AROUND = 0.4;
+
+const MONTH_MINUTES = 31 * 24 * 60;
 
 export interface Usage {
   /** A month. */
@@ -37,7 +39,27 @@ export interface MonthlyCost {
 export function monthlyCost(architecture: Manifest['architecture'], { requests, tokens, hitRate }: Usage): MonthlyCost {
   const cpuMsPerMiss = CPU_MS_AROUND + (1000 * costModelOf(architecture).text(tokens, 1)) / SLOW_WORK_PER_SECOND;
   const cpuMs = requests * (hitRate * CPU_MS_AROUND + (1 - hitRate) * cpuMsPerMiss);
+  return { cpuMsPerMiss, cpuMs, ...priceOf(requests, cpuMs) };
+}
+
+function priceOf(requests: number, cpuMs: number): Pick<MonthlyCost, 'requests' | 'cpu' | 'total'> {
   const ofRequests = Math.max(0, requests - PRICES.includedRequests) * PRICES.request;
   const cpu = Math.max(0, cpuMs - PRICES.includedCpuMs) * PRICES.cpuMs;
-  return { cpuMsPerMiss, cpuMs, requests: ofRequests, cpu, total: PRICES.plan + ofRequests + cpu };
+  return { requests: ofRequests, cpu, total: PRICES.plan + ofRequests + cpu };
+}
+
+/** The rate limits of a deployment, a minute. */
+export interface RateLimits {
+  readonly requests: number;
+  /** Of EXPENSIVE_WORK. */
+  readonly units: number;
+}
+
+/**
+ * What the answers to one caller at one location cost at most in a month, in dollars with the plan. Each request may have just
+ * less work than a unit. Refused requests are not counted.
+ */
+export function worstMonth({ requests, units }: RateLimits): number {
+  const cpuMs = 1000 * (units + requests) * (EXPENSIVE_WORK / SLOW_WORK_PER_SECOND);
+  return priceOf(MONTH_MINUTES * requests, MONTH_MINUTES * cpuMs).total;
 }

@@ -8,9 +8,11 @@ import type { WeightsFile } from '../../src/inference/backend.ts';
 import { push } from '../bucket/push.ts';
 import { findOrBuild, requireWeights } from '../convert/find-or-build.ts';
 import { openAccountBucket } from './bucket.ts';
+import { worstMonth } from './cost.ts';
 import { smokeTest } from './smoke-test.ts';
 import {
   CONFIG,
+  envArgs,
   findAddresses,
   findDeployments,
   findTarget,
@@ -18,7 +20,7 @@ import {
   type Target,
   workersDevSubdomain,
 } from './worker.ts';
-import { ROOT, runWrangler } from './wrangler.ts';
+import { ROOT } from './wrangler.ts';
 
 export interface DeployChoice {
   readonly env?: string | undefined;
@@ -59,7 +61,8 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
   const deployments = await findDeployments(target);
   const [live] = deployments ?? [];
   if (choice.gradual !== undefined && !live) throw new Error('--gradual needs a version that is live: leave it out');
-  await workersDevSubdomain(target);
+  if (deployments) (await findAddresses(target)).preview('');
+  else await workersDevSubdomain(target);
   const bucket = await openAccountBucket(target);
 
   try {
@@ -82,7 +85,7 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
     const steps = [['triggers', 'deploy']];
     if (deployments) steps.push(['versions', 'deploy', `${version}@${share}%`, ...rest, '--message', model, '--yes']);
     // The version is last where the worker can be reached, so that nothing can fail after it; and first where it cannot.
-    for (const args of enabled ? steps : steps.toReversed()) await wrangler(target, say, args);
+    for (const args of enabled ? steps : steps.toReversed()) await target.wrangler(args, say);
     const [route] = target.routes;
     const url = route ? `https://${route.replace(/[/*]+$/, '')}` : onWorkersDev;
     return closingWords(target, url, version, share);
@@ -93,12 +96,9 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
   }
 }
 
-const wrangler = async (target: Target, say: DeployHost['say'], args: readonly string[]) =>
-  runWrangler([...args, ...target.args], target.environment, say);
-
 /** @returns the id of the version */
 async function upload(target: Target, say: DeployHost['say'], args: readonly string[]): Promise<string> {
-  const { events } = await wrangler(target, say, args);
+  const { events } = await target.wrangler(args, say);
   const version = events.find(({ version_id }) => version_id)?.version_id;
   if (!version) throw new Error('wrangler uploaded the worker and does not say which version it is: run it again');
   return version;
@@ -143,15 +143,26 @@ function closingWords(target: Target, url: string, version: string, share: numbe
   const env = target.env ? ` -- --env ${target.env}` : '';
   const more =
     share < 100
-      ? `\nTo give it all requests:\n\n  npx wrangler versions deploy ${version}@100% --yes ${target.args.map((arg) => arg || '""').join(' ')}\n`
+      ? `\nTo give it all requests:\n\n  npx wrangler versions deploy ${version}@100% --yes ${envArgs(target.env)
+          .map((arg) => arg || '""')
+          .join(' ')}\n`
       : '';
   return `
 Online at ${url}. Try it:
 
   curl ${url}/fill-mask -H 'content-type: application/json' -d '{"inputs": "I love [MASK] because you are [MASK]."}'
 ${more}
+${worstMonthOf(target)}
+
 To go back to the version before:
 
   npm run rollback${env}
 `;
+}
+
+function worstMonthOf({ rateLimits }: Target): string {
+  if (!rateLimits)
+    return 'No rate limit is on, so nothing bounds what a month costs on the paid plan. The Free plan costs nothing.';
+  const dollars = Math.ceil(worstMonth(rateLimits)).toLocaleString('en');
+  return `In the worst month, the answers to one caller at one location cost $${dollars} on the paid plan, and nothing on the Free plan.`;
 }

@@ -2,8 +2,7 @@
 import type { DeployHost } from './deploy.ts';
 import { whatIsLive } from './deploy.ts';
 import { smokeTest } from './smoke-test.ts';
-import { findAddresses, findDeployments, findTarget, mainVersion } from './worker.ts';
-import { runWrangler } from './wrangler.ts';
+import { findAddresses, findDeployments, findTarget, mainVersion, makeLive } from './worker.ts';
 
 /**
  * A version has its own MODEL, and the bucket keeps earlier revisions.
@@ -25,8 +24,7 @@ export async function rollback(env: string | undefined, host: Omit<DeployHost, '
     host.say(`Testing version ${previous} at ${preview(previous)}`);
     await smokeTest({ ...host, url: preview(previous) });
     host.say(`Making it live instead of ${newest}`);
-    const args = ['versions', 'deploy', `${previous}@100%`, '--message', `rolled back from ${newest}`, '--yes'];
-    await runWrangler([...args, ...target.args], target.environment, host.say);
+    await makeLive(target, previous, `rolled back from ${newest}`, host.say);
     return `\nVersion ${previous} is live again at ${url}.\n`;
   } catch (error) {
     throw new Error(`${(error as Error).message}\n\n${await whatIsLive(target)}`, { cause: error });

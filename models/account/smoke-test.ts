@@ -51,7 +51,8 @@ export async function smokeTest(test: SmokeTest): Promise<void> {
 
   const predicted = await ask('/fill-mask', { inputs: 'Paris is the [MASK] of France.' });
   if (predicted.status === 401) {
-    throw new Error('POST /fill-mask asks for a key: set the environment variable API_KEY to one of API_KEYS');
+    const problem = process.env['API_KEY'] ? 'does not accept the key in API_KEY' : 'asks for a key';
+    throw new Error(`POST /fill-mask ${problem}: set the environment variable API_KEY to one of API_KEYS`);
   }
   const [first] = Array.isArray(predicted.answer) ? (predicted.answer as { score?: number; token_str?: string }[]) : [];
   if (predicted.status !== 200 || !first?.token_str || !(Number(first.score) > 0)) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { unstable_readConfig as readConfig } from 'wrangler';
 
 import { type Access, findAccount, findResult, readResult } from './api.ts';
+import type { RateLimits } from './cost.ts';
 import { ROOT, runWrangler } from './wrangler.ts';
 
 export const CONFIG = join(ROOT, 'wrangler.toml');
@@ -20,12 +21,25 @@ export interface Target extends Access {
   readonly model: string;
   /** Where it answers besides workers.dev, as wrangler.toml has it. */
   readonly routes: readonly string[];
-  /** For wrangler: which environment and which account. */
-  readonly args: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  /** Undefined where wrangler.toml has none that apply. */
+  readonly rateLimits: RateLimits | undefined;
+  /** Of Analytics Engine, if wrangler.toml has the binding. */
+  readonly dataset: string | undefined;
+  /** Runs a command of wrangler for this environment and account. */
+  readonly wrangler: (
+    args: readonly string[],
+    say: (line: string) => void,
+    input?: string,
+  ) => ReturnType<typeof runWrangler>;
 }
 
-const isModels = ({ binding }: { binding: string; bucket_name?: string }): boolean => binding === 'MODELS';
+interface Limiter {
+  readonly name: string;
+  readonly simple: { readonly limit: number; readonly period: number };
+}
+
+/** An empty name is the environment at the top: without one, wrangler warns that there are others. */
+export const envArgs = (env: string | undefined): string[] => ['--env', env ?? ''];
 
 /** @throws naming the environments there are, or how to log in */
 export async function findTarget(env: string | undefined, given: Omit<Access, 'token'>): Promise<Target> {
@@ -33,9 +47,16 @@ export async function findTarget(env: string | undefined, given: Omit<Access, 't
   if (env !== undefined && !definedEnvironments.includes(env)) {
     throw new Error(`wrangler.toml has no environment ${env}: --env is ${definedEnvironments.join(' or ')}`);
   }
-  const { name, r2_buckets, routes = [], vars } = readConfig({ config: CONFIG, ...(env && { env }) });
-  const bucket = r2_buckets.find(isModels)?.bucket_name;
+  const config = readConfig({ config: CONFIG, ...(env && { env }) });
+  const { name, r2_buckets, routes = [], vars, ratelimits, analytics_engine_datasets } = config;
+  const bucket = r2_buckets.find(isBoundTo('MODELS'))?.bucket_name;
   if (!name || !bucket) throw new Error('wrangler.toml has no name, or no bucket_name for the binding MODELS');
+  const expected = process.env['WRANGLER_CI_OVERRIDE_NAME'];
+  if (expected && expected !== name) {
+    throw new Error(
+      `Workers Builds runs for the worker ${expected}, and wrangler.toml names the worker ${name}: set name = "${expected}" there`,
+    );
+  }
   const access = { ...given, token: process.env['CLOUDFLARE_API_TOKEN'] || (await tokenOfLogin()) };
   const account = await findAccount(access);
   return {
@@ -46,10 +67,25 @@ export async function findTarget(env: string | undefined, given: Omit<Access, 't
     bucket,
     model: String(vars['MODEL']),
     routes: routes.map((route: string | { pattern: string }) => (typeof route === 'string' ? route : route.pattern)),
-    // An empty name is the environment at the top: without one, wrangler warns that there are others.
-    args: ['--env', env ?? ''],
-    environment: { CLOUDFLARE_ACCOUNT_ID: account },
+    rateLimits: vars['RATE_LIMITS'] === 'off' ? undefined : rateLimitsOf(ratelimits),
+    dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,
+    wrangler: (args, say, input = '') =>
+      runWrangler([...args, ...envArgs(env)], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }),
   };
+}
+
+const isBoundTo =
+  (name: string) =>
+  ({ binding }: { binding: string }): boolean =>
+    binding === name;
+
+function rateLimitsOf(limiters: readonly Limiter[]): RateLimits | undefined {
+  const perMinute = (wanted: string) => {
+    const simple = limiters.find(({ name }) => name === wanted)?.simple;
+    return simple && (60 * simple.limit) / simple.period;
+  };
+  const [requests, units] = [perMinute('RATE_LIMITER'), perMinute('EXPENSIVE_RATE_LIMITER')];
+  return requests === undefined || units === undefined ? undefined : { requests, units };
 }
 
 async function tokenOfLogin(): Promise<string> {
@@ -77,6 +113,24 @@ export async function findDeployments(target: Target): Promise<readonly Deployme
   if (!(await findResult(target, service, { permission: PERMISSION }))) return undefined;
   const path = `/accounts/${account}/workers/scripts/${name}/deployments`;
   return (await readResult<{ deployments: Deployment[] }>(target, path, { permission: PERMISSION })).deployments;
+}
+
+interface Version {
+  readonly id: string;
+  readonly metadata: { readonly created_on: string };
+  readonly annotations?: { readonly 'workers/message'?: string };
+}
+
+/** The newest first, live or not. */
+export async function findVersions(target: Target): Promise<readonly Version[]> {
+  const path = `/accounts/${target.account}/workers/scripts/${target.name}/versions`;
+  const { items } = await readResult<{ items: Version[] }>(target, path, { permission: PERMISSION });
+  return items.toSorted((a, b) => b.metadata.created_on.localeCompare(a.metadata.created_on));
+}
+
+/** Gives a version all requests. */
+export async function makeLive(target: Target, version: string, message: string, say: (line: string) => void) {
+  await target.wrangler(['versions', 'deploy', `${version}@100%`, '--message', message, '--yes'], say);
 }
 
 /** The version that most requests reach, of a deployment. */

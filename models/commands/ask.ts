@@ -1,6 +1,7 @@
 /** npm run ask -- "Paris is the [MASK] of France.": asks a worker and prints its answer as a table with bars. */
 import type { Prediction } from '../../src/schemas/fill-mask.ts';
 import { runScript } from './arguments.ts';
+import { bar } from './bar.ts';
 import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -13,8 +14,6 @@ const USAGE = `npm run ask -- "<text with [MASK] in it>" [options]
 
 /** Of the most likely candidate, in characters. */
 const BAR_WIDTH = 30;
-/** Of a character, from the left. */
-const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 interface Asked {
   readonly text: string;
@@ -89,13 +88,8 @@ function rowsOf(candidates: readonly Prediction[]): string[] {
   const best = Math.max(...candidates.map(({ score }) => score));
   return candidates.map(({ score }, i) => {
     const percent = (100 * score).toPrecision(3);
-    return `${String(i + 1).padStart(3)}  ${(names[i] ?? '').padEnd(width)}  ${bar(score / best).padEnd(BAR_WIDTH)}  ${percent} %`;
+    return `${String(i + 1).padStart(3)}  ${(names[i] ?? '').padEnd(width)}  ${bar(score / best, BAR_WIDTH)}  ${percent} %`;
   });
-}
-
-function bar(share: number): string {
-  const eighths = Math.round(8 * BAR_WIDTH * share) || 1;
-  return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '');
 }
 
 await runScript(USAGE, OPTIONS, async (values, texts) => {

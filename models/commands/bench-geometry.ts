@@ -1,6 +1,6 @@
 /** `bench-geometry`: what candidate geometries cost to serve, with random weights. */
 import { benchGeometries } from '../evaluation/geometry-cost.ts';
-import { type Command } from './command.ts';
+import type { Command } from './command.ts';
 import { orSelected } from './selected.ts';
 import { print, say } from './terminal.ts';
 

@@ -1,5 +1,5 @@
 /** Counters of one isolate, in the text format of Prometheus (exposition format 0.0.4). No I/O. */
-import type { Observation } from './observe.ts';
+import type { Observation } from './observation.ts';
 
 /** Upper bounds of the histogram, in seconds. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;

@@ -3,33 +3,9 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 
 import type { CacheCounts } from '../pipelines/context.ts';
+import { dataPoint, type Observation } from './observation.ts';
 import { oneOf } from './variables.ts';
 import type { Worker } from './worker.ts';
-
-/** One request. */
-export interface Observation {
-  readonly request_id: string;
-  readonly method: string;
-  /** As the route is registered, so that no query and no unknown path is shown. */
-  readonly route: string;
-  readonly status: number;
-  readonly error_type?: string;
-  /** The slowest tier that was needed. */
-  readonly cache?: 'isolate' | 'edge' | 'computed';
-  /** Tokens that the model read for this request. */
-  readonly tokens: number;
-  /** Of the runs that this request asked for. */
-  readonly multiply_adds: number;
-  readonly model: string;
-  /** Of the worker, as the platform names it. */
-  readonly version?: string;
-  /** The data center, by its airport; not known locally. */
-  readonly colo?: string;
-  /** `key:<digest>`, where there are API keys. */
-  readonly caller?: string;
-  /** In production, clocks stand still while a worker computes: this is the time of reads and waits. */
-  readonly duration_ms: number;
-}
 
 /** Refuses a REQUEST_LOG that is neither "on" nor "off": the owner would wait for a log in vain. */
 export const checkLog: MiddlewareHandler<Worker> = async function checkLog(c, next) {
@@ -73,16 +49,4 @@ function observed(c: Context<Worker>, duration: number): Observation {
 function slowest({ edge, computed }: CacheCounts): 'isolate' | 'edge' | 'computed' {
   if (computed > 0) return 'computed';
   return edge > 0 ? 'edge' : 'isolate';
-}
-
-/** The columns of a data point in Workers Analytics Engine, `blob1` and `double1` first. Data of before keeps its order: a new one is last. */
-const BLOBS = ['route', 'status', 'error_type', 'cache', 'model', 'colo', 'method', 'version'] as const;
-const DOUBLES = ['duration_ms', 'tokens', 'multiply_adds'] as const;
-
-function dataPoint(seen: Observation): AnalyticsEngineDataPoint {
-  return {
-    indexes: [seen.caller ?? 'no key'],
-    blobs: BLOBS.map((name) => String(seen[name] ?? '')),
-    doubles: DOUBLES.map((name) => seen[name]),
-  };
 }

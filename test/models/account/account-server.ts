@@ -6,9 +6,18 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { createDataset, type Dataset } from './dataset.ts';
+
 const ACCOUNT = 'a'.repeat(32);
+export const DATASET = 'edge_fill_mask';
 export const TOKEN = 'test-token';
 const SUBDOMAIN = 'somebody';
+
+interface Binding {
+  readonly name: string;
+  readonly type: string;
+  readonly text?: string;
+}
 
 export interface Version {
   readonly id: string;
@@ -17,9 +26,12 @@ export interface Version {
     readonly main_module?: string;
     readonly compatibility_date?: string;
     readonly compatibility_flags?: string[];
-    readonly bindings: readonly { name: string; type: string; text?: string }[];
+    readonly bindings: Binding[];
+    /** Types of bindings that the version before hands on. */
+    readonly keep_bindings?: readonly string[];
   };
   readonly modules: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 interface Deployment {
@@ -53,6 +65,8 @@ export interface AccountServer extends AsyncDisposable {
   readonly buckets: Map<string, Map<string, Uint8Array>>;
   readonly workers: Map<string, HostedWorker>;
   readonly faults: Fault[];
+  /** Of Analytics Engine. */
+  readonly points: Dataset;
   /** Method and path below the account, in order. */
   readonly seen: string[];
   /** What the server did not know. */
@@ -76,6 +90,7 @@ export async function startAccount(): Promise<AccountServer> {
   const faults: Fault[] = [];
   const seen: string[] = [];
   const unknown: string[] = [];
+  const points = createDataset(DATASET);
 
   const server = createServer((request, response) => {
     void (async () => {
@@ -109,6 +124,9 @@ export async function startAccount(): Promise<AccountServer> {
     if (path === '/workers/subdomain') return { result: { subdomain: SUBDOMAIN } };
     const [, bucketName, key] = /^\/r2\/buckets(?:\/([^/]+)(?:\/objects\/(.+))?)?$/.exec(path) ?? [];
     if (path.startsWith('/r2/')) return answerR2(request.method ?? '', bucketName, key, body);
+    if (path === '/analytics_engine/sql') return answerSql(body.toString());
+    const [, patched] = /^\/workers\/workers\/([^/]+)\/versions\/latest$/.exec(path) ?? [];
+    if (patched && request.method === 'PATCH') return patchLatest(patched, body);
     const [, service] = /^\/workers\/(?:services|workers)\/([^/]+)$/.exec(path) ?? [];
     if (service) {
       if (!workers.has(service)) return refuse(404, 10_007, 'This Worker does not exist on your account.');
@@ -150,6 +168,31 @@ export async function startAccount(): Promise<AccountServer> {
     return { raw: object, headers: { etag: `"${createHash('md5').update(object).digest('hex')}"` } };
   }
 
+  /** A copy of the newest version with other bindings. */
+  function patchLatest(name: string, body: Buffer): Answer {
+    const versions = workers.get(name)?.versions;
+    const latest = versions?.at(-1);
+    if (!latest) return refuse(404, 10_007, 'This Worker does not exist on your account.');
+    const { env, annotations } = JSON.parse(body.toString()) as Pick<Version, 'annotations'> & {
+      env: Record<string, Omit<Binding, 'name'>>;
+    };
+    const changed = Object.entries(env).map(([key, { type, text = '' }]) => ({ name: key, type, text }));
+    const others = latest.metadata.bindings.filter((binding) => !Object.hasOwn(env, binding.name));
+    const metadata = { ...latest.metadata, bindings: [...others, ...changed] };
+    const version: Version = { ...latest, id: randomUUID(), metadata, ...(annotations && { annotations }) };
+    versions?.push(version);
+    return { result: { id: version.id } };
+  }
+
+  function answerSql(sql: string): Answer {
+    try {
+      const data = points.query(sql);
+      return { raw: new TextEncoder().encode(JSON.stringify({ meta: [], data, rows: data.length })) };
+    } catch (error) {
+      return { status: 422, raw: new TextEncoder().encode((error as Error).message) };
+    }
+  }
+
   async function answerScript(
     { method, headers }: IncomingMessage,
     line: string,
@@ -166,7 +209,9 @@ export async function startAccount(): Promise<AccountServer> {
       const form = await new Response(new Uint8Array(body), {
         headers: { 'content-type': headers['content-type'] ?? '' },
       }).formData();
-      const version = await readVersion(form);
+      const uploaded = await readVersion(form);
+      const kept = worker?.versions.at(-1)?.metadata.bindings ?? [];
+      const version = { ...uploaded, metadata: withKept(uploaded.metadata, kept) };
       const into = worker ?? { versions: [], deployments: [], enabled: false, previews_enabled: false };
       workers.set(name, into);
       into.versions.push(version);
@@ -192,13 +237,18 @@ export async function startAccount(): Promise<AccountServer> {
       return { result: { id: worker.deployments[0]?.id } };
     }
     if (rest === 'deployments') {
-      return { result: { deployments: worker.deployments.map((one) => describe(one)) } };
+      return { result: { deployments: worker.deployments.map(describe) } };
     }
-    if (rest === 'versions') return { result: { items: worker.versions.map((one) => describe(one)) } };
+    if (rest === 'versions') return { result: { items: worker.versions.map(describe) } };
     const [, id] = /^versions\/(.+)$/.exec(rest) ?? [];
     const version = worker.versions.find((one) => one.id === id);
     if (version)
-      return { result: { ...describe(version), resources: { bindings: [], script: {}, script_runtime: {} } } };
+      return {
+        result: {
+          ...describe(version, worker.versions.indexOf(version)),
+          resources: { bindings: [], script: {}, script_runtime: {} },
+        },
+      };
     if (rest === 'secrets') return { result: [] };
     if (rest === 'settings' || rest === 'script-settings') return { result: { bindings: [] } };
     unknown.push(line);
@@ -212,6 +262,7 @@ export async function startAccount(): Promise<AccountServer> {
     buckets,
     workers,
     faults,
+    points,
     seen,
     unknown,
     versionAt(host) {
@@ -232,10 +283,17 @@ export async function startAccount(): Promise<AccountServer> {
   };
 }
 
-function describe<T extends { id: string }>(one: T) {
-  const metadata = { created_on: '2026-01-01T00:00:00.000Z', author_email: 'somebody@example.com', source: 'wrangler' };
+function withKept(metadata: Version['metadata'], before: readonly Binding[]): Version['metadata'] {
+  const own = new Set(metadata.bindings.map(({ name }) => name));
+  const kept = before.filter(({ name, type }) => metadata.keep_bindings?.includes(type) && !own.has(name));
+  return { ...metadata, bindings: [...metadata.bindings, ...kept] };
+}
+
+function describe<T extends { id: string }>(one: T, index: number) {
+  const created_on = new Date(Date.UTC(2026, 0, 1, 0, 0, index)).toISOString();
+  const metadata = { created_on, author_email: 'somebody@example.com', source: 'wrangler' };
   const { modules: _, ...rest } = one as T & { modules?: unknown };
-  return { ...metadata, ...rest, metadata, annotations: {}, strategy: 'percentage' };
+  return { ...metadata, annotations: {}, ...rest, metadata, strategy: 'percentage' };
 }
 
 async function readVersion(form: FormData): Promise<Version> {

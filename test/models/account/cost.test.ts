@@ -1,7 +1,7 @@
 /** What a month costs. */
 import { describe, expect, it } from 'vitest';
 
-import { monthlyCost } from '../../../models/account/cost.ts';
+import { monthlyCost, worstMonth } from '../../../models/account/cost.ts';
 import type { Manifest } from '../../../src/model/manifest.ts';
 
 /** ALBERT-base, without attention and head: 12 × (4 × 768² + 2 × 768 × 3072) multiply-adds a token, 85 million. */
@@ -44,5 +44,18 @@ describe('the cost of a month', () => {
     const cached = monthlyCost(ALBERT_BASE, { requests: 20e6, tokens: 100, hitRate: 1 });
     expect(cached.cpuMs).toBeCloseTo(0.4 * 20e6, 0);
     expect(cached.cpu).toBe(0);
+  });
+});
+
+describe('the worst month', () => {
+  it('is a request just below the unit at every turn of the rate limit, and all units besides', () => {
+    // 44,640 minutes: 26.8 million requests, and 330 s of CPU time in each minute.
+    const requests = 0.3 * (26.784 - 10);
+    const cpu = 0.02 * (44_640 * 0.33 - 30);
+    expect(worstMonth({ requests: 600, units: 60 })).toBeCloseTo(5 + requests + cpu, 6);
+  });
+
+  it('is the plan alone where hardly anything is allowed', () => {
+    expect(worstMonth({ requests: 1, units: 0 })).toBe(5);
   });
 });

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import type { Observation } from '../../../src/http/observe.ts';
+import type { Observation } from '../../../src/http/observation.ts';
 import { fillBucket, freshApp } from '../bucket.ts';
 
 const MARKER = 'zyzzyva';

@@ -1,0 +1,30 @@
+/** npm run metrics: what a deployment answered, from its data points in Analytics Engine. See USAGE. */
+import { queriesOf, readMetrics, requireDataset } from '../account/metrics.ts';
+import { findTarget } from '../account/worker.ts';
+import { noTexts, runScript } from './arguments.ts';
+import { drawMetrics } from './draw-metrics.ts';
+import { print } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+const MAX_HOURS = 31 * 24;
+const USAGE = `npm run metrics -- [options]
+
+  --env NAME       an environment of wrangler.toml: staging or onnxruntime
+  --hours N        the last N hours, from 1 to ${MAX_HOURS}; 24 if not given
+  --sql            print the queries as well
+
+Draws requests over time, routes and their times, caches, the answers of each version, and callers. It needs the binding
+ANALYTICS in wrangler.toml, and \`npx wrangler login\`, or CLOUDFLARE_API_TOKEN with the permission Account Analytics: Read.`;
+
+const options = { env: { type: 'string' }, hours: { type: 'string' }, sql: { type: 'boolean' } } as const;
+
+await runScript(USAGE, options, async ({ env, hours: given = '24', sql = false }, texts) => {
+  noTexts(texts);
+  const hours = Number(given);
+  if (!/^\d+$/.test(given) || hours < 1 || hours > MAX_HOURS) {
+    throw new UsageError(`--hours is a number from 1 to ${MAX_HOURS}, not "${given}"`);
+  }
+  const target = await findTarget(env, { fetch });
+  if (sql) print(`${Object.values(queriesOf(requireDataset(target), hours)).join('\n\n')}\n`);
+  print(drawMetrics(await readMetrics(target, hours), hours, Date.now()));
+});

@@ -1,0 +1,105 @@
+/** A stand-in for an account before each test of a file, and requests to workers.dev that reach its versions. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, inject, vi } from 'vitest';
+
+import { type AccountServer, startAccount, TOKEN, type Version } from './account-server.ts';
+
+export const NAME = 'edge-fill-mask';
+export const BUCKET = 'edge-fill-mask-models';
+export const LIVE = `https://${NAME}.somebody.workers.dev`;
+
+type Answer = (version: Version, path: string, body: string, headers: Headers) => Response | Promise<Response>;
+
+export const bindingOf = ({ metadata }: Version, wanted: string): string | undefined =>
+  metadata.bindings.find(({ name }) => name === wanted)?.text;
+
+/** What a working version answers to the smoke test. */
+export const answerWell: Answer = (version, path, body) => {
+  const [model, revision] = bindingOf(version, 'MODEL')?.split('@') ?? [];
+  if (path === '/ready') return Response.json({ status: 'ok' });
+  if (path === '/info') return Response.json({ model, revision });
+  return body.includes('[MASK]')
+    ? Response.json([{ token_str: 'capital', score: 0.5 }])
+    : Response.json({ error_type: 'no_mask' }, { status: 422 });
+};
+
+export function useAccount() {
+  const { id, revision, folder } = inject('built');
+  const said: string[] = [];
+  let server: AccountServer | undefined;
+  let answer = answerWell;
+  beforeEach(async () => {
+    server = await startAccount();
+    answer = answerWell;
+    said.length = 0;
+    vi.stubEnv('CLOUDFLARE_API_BASE_URL', server.url);
+    vi.stubEnv('CLOUDFLARE_API_TOKEN', TOKEN);
+    vi.stubEnv('CLOUDFLARE_ACCOUNT_ID', '');
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await server?.[Symbol.asyncDispose]();
+  });
+  const started = (): AccountServer => {
+    if (!server) throw new Error('the account has not started');
+    return server;
+  };
+
+  const throughAccount: typeof fetch = async (input, init) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    if (!url.host.endsWith('.workers.dev')) return fetch(input, init);
+    const version = started().versionAt(url.host);
+    if (!version) return new Response('no such host', { status: 404 });
+    return answer(version, url.pathname, typeof init?.body === 'string' ? init.body : '', new Headers(init?.headers));
+  };
+
+  return {
+    get server() {
+      return started();
+    },
+    /** What the commands said. */
+    said,
+    host: {
+      fetch: throughAccount,
+      say: (line: string) => void said.push(line),
+      progress: () => undefined,
+      pausesMs: [1, 1],
+      readyWithinMs: 0,
+    },
+    /** Sets what versions answer in this test. */
+    answerWith(other: Answer) {
+      answer = other;
+    },
+    live: () => started().versionAt(new URL(LIVE).host)?.id,
+    versions: () => started().workers.get(NAME)?.versions ?? [],
+    puts: () =>
+      started()
+        .seen.filter((line) => line.startsWith('PUT /r2/'))
+        .map((line) => line.replace(/.*\//, '')),
+    /** Adds a version that nobody reaches yet. */
+    addVersion(): string {
+      const version: Version = { id: randomUUID(), metadata: { bindings: [] }, modules: new Map() };
+      started().workers.get(NAME)?.versions.push(version);
+      return version.id;
+    },
+    makeLive(version: string) {
+      const deployment = { id: randomUUID(), versions: [{ version_id: version, percentage: 100 }] };
+      started().workers.get(NAME)?.deployments.unshift(deployment);
+    },
+    /** A version of the worker is live, and the model is in the bucket. */
+    async withLiveVersion(): Promise<string> {
+      started().workers.set(NAME, { versions: [], deployments: [], enabled: true, previews_enabled: true });
+      const version = this.addVersion();
+      this.makeLive(version);
+      const objects = new Map<string, Uint8Array>();
+      for (const name of ['model.efm', 'tokenizer.json', 'manifest.json']) {
+        objects.set(`models/${id}/${revision}/${name}`, await readFile(join(folder, name)));
+      }
+      started().buckets.set(BUCKET, objects);
+      return version;
+    },
+  };
+}
