@@ -2,22 +2,22 @@
  * npm run bench:cache: measures the cost of a cached answer, the hit rate, and the memory of the caches. Uses plain miniflare,
  * whose proxy costs least. Ratios compare neighbouring requests, with the median and the middle half. Prints Markdown.
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { cpus, tmpdir } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 
-import { Miniflare, type WorkerOptions } from 'miniflare';
+import { Miniflare } from 'miniflare';
 
 import { build } from '../../models/build/build.ts';
 import { selectedModel } from '../../models/bucket/deployed.ts';
 import { seeded } from '../../models/evaluation/random.ts';
 import { objectKey } from '../../src/model/manifest.ts';
+import { bundle, type WorkerManifest } from './bundle.ts';
 import { ratioOf, shown, spreadOf, table } from './statistics.ts';
+import { workerds } from './workerds.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
 const QUESTION = JSON.stringify({ inputs: 'I love [MASK] because you are [MASK].' });
 const AFRESH = { 'cache-control': 'no-store' };
 const CONNECTIONS = [1, 16, 64];
@@ -47,31 +47,8 @@ const app = await bundle('wrangler.toml');
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.versions.node}\n`);
 for (const [name, section] of Object.entries(SECTIONS)) if (values.only.includes(name)) await section();
 
-type Manifest = NonNullable<WorkerOptions['config']['manifest']>;
-
-/** The bundle that wrangler would deploy. */
-async function bundle(config: string, entry?: string): Promise<Manifest> {
-  const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-bench-'));
-  try {
-    const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
-    const args = ['deploy', ...(entry ? [entry] : []), '--dry-run', '--minify', '--outdir', out, '--config', config];
-    const env = { ...process.env, WRANGLER_SEND_METRICS: 'false' };
-    await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: ROOT, env });
-    const modules: Manifest['modules'] = {};
-    let mainModule = '';
-    for (const name of await readdir(out)) {
-      const contents = new Uint8Array(await readFile(join(out, name)));
-      if (name.endsWith('.wasm')) modules[name] = { type: 'wasm', contents };
-      if (name.endsWith('.js')) modules[(mainModule = name)] = { type: 'esm', contents };
-    }
-    return { mainModule, modules };
-  } finally {
-    await rm(out, { recursive: true });
-  }
-}
-
 /** Workers by name, each at the host of that name; all share the bucket and the cache. */
-async function start(workers: Record<string, { code: Manifest; texts?: Record<string, string> }>) {
+async function start(workers: Record<string, { code: WorkerManifest; texts?: Record<string, string> }>) {
   const miniflare = new Miniflare({
     workers: Object.entries(workers).map(([name, { code, texts = {} }]) => ({
       config: {
@@ -287,13 +264,6 @@ function tell(url: URL, agent: Agent, from: number, to: number): Promise<{ body:
       .on('error', reject)
       .end();
   });
-}
-
-/** Process ids; none without /proc. */
-async function workerds(): Promise<string[]> {
-  const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name));
-  const names = await Promise.all(ids.map((one) => readFile(`/proc/${one}/comm`, 'utf8').catch(() => '')));
-  return ids.filter((_, i) => names[i]?.startsWith('workerd'));
 }
 
 async function residentMemory(pid: string | undefined): Promise<string> {

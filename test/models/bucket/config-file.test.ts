@@ -7,7 +7,8 @@ import { type Unstable_Config as Config, unstable_readConfig as readConfig } fro
 
 import { withModel } from '../../../models/bucket/config-file.ts';
 
-const CONFIG = join(import.meta.dirname, '../../../wrangler.toml');
+const ROOT = join(import.meta.dirname, '../../..');
+const CONFIG = join(ROOT, 'wrangler.toml');
 
 const namespaceOf = ({ namespace_id }: { namespace_id: string }) => namespace_id;
 
@@ -49,5 +50,19 @@ describe('the environments', () => {
     expect(shared(config)).toEqual(shared(readConfig({ config: CONFIG })));
     expect(config.main === top.main).toBe(env !== 'onnxruntime');
     expect(config.name).toBe(`edge-fill-mask-${env}`);
+  });
+});
+
+describe('a deploy button', () => {
+  it('asks for each variable, bucket and secret that there is, with a description', async () => {
+    const { cloudflare } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      cloudflare: { bindings: Record<string, { description: string }> };
+    };
+    const secrets = (await readFile(join(ROOT, '.dev.vars.example'), 'utf8')).match(/^\w+(?==)/gm) ?? [];
+    const { vars, r2_buckets } = readConfig({ config: CONFIG });
+    const buckets = r2_buckets.map(({ binding }: { binding: string }) => binding);
+    const wanted = new Set([...Object.keys(vars), ...buckets, ...secrets]);
+    expect(new Set(Object.keys(cloudflare.bindings))).toEqual(wanted);
+    for (const { description } of Object.values(cloudflare.bindings)) expect(description).toMatch(/^[A-Z].*\.$/);
   });
 });

@@ -1,0 +1,33 @@
+/** Bundles a worker for plain miniflare. Starts wrangler. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import type { WorkerOptions } from 'miniflare';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+export type WorkerManifest = NonNullable<WorkerOptions['config']['manifest']>;
+
+/** The bundle that wrangler would deploy. */
+export async function bundle(config: string, entry?: string): Promise<WorkerManifest> {
+  const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-bench-'));
+  try {
+    const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
+    const args = ['deploy', ...(entry ? [entry] : []), '--dry-run', '--minify', '--outdir', out, '--config', config];
+    const env = { ...process.env, WRANGLER_SEND_METRICS: 'false' };
+    await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: ROOT, env });
+    const modules: WorkerManifest['modules'] = {};
+    let mainModule = '';
+    for (const name of await readdir(out)) {
+      const contents = new Uint8Array(await readFile(join(out, name)));
+      if (name.endsWith('.wasm')) modules[name] = { type: 'wasm', contents };
+      if (name.endsWith('.js')) modules[(mainModule = name)] = { type: 'esm', contents };
+    }
+    return { mainModule, modules };
+  } finally {
+    await rm(out, { recursive: true });
+  }
+}
