@@ -190,7 +190,7 @@ export function randomWeights(config: EncoderConfig, seed = 1): EncoderWeights {
       positions: array(config.max_position_embeddings * E),
       types: array(config.type_vocab_size * E),
       norm: norm(E),
-      projection: config.family === 'albert' ? linear(E, H) : undefined,
+      projection: config.family === 'albert' || E !== H ? linear(E, H) : undefined,
     },
     layers: [layer(), ...Array.from({ length: config.layers_stored - 1 }, layer)],
     mlm: { dense: linear(H, E), norm: norm(E), decoder: undefined, bias: array(V) },

@@ -4,7 +4,7 @@
  *
  *   header      96 bytes of fields, see `AT`
  *   outliers    (layers_stored, 4) u32: how many input channels of each matrix have 14 bits, see `OUTLIER_INPUTS`
- *   table       for each section 40 bytes: its name (32 bytes of ASCII, padded with zeros), offset and length (u32)
+ *   table       for each section 44 bytes: its name (36 bytes of ASCII, padded with zeros), offset and length (u32)
  *   sections    each at a multiple of 64
  *
  * The header determines which sections there are, their lengths and their offsets. The table repeats this, and a file
@@ -65,12 +65,12 @@ export class BlobError extends Error {
   override readonly name = 'BlobError';
 }
 
-const BLOB_VERSION = 3;
+const BLOB_VERSION = 4;
 /** 'efm' and a zero, in the order of the file. */
 const MAGIC = 0x006d6665;
 const BYTE_ORDER = 0x01020304;
 const HEADER_BYTES = 96;
-const NAME_BYTES = 32;
+const NAME_BYTES = 36;
 const ENTRY_BYTES = NAME_BYTES + 8;
 const ALIGNMENT = 64;
 /** Header and table of 48 layers, twice what any of these models has. Bounds how much is read before a corrupt header is refused. */
@@ -243,7 +243,8 @@ export function createBlob(geometry: ModelConfig): { blob: Uint8Array<ArrayBuffe
   }
   for (const [i, { name, offset, bytes }] of sections.entries()) {
     const entry = tableOffset(geometry.layers_stored) + i * ENTRY_BYTES;
-    new TextEncoder().encodeInto(name, blob.subarray(entry, entry + NAME_BYTES));
+    const { read } = new TextEncoder().encodeInto(name, blob.subarray(entry, entry + NAME_BYTES));
+    if (read < name.length) throw new RangeError(`the name of section ${name} has more than ${NAME_BYTES} bytes`);
     write(entry + NAME_BYTES, offset);
     write(entry + NAME_BYTES + 4, bytes);
   }

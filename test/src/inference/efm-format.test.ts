@@ -62,6 +62,7 @@ describe('the header', () => {
       decoder: true,
     },
     { ...geometry, layer_bits: 4 as const },
+    { ...geometry, num_hidden_layers: 48, layers_stored: 48, outliers: Array.from({ length: 48 }, () => NO_OUTLIERS) },
   ])('comes back as it was written', (given) => {
     const { blob: file } = createBlob(given);
     expect(readHeader(file, file.length)).toEqual(given);
@@ -78,13 +79,13 @@ describe('the header', () => {
   });
 
   it('is little-endian', () => {
-    expect([...blob.subarray(0, 12)]).toEqual([0x65, 0x66, 0x6d, 0, 4, 3, 2, 1, 3, 0, 0, 0]);
+    expect([...blob.subarray(0, 12)]).toEqual([0x65, 0x66, 0x6d, 0, 4, 3, 2, 1, 4, 0, 0, 0]);
   });
 
   it.each([
     ['magic', changed(0, 0), /^magic/],
     ['byte order', changed(4, 0x04030201), /^byte order: 0x4030201 where little-endian has 0x1020304/],
-    ['version', changed(8, 1), /^version: 1 where this engine reads 3: build the model again/],
+    ['version', changed(8, 1), /^version: 1 where this engine reads 4: build the model again/],
     ['length of the header, too small', changed(12, 95), /^header bytes: 95/],
     ['length of the header, too large', changed(12, 2 ** 31), /^header bytes: 2147483648 is not between/],
     ['length of the header, another', changed(12, 128), /^header bytes: 128/],
@@ -123,8 +124,8 @@ describe('the header', () => {
       changed(TABLE, 0x41414141),
       /^name of section 0: "AAAAs\.weight" where this geometry has "words.weight"/,
     ],
-    ['offset of a section', changed(TABLE + 40 + 32, 64), /^offset of words\.scale: 64/],
-    ['length of a section', changed(TABLE + 40 + 36, 4), /^length of words\.scale: 4/],
+    ['offset of a section', changed(TABLE + 44 + 36, 64), /^offset of words\.scale: 64/],
+    ['length of a section', changed(TABLE + 44 + 40, 4), /^length of words\.scale: 4/],
   ])('that is wrong in its %s is refused by that name', (_, wrong, message) => {
     expect(() => readHeader(wrong, blob.length)).toThrow(BlobError);
     expect(() => readHeader(wrong, blob.length)).toThrow(message);
