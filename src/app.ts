@@ -21,6 +21,7 @@ import { infoOf } from './http/info.ts';
 import { createMetrics } from './http/metrics.ts';
 import { checkLog, observe } from './http/observe.ts';
 import { parseQuery } from './http/parse-request.ts';
+import { withAbsolutePreview } from './http/preview.ts';
 import { limitRate } from './http/rate-limit.ts';
 import { type LazyJson, resolveJson, streamJson } from './http/stream-json.ts';
 import {
@@ -154,7 +155,8 @@ export function createApp(kind: BackendKind) {
     )
     .get('/metrics', requireKey, (c) => c.text(metrics.text(), 200, METRICS_TYPE));
   // The page and the API documentation. The files that they load are served without the worker.
-  for (const path of ['/', '/docs', '/openapi.json']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
+  app.get('/', async (c) => withAbsolutePreview(await c.env.ASSETS.fetch(c.req.raw), c.req.url));
+  for (const path of ['/docs', '/openapi.json']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
   return routes;
 }
 

@@ -20,7 +20,7 @@ import type { Manifest } from '../model/manifest.ts';
 import type { Info } from '../schemas/service.ts';
 
 export function infoOf(
-  { id, revision, architecture, special_tokens, heads, quantization, license, source }: Manifest,
+  { id, revision, files, architecture, special_tokens, heads, quantization, license, source }: Manifest,
   { description, file }: BackendKind,
   max_work: number,
 ): Info {
@@ -28,6 +28,7 @@ export function infoOf(
   return {
     model: id,
     revision,
+    weights_bytes: files.find(({ name }) => name === file)?.bytes ?? 0,
     backend: description,
     mask_token: special_tokens.mask.token,
     heads,

@@ -1,6 +1,6 @@
 /** Shows errors, and how long to wait before the next request. */
-import { announce, byId, make } from './elements.ts';
 import { describeSeconds } from './cache-status.ts';
+import { announce, byId, make } from './elements.ts';
 
 const alert = byId('alert', HTMLDivElement);
 const button = byId('ask', HTMLButtonElement);
@@ -10,6 +10,7 @@ let until_ms = 0;
 let ticking: ReturnType<typeof setInterval> | undefined;
 const count = make('span', { class: 'count', 'aria-hidden': 'true' });
 
+/** Shows an error and the button to ask again. */
 export function showAlert(message: string, wait_s = 0): void {
   const paragraph = make('p', { class: 'alert' }, make('span', {}, message));
   if (wait_s > 0) {
@@ -17,11 +18,13 @@ export function showAlert(message: string, wait_s = 0): void {
     startCountdown(wait_s);
   }
   alert.replaceChildren(paragraph);
+  button.hidden = false;
 }
 
-/** @param only clear the alert only if it shows this message */
-export function clearAlert(only?: string): void {
-  if (only === undefined || alert.textContent === only) alert.replaceChildren();
+export function clearAlert(): void {
+  alert.replaceChildren();
+  if (document.activeElement === button) byId('text', HTMLTextAreaElement).focus();
+  button.hidden = true;
 }
 
 /** @returns whole seconds until the next request is allowed, 0 for now */
@@ -42,7 +45,7 @@ function startCountdown(wait_s: number): void {
     clearInterval(ticking);
     button.removeAttribute('aria-disabled');
     count.remove();
-    clearAlert();
+    alert.replaceChildren();
     announce('You can ask again now.');
   };
   ticking = setInterval(tick, TICK_MS);

@@ -17,9 +17,10 @@ export function keyHeaders(): Record<string, string> {
 /** Whether the deployment has asked for a key. */
 export const needsKey = (): boolean => !field.hidden;
 
-export function askForKey(): void {
+/** @param takesFocus not while a person types a sentence */
+export function askForKey(takesFocus: boolean): void {
   field.hidden = false;
-  input.focus();
+  if (takesFocus) input.focus();
 }
 
 export function bindKey(): void {

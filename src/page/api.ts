@@ -5,8 +5,8 @@ const TIMEOUT_MS = 60_000;
 
 export type Outcome =
   | { readonly kind: 'answered'; readonly document: unknown; readonly headers: Headers; readonly took_ms: number }
-  /** @property wait_s the seconds of Retry-After @property needs_key whether it failed for want of a valid key */
-  | { readonly kind: 'failed'; readonly message: string; readonly wait_s?: number; readonly needs_key?: boolean }
+  /** @property status undefined if there was no answer at all @property wait_s the seconds of Retry-After */
+  | { readonly kind: 'failed'; readonly message: string; readonly status?: number; readonly wait_s?: number }
   /** By the caller, so there is nothing to report. */
   | { readonly kind: 'cancelled' };
 
@@ -54,11 +54,12 @@ function outcomeOf(response: Response, text: string, took_ms: number): Outcome {
   if (response.ok && isJson) return { kind: 'answered', document, headers, took_ms };
   const wait_s = parseRetryAfter(headers.get('retry-after'), Date.now());
   const message = parseError(document) ?? describeStatus(status, isJson);
-  return { kind: 'failed', message, needs_key: status === 401, ...(wait_s !== undefined && { wait_s }) };
+  return { kind: 'failed', message, status, ...(wait_s !== undefined && { wait_s }) };
 }
 
 /** For answers of a proxy or another service, which lack the error message of the API. */
 function describeStatus(status: number, isJson: boolean): string {
+  if (status === 401) return 'This deployment needs an API key (status 401).';
   if (status === 429) return 'The server has too many requests at the moment (status 429).';
   if (status >= 500) return `The server failed (status ${status}) and did not say why. Ask again later.`;
   return isJson

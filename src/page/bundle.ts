@@ -22,6 +22,7 @@ export const PAGE_FILES = ['index.html', 'page.css', 'page.js', 'icon.svg'] as c
 const COPIED = {
   'index.html': join(SOURCES, 'index.html'),
   'icon.svg': join(SOURCES, 'icon.svg'),
+  'preview.png': join(SOURCES, 'preview.png'),
   'docs.html': join(SOURCES, 'docs.html'),
   _headers: join(SOURCES, '_headers'),
   'swagger-ui/swagger-ui-bundle.js': join(SWAGGER, 'swagger-ui-bundle.js'),
@@ -61,8 +62,8 @@ export async function buildPage(): Promise<void> {
       minify: true,
       metafile: true,
       format: 'esm',
-      // AbortSignal.any is the newest feature that the page uses.
-      target: ['chrome116', 'firefox124', 'safari17.4'],
+      // Intl.Segmenter is the newest feature that the page uses (Firefox 125).
+      target: ['chrome116', 'firefox125', 'safari17.4'],
       logLevel: 'silent',
     });
     for (const [name, source] of Object.entries(COPIED)) {

@@ -5,6 +5,9 @@ export type Fact = readonly [name: string, value: string];
 export function describeWork(headers: Headers, took_ms: number): Fact[] {
   const timings = parseTimings(headers.get('server-timing') ?? '');
   const facts: Fact[] = [['Answer', describeCacheStatus(headers.get('cache-status'))]];
+  // Cloudflare's ray id ends with the airport code of the data centre.
+  const place = /-([A-Z]{3})$/.exec(headers.get('cf-ray') ?? '')?.[1];
+  if (place !== undefined) facts.push(['Data centre', place]);
   facts.push(['Round trip', milliseconds(took_ms)]);
   const load = timings.get('load')?.dur;
   // An isolate that has the model loaded reports nearly 0 here.

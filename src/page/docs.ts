@@ -9,3 +9,8 @@ SwaggerUIBundle({
   // The badge of the validator would come from another host.
   validatorUrl: null,
 });
+
+const isDark = matchMedia('(prefers-color-scheme: dark)');
+const applyScheme = () => document.documentElement.classList.toggle('dark-mode', isDark.matches);
+isDark.addEventListener('change', applyScheme);
+applyScheme();

@@ -22,12 +22,12 @@ export function replacementIn(sequence: string, { text, masks }: MaskedText, ind
   return sequence.slice(before.length, sequence.length - after.length);
 }
 
-/** A readable probability, such as `24.2%`. Smaller ones get more digits. */
+/** A readable probability, such as `24.2%`. */
 export function percent(probability: number): string {
   const value = probability * 100;
   if (value >= 99.95 && value < 100) return '>99.9%';
   if (value >= 1 || value === 0) return `${value.toFixed(1)}%`;
-  return value >= 0.0001 ? `${value.toPrecision(2)}%` : `${value.toExponential(1)}%`;
+  return value >= 0.01 ? `${value.toPrecision(2)}%` : '<0.01%';
 }
 
 /** Trims a word. A word of spaces alone is quoted, so that it can be seen. */

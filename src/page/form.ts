@@ -5,36 +5,44 @@ import { parseTargets, type Question } from './question.ts';
 const topK = byId('top-k', HTMLSelectElement);
 const targets = byId('targets', HTMLInputElement);
 const joint = byId('joint', HTMLInputElement);
+const relative = byId('relative', HTMLInputElement);
+const summary = byId('options-summary', HTMLSpanElement);
+const answer = byId('answer', HTMLDivElement);
 
 export function readOptions(): Omit<Question, 'text'> {
   return { top_k: Number(topK.value), targets: parseTargets(targets.value), joint: joint.checked };
 }
 
-export function writeOptions(question: Question): void {
+/** A link with both of two options that exclude each other keeps the words. @returns whether it had both */
+export function writeOptions(question: Question): boolean {
   const value = String(question.top_k);
   if (!Array.from(topK.options).some((option) => option.value === value)) topK.append(make('option', {}, value));
   topK.value = value;
   targets.value = question.targets.join(', ');
-  joint.checked = question.joint;
+  joint.checked = question.joint && question.targets.length === 0;
+  return question.joint && question.targets.length > 0;
 }
 
-const CONFLICT =
-  '“Only these words” and “Fill all masks together” exclude each other: clear the first or switch off the second.';
-
-/** @returns an error message if the options cannot be combined */
-export function findConflict(): string | undefined {
-  const both = joint.checked && parseTargets(targets.value).length > 0;
-  for (const input of [targets, joint]) input.setAttribute('aria-invalid', String(both));
-  return both ? CONFLICT : undefined;
+/** Disables the options that the others exclude, and summarizes all of them. */
+export function updateOptions(): void {
+  const words = parseTargets(targets.value);
+  topK.disabled = words.length > 0;
+  joint.disabled = words.length > 0;
+  targets.disabled = joint.checked;
+  summary.textContent = [
+    words.length > 0 ? `only ${words.join(', ')}` : `${topK.value} candidates`,
+    joint.checked ? 'all gaps together' : 'each gap by itself',
+    ...(relative.checked ? ['relative bars'] : []),
+  ].join(' · ');
 }
 
-/** With targets, all of them are listed, so the number has no effect. @returns the error message that no longer applies */
-export function updateOptions(): string | undefined {
-  topK.disabled = parseTargets(targets.value).length > 0;
-  if (targets.getAttribute('aria-invalid') !== 'true') return undefined;
-  return findConflict() === undefined ? CONFLICT : undefined;
-}
-
+/** @param listener called after a change of the question */
 export function onOptions(listener: () => void): void {
   for (const input of [topK, targets, joint]) input.addEventListener('input', listener);
+  const show = () => {
+    answer.classList.toggle('relative', relative.checked);
+    updateOptions();
+  };
+  relative.addEventListener('input', show);
+  show();
 }

@@ -1,80 +1,134 @@
-/** The page: sends the question in the form to the API and shows the answer. */
+/** The page: asks while a person types, and shows the answer in the sentence and below it. */
 import { clearAlert, secondsToWait, showAlert } from './alert.ts';
 import { askForKey, bindKey, keyHeaders } from './api-key.ts';
-import { parseInfo } from './parse-response.ts';
 import { ask } from './api.ts';
+import { describeSeconds } from './cache-status.ts';
 import { bindCode, showCode } from './code.ts';
+import { bindCompare } from './compare.ts';
 import { copyOnClick } from './copy.ts';
 import { Editor } from './editor.ts';
-import { announce, byId, make } from './elements.ts';
+import { announce, byId } from './elements.ts';
 import { showExamples } from './examples.ts';
-import { findConflict, updateOptions, onOptions, readOptions, writeOptions } from './form.ts';
+import { onOptions, readOptions, updateOptions, writeOptions } from './form.ts';
+import { findGaps, MASK, spellGaps } from './gaps.ts';
 import { ASK_KEY, MASK_KEY, onKeys } from './keys.ts';
-import { describeSeconds } from './cache-status.ts';
+import { showModel } from './model-card.ts';
+import { parseInfo } from './parse-response.ts';
 import { bodyOf, fragmentOf, parseFragment, type Question } from './question.ts';
-import { setBusy, showOutcome } from './results.ts';
-import { bindTokens, showTokens } from './show-tokens.ts';
-import type { ResultView } from './result-view.ts';
+import { focusGap, setBusy, setStale, showHint, showOutcome } from './results.ts';
+import { bindSentence, showSentence } from './sentence.ts';
+import { bindSentenceOrder } from './sentence-order.ts';
+import { bindTabs } from './tabs.ts';
+import { bindTokens } from './tokens.ts';
 
 /** A shorter wait shows no busy indicator. */
 const BUSY_AFTER_MS = 250;
+/** A pause in typing that asks. */
+const DEBOUNCE_MS = 250;
 
 const area = byId('text', HTMLTextAreaElement);
 const form = byId('question', HTMLFormElement);
 const cancel = byId('cancel', HTMLButtonElement);
 
-const editor = new Editor(area, byId('undo', HTMLButtonElement), update);
-let view: ResultView | undefined;
+const editor = new Editor(area, byId('undo', HTMLButtonElement), () => {
+  update();
+  schedule();
+});
 let current: AbortController | undefined;
+/** Whether the page asks while a person types: not after the server has asked to wait or for a key. */
+let isLive = true;
+let timer: ReturnType<typeof setTimeout> | undefined;
+/** The bodies of the last question that was sent, and of the one whose answer is on the page, as JSON. */
+let asked = '';
+let shown = '';
+let best: readonly (string | undefined)[] = [];
 
-const read = (): Question => ({ text: editor.text, ...readOptions() });
-/** The question for the code and the link: filling in a candidate does not change it. */
-const toShare = (): Question => ({ text: view?.asked ?? editor.text, ...readOptions() });
+const typed = () => findGaps(editor.text);
+/** The question as the API understands it. */
+const read = (): Question => ({ text: spellGaps(typed()).text, ...readOptions() });
 
+/** After every change of the text or the options. */
 function update(): void {
-  const resolved = updateOptions();
-  if (resolved !== undefined) clearAlert(resolved);
-  view?.update();
-  showCode(toShare());
+  updateOptions();
+  const question = read();
+  const gaps = typed();
+  const isStale = JSON.stringify(bodyOf(question)) !== shown;
+  // The best words stay in their gaps until the next answer, so that nothing flickers.
+  showSentence(gaps, best.length === gaps.masks.length ? best : []);
+  setStale(isStale);
+  showCode(question);
 }
 
-/** @param pushes whether the question becomes a new entry in the history of the browser */
-async function askNow(pushes = true): Promise<void> {
+function schedule(): void {
+  clearTimeout(timer);
+  if (isLive) timer = setTimeout(() => void askNow({ onlyNew: true, pushes: false }), DEBOUNCE_MS);
+}
+
+/**
+ * @param onlyNew whether a question that is already shown or under way is left alone
+ * @param pushes whether the question becomes a new entry in the history of the browser
+ */
+async function askNow({ onlyNew, pushes }: { onlyNew: boolean; pushes: boolean }): Promise<void> {
+  clearTimeout(timer);
   const wait_s = secondsToWait();
   if (wait_s > 0) {
     announce(`Wait ${describeSeconds(wait_s)} before you ask again.`);
     return;
   }
+  const question = read();
+  const body = bodyOf(question);
+  const json = JSON.stringify(body);
+  if (onlyNew && json === asked) return;
+  current?.abort();
+  current = undefined;
+  setBusy(false);
   clearAlert();
-  const conflict = findConflict();
-  if (conflict !== undefined) {
-    showAlert(conflict);
+  asked = json;
+  keepInLink({ ...question, text: editor.text }, pushes);
+  const gaps = typed();
+  if (gaps.masks.length === 0) {
+    best = [];
+    shown = json;
+    showHint(editor.text.trim() === '' ? 'Type a sentence.' : 'Click a word to hide it.');
+    update();
     return;
   }
-  const question = read();
+
+  const mine = (current = new AbortController());
+  const busyTimer = setTimeout(() => setBusy(true), BUSY_AFTER_MS);
+  const outcome = await ask('/fill-mask', body, mine.signal, keyHeaders());
+  clearTimeout(busyTimer);
+  if (mine !== current || outcome.kind === 'cancelled') return;
+  setBusy(false);
+  current = undefined;
+  isLive = outcome.kind === 'answered' || (outcome.status !== 401 && outcome.status !== 429);
+  if (outcome.kind === 'failed' && outcome.status === 401) askForKey(pushes);
+  const answer = showOutcome({ typed: gaps, sent: spellGaps(gaps) }, question.joint, outcome, choose);
+  best = answer?.best ?? [];
+  shown = json;
+  // A failed question is asked again by any change that leads back to it.
+  if (!answer) asked = '';
+  update();
+}
+
+function keepInLink(question: Question, pushes: boolean): void {
   const fragment = fragmentOf(question);
   const isLink = parseFragment(fragment) !== undefined;
   // The browser restores typed text when it comes back. With a link, the link's question must win.
-  form.autocomplete = isLink ? 'off' : 'on';
-  if (isLink && fragment !== location.hash) {
-    // Without a question before this one, there is nothing to go back to.
-    if (pushes && parseFragment(location.hash)) history.pushState(null, '', fragment);
-    else history.replaceState(null, '', fragment);
-  }
+  form.autocomplete = isLink && location.hash !== '' ? 'off' : 'on';
+  if (!isLink || fragment === location.hash) return;
+  // The question that the page starts with needs no link, and without one there is nothing to go back to.
+  if (location.hash === '' && area.value === area.defaultValue && !pushes) return;
+  if (pushes && parseFragment(location.hash)) history.pushState(null, '', fragment);
+  else history.replaceState(null, '', fragment);
+  form.autocomplete = 'off';
+}
 
-  // A new question aborts the one before it.
-  current?.abort();
-  const mine = (current = new AbortController());
-  const timer = setTimeout(() => setBusy(true), BUSY_AFTER_MS);
-  showTokens(question.text);
-  const outcome = await ask('/fill-mask', bodyOf(question), mine.signal, keyHeaders());
-  clearTimeout(timer);
-  if (mine !== current) return;
-  setBusy(false);
-  current = undefined;
-  view = showOutcome(question, outcome, editor);
-  if (outcome.kind === 'failed' && outcome.needs_key) askForKey();
-  update();
+/** A candidate or a hidden word changes the text and asks at once. */
+function choose(text: string, message: string): void {
+  editor.replace(text);
+  announce(message);
+  void askNow({ onlyNew: true, pushes: true });
 }
 
 function cancelNow(): void {
@@ -82,41 +136,48 @@ function cancelNow(): void {
   const hadFocus = document.activeElement === cancel;
   current.abort();
   current = undefined;
+  asked = '';
   setBusy(false);
   if (hadFocus) area.focus();
-  announce('Cancelled.');
+  showAlert('Cancelled.');
 }
 
 function insertMask(): void {
   editor.insertMask();
-  announce('[MASK] inserted.');
+  announce(`${MASK} inserted.`);
 }
 
 function openLink(): boolean {
   const question = parseFragment(location.hash);
   if (!question) return false;
+  selectView('view-fill');
   area.value = question.text;
-  writeOptions(question);
+  const hadConflict = writeOptions(question);
   update();
   // The same question may be encoded differently in the link: add no entry to the history.
-  void askNow(false);
+  void askNow({ onlyNew: false, pushes: false });
+  if (hadConflict) {
+    showAlert(
+      'The link asks for certain words and for all gaps together, which exclude each other: the words are kept.',
+    );
+  }
   return true;
 }
 
-function label(id: string, key: typeof MASK_KEY): HTMLButtonElement {
+function label(id: string, shortcut: typeof MASK_KEY): HTMLButtonElement {
   const button = byId(id, HTMLButtonElement);
-  button.setAttribute('aria-keyshortcuts', key.aria);
-  button.querySelector('kbd')?.replaceChildren(key.shown);
+  button.setAttribute('aria-keyshortcuts', shortcut.aria);
+  button.querySelector('kbd')?.replaceChildren(shortcut.shown);
   return button;
 }
 
 label('insert', MASK_KEY).addEventListener('click', insertMask);
 label('ask', ASK_KEY);
 byId('text-keys', HTMLParagraphElement).textContent =
-  `${MASK_KEY.spoken} inserts [MASK] at the cursor or replaces the selection. ${ASK_KEY.spoken} asks.`;
+  `${MASK_KEY.spoken} inserts [MASK] at the cursor or replaces the selection. ${ASK_KEY.spoken} asks again.`;
 form.addEventListener('submit', (event) => {
   event.preventDefault();
-  void askNow();
+  void askNow({ onlyNew: false, pushes: true });
 });
 cancel.addEventListener('click', cancelNow);
 byId('undo', HTMLButtonElement).addEventListener('click', () => {
@@ -126,39 +187,49 @@ byId('undo', HTMLButtonElement).addEventListener('click', () => {
 });
 document.querySelector('.skip')?.addEventListener('click', (event) => {
   event.preventDefault(); // The fragment holds the question.
+  selectView('view-fill');
   area.focus();
 });
 copyOnClick(
   byId('share', HTMLButtonElement),
   () => 'Link',
-  () => new URL(fragmentOf(toShare()), location.href).href,
+  () => new URL(fragmentOf({ text: editor.text, ...readOptions() }), location.href).href,
 );
-onKeys({ insertMask, ask: () => void askNow(), cancel: cancelNow });
-onOptions(update);
-showExamples((text) => {
-  editor.replace(text);
-  void askNow();
+onKeys({ insertMask, ask: () => void askNow({ onlyNew: false, pushes: true }), cancel: cancelNow });
+onOptions(() => {
+  update();
+  schedule();
 });
+showExamples((text) => choose(text, 'Example chosen.'));
+bindSentence((start, end) => {
+  const { text } = editor;
+  choose(text.slice(0, start) + MASK + text.slice(end), `“${text.slice(start, end)}” hidden.`);
+}, focusGap);
 bindCode();
 bindKey();
-bindTokens(() => editor.text);
+const compare = bindCompare();
+const classifyOrder = bindSentenceOrder();
+const showTokens = bindTokens();
+const selectView = bindTabs(byId('views', HTMLDivElement), (id) => {
+  if (id === 'view-compare') compare();
+  if (id === 'view-order') classifyOrder();
+  if (id === 'view-tokens') showTokens(spellGaps(typed()).text);
+});
 addEventListener('hashchange', openLink);
 // When the browser goes back to this page, it restores the typed text after this script has run.
-addEventListener('pageshow', update);
+addEventListener('pageshow', () => {
+  update();
+  if (editor.text !== opened) schedule();
+});
 // Place the cursor where a person would continue to type.
 area.setSelectionRange(area.value.length, area.value.length);
-if (!openLink()) update();
+if (!openLink()) {
+  update();
+  void askNow({ onlyNew: false, pushes: false });
+}
+const opened = editor.text;
 
 void ask('/info', undefined, new AbortController().signal).then((outcome) => {
   const info = outcome.kind === 'answered' ? parseInfo(outcome.document) : undefined;
-  if (!info) return;
-  const model = byId('model', HTMLSpanElement);
-  model.replaceChildren(
-    'The model is ',
-    make('strong', {}, info.model),
-    '; its mask token is ',
-    make('code', {}, info.mask_token),
-    '.',
-  );
-  model.hidden = false;
+  if (info) showModel(info);
 });

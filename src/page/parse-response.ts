@@ -1,5 +1,7 @@
 /** Validates the answers of the API. Another service may answer in its place, so no JSON is trusted. No I/O. */
 import type { Prediction } from '../schemas/fill-mask.ts';
+import type { Score } from '../schemas/score.ts';
+import type { LABELS } from '../schemas/sentence.ts';
 import type { Info } from '../schemas/service.ts';
 import type { Tokenized } from '../schemas/tokenize.ts';
 
@@ -13,6 +15,30 @@ export interface Combination extends Pick<Prediction, 'score' | 'sequence'> {
   /** (masks,) */
   readonly words: readonly string[];
 }
+
+export type Scored = Pick<Score, 'score'> & {
+  readonly tokens: readonly Pick<Score['tokens'][number], 'token_str' | 'score'>[];
+};
+
+export interface Label {
+  readonly label: (typeof LABELS)[keyof typeof LABELS][number];
+  readonly score: number;
+}
+
+/** The part of /info that the page shows. */
+export type ModelInfo = Pick<
+  Info,
+  | 'model'
+  | 'revision'
+  | 'mask_token'
+  | 'heads'
+  | 'architecture'
+  | 'quantization'
+  | 'backend'
+  | 'weights_bytes'
+  | 'source'
+  | 'license'
+>;
 
 export type Token = Omit<Tokenized['tokens'][number], 'offsets'>;
 
@@ -54,10 +80,33 @@ export function parseError(document: unknown): string | undefined {
   return typeof error === 'string' && error !== '' ? error : undefined;
 }
 
-/** The part of /info that the page shows. */
-export function parseInfo(document: unknown): Pick<Info, 'model' | 'mask_token'> | undefined {
-  const { model, mask_token } = fields(document);
-  return typeof model === 'string' && typeof mask_token === 'string' ? { model, mask_token } : undefined;
+/** @returns (texts,) scores */
+export function parseScores(document: unknown, texts: number): Scored[] | undefined {
+  const parsed = listOf(document, (value) => {
+    const { score, tokens } = fields(value);
+    const parsedTokens = listOf(tokens, (token) => {
+      const { token_str, score: own } = fields(token);
+      return typeof token_str === 'string' && isLogProbability(own) ? { token_str, score: own } : undefined;
+    });
+    return isLogProbability(score) && parsedTokens ? { score, tokens: parsedTokens } : undefined;
+  });
+  return parsed?.length === texts ? parsed : undefined;
+}
+
+/** @returns both labels of a pair, the more likely first */
+export function parseLabels(document: unknown): Label[] | undefined {
+  const parsed = listOf(document, (value) => {
+    const { label, score } = fields(value);
+    return isLabel(label) && isProbability(score) ? { label, score } : undefined;
+  });
+  return parsed?.length === 2 ? parsed : undefined;
+}
+
+/** /info comes from the worker that serves the page, so only its presence is checked. */
+export function parseInfo(document: unknown): ModelInfo | undefined {
+  const { model, architecture, backend, heads } = fields(document);
+  const isInfo = typeof model === 'string' && Array.isArray(heads) && isObject(architecture) && isObject(backend);
+  return isInfo ? (document as ModelInfo) : undefined;
 }
 
 function listOf<T>(value: unknown, parse: (item: unknown) => T | undefined): T[] | undefined {
@@ -75,3 +124,7 @@ const fields = (value: unknown): Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 const isProbability = (value: unknown): value is number => typeof value === 'number' && value >= 0 && value <= 1.000001;
 const isId = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 0;
+const isLogProbability = (value: unknown): value is number => typeof value === 'number' && value <= 0.000001;
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isLabel = (value: unknown): value is Label['label'] =>
+  ['in_order', 'swapped', 'is_next', 'not_next'].includes(value as string);

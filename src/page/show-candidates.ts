@@ -1,47 +1,62 @@
-/** Shows candidates as bars, in one column per mask. Each candidate is a button that fills it in. */
-import type { MaskedText } from '../tokenizer/masks.ts';
+/** Shows candidates as bars, in one column per gap. Each candidate is a button that fills it in. */
+import type { Answer, Asked, Choose } from './answer.ts';
 import type { Candidate } from './parse-response.ts';
 import { make } from './elements.ts';
-import { percent, replacementIn, displayWord } from './filling.ts';
-import type { Answer, Choose } from './result-view.ts';
+import { displayWord, fillMasks, percent, replacementIn } from './filling.ts';
 
-/** @param lists (masks,) of candidates */
-export function showCandidates(masked: MaskedText, lists: readonly (readonly Candidate[])[], choose: Choose): Answer {
-  const buttons: { mask: number; word: string; button: HTMLButtonElement }[] = [];
+/**
+ * @param asked the text as a person typed it and as it was sent
+ * @param lists (masks,) of candidates
+ */
+export function showCandidates(
+  { typed, sent }: Asked,
+  lists: readonly (readonly Candidate[])[],
+  choose: Choose,
+): Answer {
   const columns = lists.map((candidates, mask) => {
     const best = Math.max(...candidates.map(({ score }) => score));
     const items = candidates.map((candidate) => {
-      const word = replacementIn(candidate.sequence, masked, mask) ?? candidate.token_str;
-      const button = bar(displayWord(candidate.token_str), candidate.score, best);
-      if (candidate.pieces > 1) {
-        button.querySelector('.word')?.after(' ', make('span', { class: 'pieces' }, `${candidate.pieces} pieces`));
-      }
+      const { token_str, score, pieces, sequence } = candidate;
+      const word = replacementIn(sequence, sent, mask) ?? token_str;
+      const button = candidateButton(wordOrPiece(token_str), score, best);
+      if (pieces > 1) button.querySelector('.word')?.after(' ', make('span', { class: 'pieces' }, `${pieces} pieces`));
       button.addEventListener('click', () => {
-        // A second click restores the mask.
-        choose(mask, button.getAttribute('aria-pressed') === 'true' ? undefined : word);
+        choose(
+          fillMasks(
+            typed,
+            lists.map((_, m) => (m === mask ? word : undefined)),
+          ),
+          `Gap ${mask + 1} filled with “${displayWord(word)}”.`,
+        );
       });
-      buttons.push({ mask, word, button });
       return make('li', {}, button);
     });
     const id = `mask-${mask + 1}`;
     return make(
       'div',
       { class: 'column' },
-      make('h3', { id }, lists.length > 1 ? `Mask ${mask + 1}` : 'The mask'),
+      make(
+        'h3',
+        { id },
+        make('span', { class: 'number', 'aria-hidden': 'true' }, String(mask + 1)),
+        ` Gap ${mask + 1}`,
+      ),
       make('ol', { class: 'bars', 'aria-labelledby': id }, ...items),
       ...coverage(candidates),
     );
   });
+  const best = lists.map((list) => (list[0] ? displayWord(list[0].token_str) : undefined));
   return {
     element: make('div', { class: 'columns' }, ...columns),
-    summary: `Best first: ${lists.map((list) => (list[0] ? displayWord(list[0].token_str) : 'nothing')).join(', ')}.`,
-    update(choices, isStale) {
-      for (const { mask, word, button } of buttons) {
-        button.setAttribute('aria-pressed', String(choices?.[mask] === word));
-        button.disabled = isStale;
-      }
-    },
+    summary: best.map((word, i) => `Gap ${i + 1}: ${word ?? 'nothing'}.`).join(' '),
+    best,
   };
+}
+
+/** A piece that continues a word looks like one: without the `##` of its vocabulary, and marked as joined. */
+function wordOrPiece(token: string): string | Node {
+  if (!/^##./.test(token)) return displayWord(token);
+  return make('span', { class: 'piece', title: 'a piece that continues the word before it' }, `‑${token.slice(2)}`);
 }
 
 /** The total probability of the list. A word of several pieces is not an entry of the vocabulary, so it has none. */
@@ -52,16 +67,21 @@ function coverage(candidates: readonly Candidate[]): HTMLElement[] {
   return [make('p', { class: 'rest' }, `Together ${percent(sum)}; all other words ${rest}`)];
 }
 
-/** A bar is relative to the best candidate; the percentage is the probability. */
-export function bar(label: string | Node, score: number, best: number): HTMLButtonElement {
-  const fill = make('span', { class: 'fill' });
-  fill.style.inlineSize = `${best > 0 ? Math.max(1, (score / best) * 100) : 0}%`;
+/** A bar has two lengths: its share of 100% and, when the list is shown that way, its share of the best. */
+export function candidateButton(label: string | Node, score: number, best: number): HTMLButtonElement {
   return make(
     'button',
-    { type: 'button', class: 'candidate', 'aria-pressed': 'false' },
-    make('span', { class: 'track', 'aria-hidden': 'true' }, fill),
+    { type: 'button', class: 'candidate' },
+    track(score, best),
     make('span', { class: 'word' }, make('bdi', {}, label)),
     ' ',
     make('span', { class: 'percent' }, percent(score)),
   );
+}
+
+export function track(score: number, best: number): HTMLSpanElement {
+  const fill = make('span', { class: 'fill' });
+  fill.style.setProperty('--share', String(score));
+  fill.style.setProperty('--relative', String(best > 0 ? score / best : 0));
+  return make('span', { class: 'track', 'aria-hidden': 'true' }, fill);
 }

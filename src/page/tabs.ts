@@ -1,7 +1,7 @@
 /** Tabs after the ARIA Authoring Practices: Tab reaches the selected one, arrow keys select another. */
 
-/** @param onSelect called with the id of the selected tab */
-export function bindTabs(list: HTMLElement, onSelect: (id: string) => void): void {
+/** @param onSelect called with the id of the selected tab @returns selects a tab by its id */
+export function bindTabs(list: HTMLElement, onSelect: (id: string) => void): (id: string) => void {
   const tabs = Array.from(list.querySelectorAll<HTMLButtonElement>('[role=tab]'));
   const select = (chosen: HTMLButtonElement) => {
     for (const tab of tabs) {
@@ -25,4 +25,8 @@ export function bindTabs(list: HTMLElement, onSelect: (id: string) => void): voi
     });
   }
   if (tabs[0]) select(tabs[0]);
+  return (id) => {
+    const tab = tabs.find((one) => one.id === id);
+    if (tab) select(tab);
+  };
 }

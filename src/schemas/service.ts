@@ -25,6 +25,7 @@ export type Health = v.InferOutput<typeof healthResponse>;
 export const infoResponse = v.object({
   model: v.string(),
   revision: v.string(),
+  weights_bytes: v.pipe(natural, v.description('The size of the weights file.')),
   backend: v.object({ name: v.string(), build: v.string(), instruction_set: v.string() }),
   mask_token: v.string(),
   heads,

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 
-import { columns, inChromium, linkTo } from './chromium.ts';
+import { columns, field, inChromium, linkTo, openOptions } from './chromium.ts';
 import { EXAMPLE } from './example.ts';
 
 const axe = await readFile(join(import.meta.dirname, '../../node_modules/axe-core/axe.min.js'), 'utf8');
@@ -33,64 +33,90 @@ const STATES: {
   before?: (page: Page) => Promise<void>;
 }[] = [
   {
-    state: 'before a request',
-    path: '/',
-    reach: async (page) => page.getByText('The model is albert-edge').waitFor(),
-  },
-  {
-    state: 'with an answer that was chosen from, and with tokens',
+    state: 'with an answer, open options and code',
     path: linkTo(EXAMPLE),
     reach: async (page) => {
       await columns(page);
-      await page.locator('.candidate').nth(1).click();
-      await page.getByText('How it was tokenized').click();
-      await page.locator('.chips').waitFor();
+      await page.locator('#model-card').waitFor();
+      for (const summary of await page.locator('summary').all()) await summary.click();
     },
   },
   {
     state: 'with an answer to another text',
     path: linkTo(EXAMPLE),
+    before: async (page) => {
+      await page.route('**/fill-mask', async (route) => {
+        if (route.request().postData()?.includes('Another') === true) return;
+        await route.fallback();
+      });
+    },
     reach: async (page) => {
       await columns(page);
-      await page.getByLabel('Text with a').fill('Another [MASK].');
+      await field(page).fill('Another [MASK].');
+      await page.locator('#busy').waitFor();
     },
   },
   {
     state: 'with combinations',
     path: linkTo(EXAMPLE, { joint: 'true' }),
+    reach: columns,
+  },
+  {
+    state: 'without a gap',
+    path: linkTo('No gap.'),
+    reach: async (page) => page.getByText('Click a word to hide it.').waitFor(),
+  },
+  {
+    state: 'with an error, a while to wait and a key',
+    path: linkTo(EXAMPLE),
+    before: rejectAll,
     reach: async (page) => {
-      await columns(page);
-      await page.locator('.candidate').nth(1).click();
+      await page.getByRole('alert').getByText('in 60 seconds').waitFor();
+      await page.evaluate("document.querySelector('#key-field').hidden = false");
     },
   },
   {
-    state: 'with a conflict of options',
-    path: linkTo(EXAMPLE, { joint: 'true', targets: 'you' }),
-    reach: async (page) => page.getByRole('alert').getByText('exclude').waitFor(),
+    state: 'comparing two sentences',
+    path: '/',
+    reach: async (page) => {
+      await page.getByRole('tab', { name: 'Compare' }).click();
+      await page.getByRole('button', { name: 'Compare' }).click();
+      await page.locator('.heat').first().waitFor();
+    },
   },
   {
-    state: 'with an error, and a while to wait',
-    path: linkTo(EXAMPLE),
-    before: rejectAll,
-    reach: async (page) => page.getByRole('alert').getByText('in 60 seconds').waitFor(),
+    state: 'with the order of sentences',
+    path: '/',
+    reach: async (page) => {
+      await page.getByRole('tab', { name: 'Order' }).click();
+      await page.getByRole('button', { name: 'Check the order' }).click();
+      await page.locator('#order-output .candidate').first().waitFor();
+    },
+  },
+  {
+    state: 'with tokens',
+    path: linkTo('me [MASK]'),
+    reach: async (page) => {
+      await page.getByRole('tab', { name: 'Tokens' }).click();
+      await page.locator('#tokens-output .chips').waitFor();
+    },
   },
 ];
 
 inChromium('the page is for everyone:', ({ open }) => {
-  describe.each(['light', 'dark'] as const)('axe finds no fault in the %s scheme', (colorScheme) => {
-    it.each(STATES)('$state', async ({ path, reach, before }) => {
-      const page = await open({
-        path,
-        colorScheme,
-        allow: /Failed to load/,
-        ...(before && { before }),
-      });
-      await reach(page);
-      expect(await violations(page)).toEqual([]);
-    });
+  it.each(STATES)('axe finds nothing in light or dark, and a phone never scrolls sideways, $state', async (given) => {
+    const { path, reach, before } = given;
+    const page = await open({ path, colorScheme: 'light', allow: /Failed to load/, ...(before && { before }) });
+    await reach(page);
+    expect(await violations(page)).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await violations(page)).toEqual([]);
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+    expect(await violations(page)).toEqual([]);
   });
 
-  it('is dark in the dark scheme', async () => {
+  it('is dark in the dark', async () => {
     const grounds: Record<string, string> = {};
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await open({ colorScheme });
@@ -99,127 +125,94 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(grounds).toEqual({ light: 'rgb(245, 246, 250)', dark: 'rgb(17, 19, 26)' });
   });
 
-  it.each(STATES)('never scrolls sideways on a phone of 360 pixels $state', async ({ path, reach, before }) => {
-    const page = await open({
-      path,
-      viewport: { width: 360, height: 740 },
-      isMobile: true,
-      hasTouch: true,
-      allow: /Failed to load/,
-      ...(before && { before }),
-    });
-    await reach(page);
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
-  });
-
-  it('stacks the columns on a phone, and breaks the longest word', async () => {
-    const page = await open({
-      path: linkTo(`${'a'.repeat(300)} [MASK] ${'w'.repeat(300)} [MASK].`),
-      viewport: { width: 360, height: 740 },
-      isMobile: true,
-      hasTouch: true,
-    });
+  it('has the answers in view on a phone, two columns of them, and breaks the longest word', async () => {
+    const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+    const page = await open(phone);
     await columns(page);
     const [first, second] = await Promise.all([0, 1].map((i) => page.locator('.column').nth(i).boundingBox()));
-    expect(second?.x).toBe(first?.x);
-    expect(second?.y).toBeGreaterThan((first?.y ?? 0) + (first?.height ?? 0));
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
-
+    expect(second?.y).toBe(first?.y);
+    expect((first?.y ?? 0) + (first?.height ?? 0)).toBeLessThan(844);
     // The focus would open the keyboard.
     await page.locator('.candidate').first().tap();
     expect(await page.locator('textarea:focus').count()).toBe(0);
     await page.getByRole('button', { name: 'Undo' }).tap();
-    expect(await page.getByLabel('Text with a').inputValue()).toContain('a [MASK] w');
+    expect(await field(page).inputValue()).toBe(EXAMPLE);
+
+    const long = await open({ ...phone, path: linkTo(`${'a'.repeat(300)} [MASK] ${'w'.repeat(300)} [MASK].`) });
+    await columns(long);
+    expect(await long.evaluate('document.documentElement.scrollWidth')).toBe(390);
   });
 
   it('can be used by keyboard alone', async () => {
     const page = await open();
+    await columns(page);
     const focused = page.locator(':focus');
-    const tabTo = async (name: string) => {
-      for (let i = 0; i < 60; i++) {
-        await page.keyboard.press('Tab');
-        if ((await focused.count()) > 0 && (await focused.textContent())?.includes(name)) return;
-      }
-      throw new Error(`the focus never reaches ${name}`);
-    };
     await page.keyboard.press('Tab');
-    expect(await focused.textContent()).toBe('Skip to the text');
+    expect(await focused.textContent()).toBe('Skip to the sentence');
     await page.keyboard.press('Enter');
     expect(await focused.getAttribute('id')).toBe('text');
     await page.keyboard.press('Control+a');
-    await page.keyboard.type('We were ');
-    await page.keyboard.press('Alt+m');
-    await page.keyboard.type('.');
-    await page.keyboard.press('Control+Enter');
+    await page.keyboard.type('We were here');
+    await page.getByText('Click a word to hide it.').waitFor();
+    // The words are one stop, and arrow keys move between them.
+    await page.keyboard.press('Shift+Tab');
+    expect(await focused.textContent()).toBe('We');
+    await page.keyboard.press('End');
+    await page.keyboard.press('Enter');
+    expect(await field(page).inputValue()).toBe('We were [MASK]');
     const [[best] = []] = await columns(page);
-    await tabTo(best?.word ?? '');
+    expect(await focused.getAttribute('class')).toBe('gap');
+    expect(await focused.textContent()).toContain(best?.word);
+    // Enter on a gap goes to its candidates.
     await page.keyboard.press('Enter');
-    expect(await page.getByLabel('Text with a').inputValue()).toBe(`We were ${best?.word}.`);
-    // The focus stays where it was.
-    expect(await focused.getAttribute('aria-pressed')).toBe('true');
-    await page.keyboard.press('Space');
-    expect(await page.getByLabel('Text with a').inputValue()).toBe('We were [MASK].');
-    await tabTo('How it was tokenized');
+    expect(await focused.textContent()).toContain(best?.word);
+    expect(await focused.getAttribute('class')).toBe('candidate');
     await page.keyboard.press('Enter');
-    expect(await page.locator('#tokens').getAttribute('open')).toBe('');
-    await page.locator('.chips').waitFor();
-    expect(await page.evaluate('document.activeElement.tagName')).toBe('SUMMARY');
-  }, 60_000);
+    expect(await field(page).inputValue()).toBe(`We were ${best?.word}`);
+    await page.getByText('Click a word to hide it.').waitFor();
+    expect(await focused.getAttribute('id')).toBe('results-title');
+    await page.getByRole('tab', { name: 'Fill gaps' }).focus();
+    await page.keyboard.press('ArrowRight');
+    expect(await page.getByRole('tabpanel', { name: 'Compare' }).isVisible()).toBe(true);
+  });
 
-  it('keeps the focus when the focused element disappears', async () => {
-    const newer = Promise.withResolvers<void>();
-    const page = await open({
-      path: linkTo(EXAMPLE),
-      before: (opened) =>
-        opened.route('**/fill-mask', async (route) => {
-          if (route.request().postData()?.includes('slow')) await newer.promise;
-          await route.fallback();
-        }),
-    });
+  it('keeps the focus in its list when another answer replaces it', async () => {
+    const page = await open();
     await columns(page);
-    const focused = page.locator(':focus');
-    await page.locator('.candidate').first().focus();
-    await page.keyboard.press('Control+Enter');
-    await page.locator('#results-title:focus').waitFor();
-    expect(await focused.textContent()).toBe('Candidates');
-    await columns(page);
-
-    await page.getByLabel('Text with a').fill('A slow [MASK].');
-    await page.keyboard.press('Control+Enter');
-    await page.getByRole('button', { name: 'Cancel' }).focus();
-    newer.resolve();
+    await page.locator('.bars').nth(1).getByRole('button').nth(2).click();
     await page.locator('.column').nth(1).waitFor({ state: 'detached' });
-    expect(await focused.textContent()).toBe('Candidates');
+    await columns(page);
+    expect(await page.locator('.candidate:focus').count()).toBe(1);
   });
 
   it('leaves Ctrl+Enter on a link to the browser', async () => {
     const page = await open();
+    await columns(page);
     await page.getByRole('link', { name: 'openapi.json' }).focus();
     await page.evaluate(
       "addEventListener('keydown', (event) => { document.title = String(event.defaultPrevented); event.preventDefault(); })",
     );
     await page.keyboard.press('Control+Enter');
     expect(await page.title()).toBe('false');
-    await page.locator('#ask').focus();
+    await page.locator('#insert').focus();
     await page.keyboard.press('Control+Enter');
     expect(await page.title()).toBe('true');
-    await columns(page);
   });
 
-  it('distinguishes on and off in forced colours', async () => {
+  it('shows what is on and what is off in forced colours', async () => {
     const page = await open({ forcedColors: 'active' });
-    const look = async () => (await page.getByRole('switch').screenshot()).toString('base64');
-    const off = await look();
-    const ground = 'getComputedStyle(document.querySelector("#joint")).backgroundColor';
+    await openOptions(page);
+    const toggle = page.getByRole('switch', { name: 'Relative bars' });
+    const ground = 'getComputedStyle(document.querySelector("#relative")).backgroundColor';
     const before = await page.evaluate(ground);
-    await page.getByRole('switch').check();
+    await toggle.check();
     expect(await page.evaluate(ground)).not.toBe(before);
-    expect(await look()).not.toBe(off);
     const line = (id: string) => page.evaluate(`getComputedStyle(document.querySelector("${id}")).borderBottomColor`);
-    expect(await line('#tab-python')).not.toBe(await line('#tab-curl'));
+    expect(await line('#view-order')).not.toBe(await line('#view-fill'));
+    expect(await page.evaluate('getComputedStyle(document.querySelector(".gap")).outlineStyle')).toBe('solid');
   });
 
-  it.each(['', 'true'])('keeps everything visible on a phone with text of double size (joint: %s)', async (joint) => {
+  it.each(['', 'true'])('keeps all in sight on a phone with text twice as large (joint: %s)', async (joint) => {
     const page = await open({
       path: linkTo('incomprehensibilities [MASK] and [MASK].', { ...(joint && { joint }) }),
       viewport: { width: 360, height: 740 },
@@ -229,16 +222,21 @@ inChromium('the page is for everyone:', ({ open }) => {
     await columns(page);
     await page.evaluate("document.documentElement.style.fontSize = '200%'");
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
-    for (const part of await page.locator('#copy, .percent, .word, dd, [role=tab]').all()) {
+    for (const part of await page
+      .locator('.percent:visible, .word:visible, .gap, dd:visible, [role=tab]:visible')
+      .all()) {
       const box = await part.boundingBox();
       expect(box?.x, await part.innerText()).toBeGreaterThanOrEqual(0);
       expect((box?.x ?? 0) + (box?.width ?? 0), await part.innerText()).toBeLessThanOrEqual(360);
     }
   });
 
-  it('shows the focus at every stop, and stops at every control', async () => {
+  it('shows where the focus is, at every stop, and stops at everything', async () => {
     const page = await open({ path: linkTo(EXAMPLE) });
     await columns(page);
+    for (const summary of await page.locator('summary').all()) await summary.click();
+    await page.evaluate('document.activeElement.blur(); scrollTo(0, 0)');
+    await page.locator('h1').click();
     const stops = new Set<string>();
     for (let i = 0; i < 60; i++) {
       await page.keyboard.press('Tab');
@@ -250,7 +248,7 @@ inChromium('the page is for everyone:', ({ open }) => {
       expect(outline, stop).toMatch(/solid 3px$/);
     }
     const interactive = page.locator(
-      'a:visible, button:visible:enabled:not([tabindex="-1"]), select:visible, input:visible, textarea:visible, summary:visible, pre:visible',
+      'a:visible:not(.skip), button:visible:enabled:not([tabindex="-1"]), select:visible, input:visible, textarea:visible, summary:visible, pre:visible',
     );
     expect(stops.size).toBe(await interactive.count());
   });
@@ -262,22 +260,17 @@ inChromium('the page is for everyone:', ({ open }) => {
       expect(await page.getByRole(landmark).count()).toBe(1);
     }
     const headings = await page.locator('h1, h2, h3').allTextContents();
-    expect(headings).toEqual([
-      'edge-fill-mask',
-      'Your question',
-      'Examples',
-      'Candidates',
-      'Mask 1',
-      'Mask 2',
-      'The same request as code',
-    ]);
+    expect(headings).toEqual(['edge-fill-mask', 'Candidates', '1 Gap 1', '2 Gap 2', 'Examples', 'The model']);
+    const toolbar = await page.getByRole('toolbar', { name: 'The sentence: choose a word to hide it' }).ariaSnapshot();
+    expect(toolbar).toMatch(/- button "love"/);
+    expect(toolbar).toMatch(/- button "Gap 1 \w+"/);
     // The bar is decorative: the name has the percentage.
     const name = await page.locator('.candidate').first().ariaSnapshot();
     expect(name).toMatch(/^- button "\w+ \d+\.\d%"/);
   });
 
-  it('does not move if the user prefers reduced motion', async () => {
+  it('keeps still for whoever wishes that', async () => {
     const page = await open({ reducedMotion: 'reduce' });
-    expect(await page.evaluate(`getComputedStyle(document.querySelector('#ask')).transitionDuration`)).toBe('0s');
+    expect(await page.evaluate(`getComputedStyle(document.querySelector('#insert')).transitionDuration`)).toBe('0s');
   });
 });

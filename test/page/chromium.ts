@@ -1,5 +1,5 @@
 /** Opens the page of the bundled worker in Chromium. Every test also fails on a request to another host and on an error in the console. */
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest';
 
 import { deploy, type Deployed } from '../deployed.ts';
@@ -67,9 +67,14 @@ export function inChromium(name: string, tests: (setting: Setting) => void): voi
 export const linkTo = (text: string, more: Record<string, string> = {}): string =>
   `/#${new URLSearchParams({ text, ...more }).toString()}`;
 
-/** The words and percentages that the page shows, one list per mask. */
+/** The field with the sentence. */
+export const field = (page: Page): Locator => page.getByLabel('Your sentence');
+
+export const openOptions = (page: Page): Promise<void> => page.locator('#options > summary').click();
+
+/** The words and percentages that the page shows for the current sentence, one list per gap. */
 export async function columns(page: Page): Promise<{ word: string; percent: string }[][]> {
-  await page.locator('#answer .candidate').first().waitFor();
+  await page.locator('#results:not(.stale) .candidate').first().waitFor();
   const lists = await page.locator('#answer .bars').all();
   return Promise.all(
     lists.map(async (list) => {

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
-import { columns, inChromium, linkTo } from './chromium.ts';
+import { columns, field, inChromium, linkTo, openOptions } from './chromium.ts';
 
 const run = promisify(execFile);
 /** Local requests must not go through a proxy. */
@@ -45,7 +45,7 @@ const QUESTIONS: { name: string; text: string; options: Record<string, string> }
 
 inChromium('the code of the page', ({ open, origin }) => {
   describe.each(LANGUAGES)('in $name', ({ tab, command, args, isSkipped }) => {
-    it.skipIf(isSkipped).each(QUESTIONS)('sends $name as the page does', async ({ text, options }) => {
+    it.skipIf(isSkipped).each(QUESTIONS)('asks $name as the page does', async ({ text, options }) => {
       let answer: Promise<unknown> | undefined;
       const page = await open({
         path: linkTo(text, options),
@@ -55,12 +55,13 @@ inChromium('the code of the page', ({ open, origin }) => {
           }),
       });
       await columns(page);
+      await page.getByText('The same request as code').click();
       await page.getByRole('tab', { name: tab }).click();
       await page.getByRole('button', { name: 'Copy', exact: true }).click();
       await page.getByRole('button', { name: 'Copied' }).waitFor();
       expect(await page.getByRole('status').textContent()).toBe(`${tab} copied.`);
       const code = await page.evaluate<string>('navigator.clipboard.readText()');
-      expect(await page.getByRole('tabpanel').textContent()).toBe(code);
+      expect(await page.locator('pre:visible').textContent()).toBe(code);
 
       // The code has no invisible characters.
       expect(code).not.toMatch(/[\u202E\u2028\u200D]|[\u{E0000}-\u{E007F}]/u);
@@ -69,38 +70,30 @@ inChromium('the code of the page', ({ open, origin }) => {
     });
   });
 
-  it('follows the form, and shows the address of the API', async () => {
+  it('follows the form, and has the address of the API and the gaps as the API spells them', async () => {
     const page = await open();
+    await page.getByText('The same request as code').click();
+    await openOptions(page);
     await page.getByLabel('How many').selectOption('20');
-    const panel = page.getByRole('tabpanel');
+    const panel = page.locator('#panel-curl');
     expect(await panel.textContent()).toContain(`curl '${origin()}/fill-mask'`);
     expect(await panel.textContent()).toContain('"parameters":{"top_k":20}');
-    await page.getByRole('switch').check();
+    await page.getByRole('switch', { name: 'Fill all gaps together' }).check();
     expect(await panel.textContent()).toContain('"strategy":"joint"');
-    await page.getByLabel('Text with a').fill('Another [MASK].');
+    await field(page).fill('Another ____.');
     expect(await panel.textContent()).toContain('"inputs":"Another [MASK]."');
   });
 
-  it('still shows the request when words of its response are in the text', async () => {
-    const page = await open({ path: linkTo('You are [MASK].') });
-    await columns(page);
-    const panel = page.getByRole('tabpanel');
-    await page.locator('.candidate').first().click();
-    expect(await panel.textContent()).toContain('"inputs":"You are [MASK]."');
-    await page.getByLabel('Text with a').press('End');
-    await page.keyboard.type(' And [MASK]?');
-    expect(await panel.textContent()).toMatch(/"inputs":"You are [^[]+\. And \[MASK\]\?"/);
-  });
-
-  it('is in tabs that the arrow keys select', async () => {
+  it('is in tabs that the arrows go through', async () => {
     const page = await open();
+    await page.getByText('The same request as code').click();
     const selected = async () => {
-      expect(await page.locator('[role=tab][aria-selected=true]').count()).toBe(1);
-      expect(await page.locator('[role=tab][tabindex="0"]').count()).toBe(1);
-      expect(await page.getByRole('tabpanel').count()).toBe(1);
+      expect(await page.locator('#tabs [aria-selected=true]').count()).toBe(1);
+      expect(await page.locator('#tabs [tabindex="0"]').count()).toBe(1);
+      expect(await page.locator('pre:visible').count()).toBe(1);
       const tab = await page.locator('[role=tab]:focus').textContent();
       const id = await page.locator('[role=tab]:focus').getAttribute('aria-controls');
-      expect(await page.getByRole('tabpanel').getAttribute('id')).toBe(id);
+      expect(await page.locator('pre:visible').getAttribute('id')).toBe(id);
       return tab?.trim();
     };
     await page.getByRole('tab', { name: 'curl' }).focus();
@@ -116,9 +109,10 @@ inChromium('the code of the page', ({ open, origin }) => {
     expect(await page.locator(':focus').getAttribute('role')).toBe('tabpanel');
   });
 
-  it('reports that the browser does not permit copying', async () => {
+  it('says so where the browser does not let it copy', async () => {
     const page = await open({ permissions: [] });
     await page.evaluate('navigator.clipboard.writeText = () => Promise.reject(new Error("no"))');
+    await page.getByText('The same request as code').click();
     await page.getByRole('button', { name: 'Copy', exact: true }).click();
     await page.getByRole('button', { name: 'Not copied' }).waitFor();
     expect(await page.getByRole('status').textContent()).toContain('select the text and copy it');

@@ -13,7 +13,16 @@ inChromium('the API documentation', ({ open }) => {
     expect(await page.locator('.errors-wrapper').count()).toBe(0);
     expect(await page.getByRole('main').count()).toBe(1);
     await page.getByRole('link', { name: 'edge-fill-mask', exact: true }).first().click();
-    await page.getByLabel('Text with a').waitFor();
+    await page.getByLabel('Your sentence').waitFor();
+  });
+
+  it('is dark in dark mode', async () => {
+    const page = await open({ path: '/docs', colorScheme: 'dark' });
+    await page.getByRole('heading', { name: 'edge-fill-mask' }).waitFor();
+    const ground = 'getComputedStyle(document.documentElement).backgroundColor';
+    expect(await page.evaluate(ground)).toBe('rgb(28, 32, 34)');
+    await page.emulateMedia({ colorScheme: 'light' });
+    await expect.poll(() => page.evaluate(ground)).not.toBe('rgb(28, 32, 34)');
   });
 
   it('links to the document without JavaScript', async () => {

@@ -1,11 +1,11 @@
-/** Takes the picture in the README, with the default model: `node test/page/screenshot.ts`. */
+/** Takes the picture in the README and the preview of shared links, with the default model: `node test/page/screenshot.ts`. */
 import { join } from 'node:path';
 
 import { buildSelected, deploy } from '../deployed.ts';
 import { EXAMPLE } from './example.ts';
 import { launch } from './launch.ts';
 
-const path = join(import.meta.dirname, '../../src/page/screenshot.png');
+const folder = join(import.meta.dirname, '../../src/page');
 
 // No requests to the network.
 process.env['WRANGLER_SEND_METRICS'] = 'false';
@@ -21,9 +21,18 @@ try {
   await page.locator('.column').waitFor();
   await ask(EXAMPLE);
   await page.locator('.column').nth(1).waitFor();
-  await page.getByText(`The model is ${built.id}`).waitFor();
-  await page.screenshot({ path });
-  console.log(`Wrote ${path}.`);
+  await page.locator('#model-card').waitFor();
+  await page.screenshot({ path: join(folder, 'screenshot.png') });
+
+  // The size that social networks ask for: the sentence and its candidates, without the controls.
+  await page.setViewportSize({ width: 1200, height: 630 });
+  await page.evaluate(`
+    const hidden = 'nav, .views, label[for=text], #text, .buttons, #options, #model-card, #facts, .examples, .code, footer';
+    for (const element of document.querySelectorAll(hidden)) element.hidden = true;
+    document.documentElement.style.fontSize = '150%';
+    document.querySelector('main').style.gridTemplateColumns = '1fr';`);
+  await page.screenshot({ path: join(folder, 'preview.png') });
+  console.log(`Wrote screenshot.png and preview.png in ${folder}.`);
 } finally {
   await browser.close();
   await server.close();

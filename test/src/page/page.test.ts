@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseCandidates, parseCombinations, parseError, parseTokens } from '../../../src/page/parse-response.ts';
+import {
+  parseCandidates,
+  parseCombinations,
+  parseError,
+  parseInfo,
+  parseLabels,
+  parseScores,
+  parseTokens,
+} from '../../../src/page/parse-response.ts';
 import { parseRetryAfter } from '../../../src/page/api.ts';
 import { fillMasks, percent, replacementIn } from '../../../src/page/filling.ts';
 import { describeCacheStatus, describeSeconds, describeWork, parseTimings } from '../../../src/page/cache-status.ts';
 import { bodyOf, fragmentOf, parseFragment, parseTargets } from '../../../src/page/question.ts';
+import { findGaps, spellGaps, splitWords } from '../../../src/page/gaps.ts';
 import { json, python, quoteForShell } from '../../../src/page/quote.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 
@@ -141,11 +150,47 @@ describe('words in a text', () => {
     [0.001, '0.10%'],
     [0.00504, '0.50%'],
     [0.000_456, '0.046%'],
-    [0.000_001_234, '0.00012%'],
-    [1.2e-9, '1.2e-7%'],
+    [0.000_1, '0.010%'],
+    [0.000_099, '<0.01%'],
+    [1.2e-9, '<0.01%'],
     [0, '0.0%'],
   ])('have a probability: %d', (probability, words) => {
     expect(percent(probability)).toBe(words);
+  });
+});
+
+describe('the gaps of a sentence', () => {
+  it.each([
+    ['I [MASK] you.', 'I [MASK] you.'],
+    ['I <mask> [mask] [Mask].', 'I [MASK] [MASK] [MASK].'],
+    ['I ____ you, __!', 'I [MASK] you, [MASK]!'],
+    ['I ... you …', 'I [MASK] you [MASK]'],
+    ['... is ...?', '[MASK] is [MASK]?'],
+    // An ellipsis at a word is punctuation.
+    ['Well... no… yes.', 'Well... no… yes.'],
+    ['...and then', '...and then'],
+    ['four ....', 'four ....'],
+    // Names of programs are words.
+    ['__init__ a__b', '__init__ a__b'],
+    ['one _ two', 'one _ two'],
+    ['', ''],
+  ])('are found in %j', (text, sent) => {
+    const gaps = findGaps(text);
+    const spelled = spellGaps(gaps);
+    expect(spelled.text).toBe(sent);
+    expect(spelled.masks).toEqual(findMasks(sent).masks);
+    expect(gaps.masks).toHaveLength(spelled.masks.length);
+  });
+
+  it('stand between its words, and nothing is lost', () => {
+    const text = "Don't [MASK] 🦊, über 東京 ____!";
+    const gaps = findGaps(text);
+    const segments = splitWords(gaps);
+    expect(segments.map(({ start, end }) => text.slice(start, end)).join('')).toBe(text);
+    const of = (wanted: string) =>
+      segments.filter(({ kind }) => kind === wanted).map(({ start, end }) => text.slice(start, end));
+    expect(of('word').slice(0, 2)).toEqual(["Don't", 'über']);
+    expect(of('gap')).toEqual(['[MASK]', '____']);
   });
 });
 
@@ -189,6 +234,29 @@ describe('an answer', () => {
     expect(parseTokens({ tokens: [{ ...token, offsets: {} }] })).toEqual([token]);
     expect(parseTokens({ tokens: [{ ...token, piece: 2 }] })).toBeUndefined();
     expect(parseTokens([token])).toBeUndefined();
+  });
+
+  it('has scores of as many texts as were sent', () => {
+    const scored = { score: -3, metric: 'original', tokens: [{ token: 1, token_str: 'a', score: -3, offsets: {} }] };
+    expect(parseScores([scored, scored], 2)?.[1]).toEqual({ score: -3, tokens: [{ token_str: 'a', score: -3 }] });
+    expect(parseScores([scored], 2)).toBeUndefined();
+    expect(parseScores([{ ...scored, score: 3 }], 1)).toBeUndefined();
+    expect(parseScores([{ ...scored, tokens: [{ token_str: 'a', score: null }] }], 1)).toBeUndefined();
+  });
+
+  it('has two known labels', () => {
+    const labels = [
+      { label: 'in_order', score: 0.9 },
+      { label: 'swapped', score: 0.1 },
+    ];
+    expect(parseLabels(labels)).toEqual(labels);
+    expect(parseLabels(labels.slice(1))).toBeUndefined();
+    expect(parseLabels([{ label: 'toString', score: 0.9 }, labels[1]])).toBeUndefined();
+  });
+
+  it('describes a model, or not', () => {
+    expect(parseInfo({ model: 'a', heads: [], architecture: {}, backend: {} })).toBeDefined();
+    for (const other of [{}, null, [], { model: 'a' }]) expect(parseInfo(other)).toBeUndefined();
   });
 
   it('has an error that is a sentence, or none', () => {
