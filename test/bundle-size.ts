@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { buildPage, PAGE_FILES, PAGE_FOLDER } from '../src/page/bundle.ts';
+import { readOptions } from './options.ts';
 
 /**
  * Bytes, uncompressed, for each environment. Workers admit 64 MiB in all, and a small script starts sooner.
@@ -19,6 +20,7 @@ const BUDGETS = {
 /** Bytes, uncompressed, of all files that a visitor loads. */
 const PAGE_BUDGET = 70_000;
 
+readOptions('npm run check:size', {});
 const root = join(import.meta.dirname, '..');
 const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
 for (const [environment, budgets] of Object.entries(BUDGETS)) {

@@ -12,7 +12,7 @@ import { worstMonth } from './cost.ts';
 import { smokeTest } from './smoke-test.ts';
 import {
   CONFIG,
-  envArgs,
+  envOption,
   findAddresses,
   findDeployments,
   findTarget,
@@ -135,7 +135,7 @@ export async function whatIsLive(target: Target): Promise<string> {
     if (!isReachable) return 'Nothing is online.';
     return `Live is ${live.versions.map(({ version_id, percentage }) => `version ${version_id} (${percentage} %)`).join(' and ')}.`;
   } catch {
-    return 'What is live cannot be told now: npx wrangler deployments status shows it.';
+    return `What is live cannot be told now: npx wrangler deployments status ${envOption(target)} shows it.`;
   }
 }
 
@@ -143,9 +143,7 @@ function closingWords(target: Target, url: string, version: string, share: numbe
   const env = target.env ? ` -- --env ${target.env}` : '';
   const more =
     share < 100
-      ? `\nTo give it all requests:\n\n  npx wrangler versions deploy ${version}@100% --yes ${envArgs(target.env)
-          .map((arg) => arg || '""')
-          .join(' ')}\n`
+      ? `\nTo give it all requests:\n\n  npx wrangler versions deploy ${version}@100% --yes ${envOption(target)}\n`
       : '';
   return `
 Online at ${url}. Try it:

@@ -38,8 +38,8 @@ interface Limiter {
   readonly simple: { readonly limit: number; readonly period: number };
 }
 
-/** An empty name is the environment at the top: without one, wrangler warns that there are others. */
-export const envArgs = (env: string | undefined): string[] => ['--env', env ?? ''];
+/** As a person types it. An empty name is the environment at the top: without one, wrangler warns that there are others. */
+export const envOption = ({ env }: Pick<Target, 'env'>): string => `--env ${env ?? '""'}`;
 
 /** @throws naming the environments there are, or how to log in */
 export async function findTarget(env: string | undefined, given: Omit<Access, 'token'>): Promise<Target> {
@@ -70,7 +70,7 @@ export async function findTarget(env: string | undefined, given: Omit<Access, 't
     rateLimits: vars['RATE_LIMITS'] === 'off' ? undefined : rateLimitsOf(ratelimits),
     dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,
     wrangler: (args, say, input = '') =>
-      runWrangler([...args, ...envArgs(env)], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }),
+      runWrangler([...args, '--env', env ?? ''], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }),
   };
 }
 
@@ -162,7 +162,7 @@ export async function findAddresses(target: Target): Promise<{
     preview(version) {
       if (worker.previews_enabled) return `https://${version.slice(0, 8)}${suffix}`;
       throw new Error(
-        `The worker ${name} has no preview URLs, at which a version is tested: set preview_urls = true in wrangler.toml and run npx wrangler triggers deploy`,
+        `The worker ${name} has no preview URLs, at which a version is tested: set preview_urls = true in wrangler.toml and run npx wrangler triggers deploy ${envOption(target)}`,
       );
     },
   };

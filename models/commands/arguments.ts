@@ -5,7 +5,7 @@ import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
- * Runs a script. `--help` prints its usage; an error is printed without a stack, and ends with status 1, or 2 and the usage
+ * Runs a script, which imports what is slow to load when it runs: wrangler takes more than a second. `--help` prints its usage; an error is printed without a stack, and ends with status 1, or 2 and the usage
  * for what a person typed.
  */
 export async function runScript<T extends ParseArgsOptionsConfig>(

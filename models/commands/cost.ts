@@ -1,7 +1,5 @@
 /** npm run cost: what a month of a deployment costs at most. See USAGE. */
 import { type Usage, monthlyCost } from '../account/cost.ts';
-import { selectedModel } from '../bucket/deployed.ts';
-import { findOrBuild } from '../convert/find-or-build.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -39,6 +37,8 @@ const options = {
 await runScript(USAGE, options, async ({ requests, tokens, 'hit-rate': hitRate, model }, texts) => {
   noTexts(texts);
   const usage = parseUsage(requests, tokens, hitRate);
+  const { selectedModel } = await import('../bucket/deployed.ts');
+  const { findOrBuild } = await import('../convert/find-or-build.ts');
   const selected = selectedModel();
   const { id, revision, architecture } = (await findOrBuild(model ?? `${selected.id}@${selected.revision}`, say))
     .manifest;

@@ -1,5 +1,4 @@
 /** npm run deploy: publishes the worker and its model in a Cloudflare account. See USAGE. */
-import { deploy } from '../account/deploy.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
@@ -23,6 +22,7 @@ await runScript(
     if (gradual !== undefined && !/^[1-9]\d?$/.test(gradual)) {
       throw new UsageError(`--gradual is a number of percent from 1 to 99, not "${gradual}"`);
     }
+    const { deploy } = await import('../account/deploy.ts');
     const choice = { env, model, gradual: gradual === undefined ? undefined : Number(gradual) };
     print(await deploy(choice, { fetch, say, progress: progressBar('uploaded') }));
   },

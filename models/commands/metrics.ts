@@ -1,6 +1,5 @@
 /** npm run metrics: what a deployment answered, from its data points in Analytics Engine. See USAGE. */
 import { queriesOf, readMetrics, requireDataset } from '../account/metrics.ts';
-import { findTarget } from '../account/worker.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { drawMetrics } from './draw-metrics.ts';
 import { print } from './terminal.ts';
@@ -24,6 +23,7 @@ await runScript(USAGE, options, async ({ env, hours: given = '24', sql = false }
   if (!/^\d+$/.test(given) || hours < 1 || hours > MAX_HOURS) {
     throw new UsageError(`--hours is a number from 1 to ${MAX_HOURS}, not "${given}"`);
   }
+  const { findTarget } = await import('../account/worker.ts');
   const target = await findTarget(env, { fetch });
   if (sql) print(`${Object.values(queriesOf(requireDataset(target), hours)).join('\n\n')}\n`);
   print(drawMetrics(await readMetrics(target, hours), hours, Date.now()));

@@ -1,5 +1,4 @@
 /** npm run purge: the caches of a deployment forget what they hold. See USAGE. */
-import { purge } from '../account/purge.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 
@@ -12,5 +11,6 @@ or answer of before is read any more.`;
 
 await runScript(USAGE, { env: { type: 'string' } }, async ({ env }, texts) => {
   noTexts(texts);
+  const { purge } = await import('../account/purge.ts');
   print(await purge(env, { fetch, say }));
 });

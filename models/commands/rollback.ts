@@ -1,5 +1,4 @@
 /** npm run rollback: makes the version before live again. See USAGE. */
-import { rollback } from '../account/rollback.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 
@@ -11,5 +10,6 @@ Tests the version that was live before, worker and model together, and makes it 
 
 await runScript(USAGE, { env: { type: 'string' } }, async ({ env }, texts) => {
   noTexts(texts);
+  const { rollback } = await import('../account/rollback.ts');
   print(await rollback(env, { fetch, say }));
 });

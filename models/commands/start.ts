@@ -7,10 +7,6 @@ import { createServer } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-import { selectedBackend, selectedEnvironment, selectedModel } from '../bucket/deployed.ts';
-import { withLocalBucket } from '../bucket/local.ts';
-import { push } from '../bucket/push.ts';
-import { findOrBuild, requireWeights } from '../convert/find-or-build.ts';
 import { BUILT_FILES } from '../build/quantization-error.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
@@ -43,6 +39,10 @@ await runScript(USAGE, options, async ({ model: chosen, verbose = false }, texts
   }
   await requireFree(Number(port));
   Object.assign(process.env, QUIET);
+  const { selectedBackend, selectedEnvironment, selectedModel } = await import('../bucket/deployed.ts');
+  const { withLocalBucket } = await import('../bucket/local.ts');
+  const { push } = await import('../bucket/push.ts');
+  const { findOrBuild, requireWeights } = await import('../convert/find-or-build.ts');
 
   const selected = selectedModel();
   const built = await findOrBuild(chosen ?? `${selected.id}@${selected.revision}`, say);
@@ -50,7 +50,7 @@ await runScript(USAGE, options, async ({ model: chosen, verbose = false }, texts
   await withLocalBucket((bucket) => push(built, bucket));
   const model = `${built.manifest.id}@${built.manifest.revision}`;
 
-  const wrangler = await startWrangler(port, model, verbose);
+  const wrangler = await startWrangler(['--port', port, '--env', selectedEnvironment() ?? ''], model, verbose);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => wrangler.kill(signal));
   const ended = once(wrangler, 'exit');
   const url = `http://localhost:${port}`;
@@ -87,9 +87,9 @@ async function requireFree(port: number): Promise<void> {
   }
 }
 
-async function startWrangler(port: string, model: string, verbose: boolean): Promise<ChildProcess> {
+async function startWrangler(which: readonly string[], model: string, verbose: boolean): Promise<ChildProcess> {
   await mkdir(dirname(LOG), { recursive: true });
-  const args = ['dev', '--port', port, '--show-interactive-dev-session=false', '--env', selectedEnvironment() ?? ''];
+  const args = ['dev', ...which, '--show-interactive-dev-session=false'];
   // Whoever runs it may see the caches; wrangler prints a line for each request.
   const vars = ['--var', `MODEL:${model}`, 'CACHE_STATUS:all', 'REQUEST_LOG:off'];
   const wrangler = spawn(process.execPath, [join(ROOT, 'node_modules/wrangler/bin/wrangler.js'), ...args, ...vars], {

@@ -5,10 +5,11 @@
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 
 import { weightsIn } from '../../models/build/build.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
+import { readOptions, refuse } from '../options.ts';
 import { postJson } from '../post-json.ts';
 import { benchModel, MODELS, type ModelName, TITLES } from './models.ts';
 import { importPeers, onnxruntimeNode, type Timed, transformersJs } from './peers.ts';
@@ -33,12 +34,11 @@ const PARTS: Record<keyof Parts, string> = {
 };
 
 const SECTIONS = ['warm', 'first', 'memory'] as const;
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true, default: [...SECTIONS] },
-    rounds: { type: 'string', default: '15' },
-    processes: { type: 'string', default: '10' },
-  },
+const USAGE = `npm run bench -- [--only ${SECTIONS.join(' | --only ')}] [--rounds 15] [--processes 10]`;
+const { values } = readOptions(USAGE, {
+  only: { type: 'string', multiple: true, default: [...SECTIONS] },
+  rounds: { type: 'string', default: '15' },
+  processes: { type: 'string', default: '10' },
 });
 const rounds = Number(values.rounds);
 const processes = Number(values.processes);
@@ -47,8 +47,7 @@ if (
   !(processes >= 1) ||
   !values.only.every((name) => (SECTIONS as readonly string[]).includes(name))
 ) {
-  console.error(`npm run bench -- [--only ${SECTIONS.join(' | --only ')}] [--rounds 15] [--processes 10]`);
-  process.exit(2);
+  refuse('--rounds and --processes are numbers from 1, and --only names a section', USAGE);
 }
 
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.versions.node}; ratios are medians (and the middle half)\n`);

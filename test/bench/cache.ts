@@ -6,7 +6,6 @@ import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 
 import { Miniflare } from 'miniflare';
 
@@ -14,6 +13,7 @@ import { build } from '../../models/build/build.ts';
 import { selectedModel } from '../../models/bucket/deployed.ts';
 import { seeded } from '../../models/evaluation/random.ts';
 import { objectKey } from '../../src/model/manifest.ts';
+import { readOptions, refuse } from '../options.ts';
 import { bundle, type WorkerManifest } from './bundle.ts';
 import { ratioOf, shown, spreadOf, table } from './statistics.ts';
 import { workerds } from './workerds.ts';
@@ -29,16 +29,14 @@ const ISOLATES = 4;
 const REMEMBERED = [10_000, 50_000, 100_000];
 
 const SECTIONS = { costs, replay, held };
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', multiple: true, default: Object.keys(SECTIONS) },
-    rounds: { type: 'string', default: '400' },
-  },
+const USAGE = `npm run bench:cache -- [--only ${Object.keys(SECTIONS).join(' | --only ')}] [--rounds 400]`;
+const { values } = readOptions(USAGE, {
+  only: { type: 'string', multiple: true, default: Object.keys(SECTIONS) },
+  rounds: { type: 'string', default: '400' },
 });
 const rounds = Number(values.rounds);
 if (!(rounds >= 10) || !values.only.every((name) => name in SECTIONS)) {
-  console.error(`npm run bench:cache -- [--only ${Object.keys(SECTIONS).join(' | --only ')}] [--rounds 400]`);
-  process.exit(2);
+  refuse('--rounds is a number from 10, and --only names a section', USAGE);
 }
 
 const { id, revision, folder, manifest } = await build(selectedModel().id);

@@ -1,13 +1,14 @@
 /**
  * npm run check:speed: fails if the engine, relative to onnxruntime-web in the same run, is over a fifth slower than in speed.json.
  * Both run in this process, in interleaved rounds. The least CPU time of a round counts: other load on the machine hardly moves it.
- * `--record` writes the file.
+ * See USAGE.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { weightsIn } from '../../models/build/build.ts';
 import { engineBackend, onnxBackend } from '../../models/evaluation/backends.ts';
+import { readOptions } from '../options.ts';
 import { benchModel } from './models.ts';
 import { encodingOf } from './workers/measuring.ts';
 
@@ -17,6 +18,11 @@ const ROUNDS = 60;
 const TOKENS_IN_A_ROUND = 256;
 const LEAST_SHARE = 0.8;
 
+const USAGE = `npm run check:speed -- [options]
+
+  --record         write this run's ratios to speed.json instead of comparing them`;
+
+const { values } = readOptions(USAGE, { record: { type: 'boolean' } });
 const { artifacts } = await benchModel('default');
 const backends = [
   await engineBackend(weightsIn(artifacts, 'model.efm')),
@@ -38,7 +44,7 @@ for (const tokens of TOKENS) {
   ratios[tokens] = Number((onnxruntime / engine).toFixed(2));
 }
 
-if (process.argv.includes('--record')) {
+if (values.record) {
   await writeFile(FILE, `${JSON.stringify(ratios, null, 2)}\n`);
   console.log(ratios);
 } else {

@@ -7,13 +7,15 @@ import { packEngineFile } from '../../models/engine/pack.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
 import { extraWorkOf } from '../../models/convert/calibrate.ts';
 import { forInputs } from '../../models/quantization/plan.ts';
+import { readOptions } from '../options.ts';
 import { encodingOf } from './workers/measuring.ts';
 
 const TOKENS = [16, 64, 512];
 const ROUNDS = 40;
 const TOKENS_IN_A_ROUND = 512;
 
-const { weights, bits, plan } = await readCheckpoint(process.argv[2] ?? 'albert-edge');
+const { positionals } = readOptions('npm run bench:outliers -- [id | folder]', {}, true);
+const { weights, bits, plan } = await readCheckpoint(positionals[0] ?? 'albert-edge');
 const none = plan.map((layer) => forInputs((input) => ({ ...layer[input], outliers: [] })));
 const backends = [
   await engineBackend(packEngineFile(weights, bits, none)),

@@ -1,28 +1,31 @@
 /**
- * npm run chaos [-- --seconds N] [--seed N] [--slack N] [--only PART]: faults and load on one isolate (see docs/reliability.md). Prints a table and
- * exits with status 1 if a line fails. --slack multiplies the time limits, for a busy machine.
- * Sends requests to this machine only.
+ * npm run chaos: faults and load on one isolate (see docs/reliability.md). Prints a table and exits with status 1 if a line fails.
+ * Sends requests to this machine only. See USAGE.
  */
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
-import { parseArgs } from 'node:util';
 
+import { readOptions, refuse } from '../options.ts';
 import { ask, type AskOptions, bundle, type Bundle, FAULTS, type Reply, serve } from './isolate.ts';
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string' },
-    seed: { type: 'string' },
-    slack: { type: 'string' },
-    only: { type: 'string' },
-  },
+const USAGE = `npm run chaos -- [options]
+
+  --seconds N      how long it lasts, 10 to 540; 300 if not given
+  --seed N         a whole number for the random faults; 1 if not given
+  --slack N        multiplies the time limits, from 1, for a busy machine
+  --only PART      one part of it`;
+
+const { values } = readOptions(USAGE, {
+  seconds: { type: 'string' },
+  seed: { type: 'string' },
+  slack: { type: 'string' },
+  only: { type: 'string' },
 });
 const SECONDS = Number(values.seconds ?? 300);
 const SEED = Number(values.seed ?? 1);
 const SLACK = Number(values.slack ?? 1);
 if (!(SECONDS >= 10 && SECONDS <= 540) || !Number.isInteger(SEED) || !(SLACK >= 1)) {
-  console.error('--seconds is 10 to 540, --seed a whole number, --slack at least 1');
-  process.exit(2);
+  refuse('--seconds is 10 to 540, --seed a whole number, --slack at least 1', USAGE);
 }
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -7,6 +7,7 @@ import { format, resolveConfig } from 'prettier';
 import examples from '../../src/http/examples.json' with { type: 'json' };
 import type { Example } from '../../src/http/openapi.ts';
 import { buildSelected, deploy } from '../deployed.ts';
+import { readOptions } from '../options.ts';
 import { DOCUMENTS, refreshAnswers } from './document-answers.ts';
 
 /** The part of the document that is needed to send an example. */
@@ -64,4 +65,7 @@ async function record(): Promise<void> {
   }
 }
 
-if (process.argv[1] === import.meta.filename) await record();
+if (process.argv[1] === import.meta.filename) {
+  readOptions('npm run record:examples', {});
+  await record();
+}
