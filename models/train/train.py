@@ -139,11 +139,11 @@ def to(batch: Batch, device: str) -> Batch:
 @torch.no_grad()
 def evaluate(forward: Callable, held_out: list[Batch], device: str) -> dict[str, float]:
     """Masked words: loss in nats and accuracy. Sentence order: accuracy over the pairs."""
-    total = np.zeros(4)
+    total = [0.0] * 4
     masks = pairs = 0
     for batch in held_out:
         batch = to(batch, device)
-        total += [x.item() for x in forward(batch)]
+        total = [before + x.item() for before, x in zip(total, forward(batch))]
         masks += len(batch.labels)
         pairs += 0 if batch.order is None else len(batch.order)
     return {"loss": total[0] / masks, "accuracy": total[1] / masks, "order": total[3] / max(1, pairs)}
