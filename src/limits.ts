@@ -91,9 +91,18 @@ export const R2_READ_BYTES = 1024 * 1024;
 /** Days that an answer or an encoding is cached, unless CACHE_DAYS says otherwise. It never becomes wrong: its key has the revision. */
 export const DEFAULT_CACHE_DAYS = 1;
 
-/** Kept by an isolate beside a model of up to 96 of its 128 MB: token ids of texts, and answers of about 2 kB. */
+/** Memory of an isolate for JavaScript and WASM together. */
+export const ISOLATE_BYTES = 128_000_000;
+
+/** V8's heap with the script and a tokenizer whose file is empty; `npm run bench:sizes` measures heaps. */
+export const SCRIPT_HEAP_BYTES = 2_500_000;
+
+/** V8's heap of a tokenizer for each byte of its file: between 2 and 4 for WordPiece, BPE and Unigram. */
+export const TOKENIZER_HEAP_RATIO = 4;
+
+/** Kept by an isolate beside its model: token ids of texts, and answers of about 2 kB. */
 export const MAX_CACHED_ENCODINGS = { entries: 5_000, bytes: 2_000_000 };
-export const MAX_CACHED_PREDICTIONS = { entries: 5_000, bytes: 8_000_000 };
+export const MAX_CACHED_PREDICTIONS = { entries: 5_000, bytes: 5_000_000 };
 export const MAX_CACHED_SCORES = { entries: 1_000, bytes: 2_000_000 };
 export const MAX_CACHED_PAIRS = { entries: 1_000, bytes: 500_000 };
 

@@ -140,8 +140,8 @@ export function weightsIn({ files }: Artifacts, name: WeightsFile): Uint8Array<A
   throw new Error(`the model is built without ${name}: convert and measure it with --backend both`);
 }
 
-/** Every cold isolate parses it: without whitespace, and with merges as strings, which parse twice as fast as pairs. */
-function compactTokenizer(json: string): Uint8Array<ArrayBuffer> {
+/** The served `tokenizer.json`. Every cold isolate parses it: without whitespace, and with merges as strings, which parse twice as fast as pairs. */
+export function compactTokenizer(json: string): Uint8Array<ArrayBuffer> {
   const file = JSON.parse(json) as { model: { merges?: (string | string[])[] } };
   const { merges } = file.model;
   // Some vocabularies have pieces with spaces; a string could not tell where such a piece ends.

@@ -4,10 +4,7 @@ import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { geometryOf } from '../engine/pack.ts';
 import type { LayerPlan } from '../quantization/plan.ts';
 import { kernelModule } from '../../src/inference/compile-kernels.ts';
-
-/** Memory of an isolate for JavaScript and WASM together, and the part that WASM may use. */
-export const ISOLATE_BYTES = 128_000_000;
-export const MAX_WASM_BYTES = 96_000_000;
+import { maxWasmBytes } from '../../src/model/memory.ts';
 
 /** As `npm run check:size` measures them, both parts together. */
 const SCRIPT_BYTES = { engine: 120_000, onnxruntime: 14_400_000 };
@@ -17,27 +14,40 @@ export interface Needs {
   readonly fileBytes: number;
   /** WASM memory for the largest request. */
   readonly heapBytes: number;
+  /** What is left of an isolate for that. */
+  readonly maxHeapBytes: number;
   readonly scriptBytes: number;
   /** Whether the heap is computed exactly, or estimated. */
   readonly exact: boolean;
 }
 
-/** For each backend. */
+/**
+ * For each backend.
+ * @param tokenizer_bytes of the served `tokenizer.json`
+ */
 export async function needsOf(
   weights: EncoderWeights,
+  tokenizer_bytes: number,
   layer_bits: 4 | 8,
   plan: readonly LayerPlan[],
 ): Promise<Record<'engine' | 'onnxruntime', Needs>> {
   const geometry = geometryOf(weights, layer_bits, plan);
   const { totalBytes } = layoutSections(geometry);
+  const maxHeapBytes = maxWasmBytes(weights.config.vocab_size, tokenizer_bytes);
   return {
     engine: {
       fileBytes: totalBytes,
       heapBytes: await engineHeap(createBlob(geometry).blob),
+      maxHeapBytes,
       scriptBytes: SCRIPT_BYTES.engine,
       exact: true,
     },
-    onnxruntime: { ...reckonOnnxruntime(weights, totalBytes), scriptBytes: SCRIPT_BYTES.onnxruntime, exact: false },
+    onnxruntime: {
+      ...reckonOnnxruntime(weights, totalBytes),
+      maxHeapBytes,
+      scriptBytes: SCRIPT_BYTES.onnxruntime,
+      exact: false,
+    },
   };
 }
 

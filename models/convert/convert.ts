@@ -3,10 +3,19 @@ import type { Encoding } from '../../src/inference/backend.ts';
 import { CALIBRATION_TEXT, MAX_UNKNOWN, MIN_TOKENS, readRunningText } from '../evaluation/running-text.ts';
 import { calibrate, DEFAULT_BUDGET } from './calibrate.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
-import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from '../build/build.ts';
+import {
+  type Build,
+  type Checkpoint,
+  compactTokenizer,
+  makeArtifacts,
+  readCheckpoint,
+  writeBuild,
+} from '../build/build.ts';
 import { chooseKept } from '../build/keep-vocabulary.ts';
 import { readPlan, writePlan } from '../build/plan-file.ts';
-import { ISOLATE_BYTES, MAX_WASM_BYTES, type Needs, needsOf } from '../build/memory-needs.ts';
+import { DEFAULT_MAX_REQUEST_WORK, ISOLATE_BYTES } from '../../src/limits.ts';
+import { costModelOf } from '../../src/model/cost.ts';
+import { type Needs, needsOf } from '../build/memory-needs.ts';
 import {
   type BuiltFor,
   findQuantizationErrors,
@@ -58,19 +67,26 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
   );
   say(`  ${unplanned.tokenizer.summary}`);
   for (const warning of [...unplanned.tokenizer.warnings, ...(weights.warnings ?? [])]) say(`  Warning: ${warning}`);
-  const all = await needsOf(weights, unplanned.bits, unplanned.plan);
+  const all = await needsOf(weights, compactTokenizer(unplanned.tokenizer.json).length, unplanned.bits, unplanned.plan);
   const needs = unplanned.backend === 'both' ? all : { [unplanned.backend]: all[unplanned.backend] };
-  const fitting = Object.entries(needs).filter(([, { heapBytes }]) => heapBytes <= MAX_WASM_BYTES);
+  const fitting = Object.entries(needs).filter(([, need]) => fits(need));
+  const longest = costModelOf(weights.config).text(weights.config.max_position_embeddings, 1);
+  if (longest > DEFAULT_MAX_REQUEST_WORK) {
+    say(
+      `  a text of ${weights.config.max_position_embeddings} tokens takes ${giga(longest)} billion multiply-adds, and a request may ask for ` +
+        `${giga(DEFAULT_MAX_REQUEST_WORK)}: to serve it, set MAX_REQUEST_GMACS in wrangler.toml to ${Math.ceil(longest / 1e9)} or more`,
+    );
+  }
   for (const [name, need] of Object.entries(needs)) say(`  ${name}: ${arithmetic(need)}`);
   if (fitting.length === 0 && !force) {
     throw new Error(
-      `${id} does not fit: of the ${mega(ISOLATE_BYTES)} of an isolate, WASM may take ${mega(MAX_WASM_BYTES)}. ` +
+      `${id} does not fit: of the ${mega(ISOLATE_BYTES)} of an isolate, WASM may take ${mega(all.engine.maxHeapBytes)} beside the script, the tokenizer, the caches and an answer. ` +
         `${unplanned.bits === 8 ? '--bits 4 halves the layers; ' : ''}--keep-vocabulary <text> keeps only the pieces of a text ` +
         `(all take ${mega(vocab_size * weights.config.embedding_size)}); --force converts it anyway.`,
     );
   }
   if (fitting.length === 1 && unplanned.backend === 'both')
-    say(`  only ${fitting[0]?.[0]} can serve it: the other needs more than ${mega(MAX_WASM_BYTES)}`);
+    say(`  only ${fitting[0]?.[0]} can serve it: the other needs more than ${mega(all.engine.maxHeapBytes)}`);
 
   const checkpoint = { ...unplanned, plan: await planOf(unplanned, options) };
   const artifacts = await makeArtifacts(checkpoint);
@@ -127,12 +143,15 @@ async function calibrationText(
   return undefined;
 }
 
+const giga = (work: number) => (work / 1e9).toFixed(0);
 const mega = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 
-function arithmetic({ fileBytes, heapBytes, scriptBytes, exact }: Needs): string {
-  const fits = heapBytes <= MAX_WASM_BYTES ? 'fits' : 'does not fit';
+const fits = ({ heapBytes, maxHeapBytes }: Needs): boolean => heapBytes <= maxHeapBytes;
+
+function arithmetic(needs: Needs): string {
+  const { fileBytes, heapBytes, maxHeapBytes, scriptBytes, exact } = needs;
   return (
     `${(fileBytes / 1e6).toFixed(1)} MB in R2, ${exact ? '' : 'about '}${mega(heapBytes)} of WASM memory at the longest ` +
-    `text, a script of ${(scriptBytes / 1e6).toFixed(1)} MB: ${fits}`
+    `text (${mega(maxHeapBytes)} are left for it), a script of ${(scriptBytes / 1e6).toFixed(1)} MB: ${fits(needs) ? 'fits' : 'does not fit'}`
   );
 }

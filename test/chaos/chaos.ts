@@ -6,6 +6,7 @@ import { Agent } from 'node:http';
 import { connect } from 'node:net';
 
 import { readOptions, refuse } from '../options.ts';
+import { ISOLATE_BYTES } from '../../src/limits.ts';
 import { ask, type AskOptions, bundle, type Bundle, FAULTS, type Reply, serve } from './isolate.ts';
 
 const USAGE = `npm run chaos -- [options]
@@ -299,7 +300,7 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   stop.abort();
   await Promise.all(clients);
   const last = await ask(isolate.url, '/fill-mask', { body: HIT, timeout_ms: 5_000 });
-  const heap = await isolate.heap();
+  const { script, wasm } = await isolate.memory();
   await isolate.close();
   report(
     `${seconds} s of mixed requests at 64 connections with faults, seed ${SEED}`,
@@ -308,7 +309,12 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
     found.answers > 0 && found.wrong + found.unexplained + found.hangs === 0,
   );
   report('an answer after it', `${last.status} in ${last.ms.toFixed(0)} ms`, '200', last.status === 200);
-  report('heap and buffers after it', `${(heap / 1e6).toFixed(1)} MB`, '< 128 MB', heap < 128e6);
+  report(
+    'memory after it',
+    `${((script + wasm) / 1e6).toFixed(1)} MB, ${(wasm / 1e6).toFixed(1)} MB of it WASM`,
+    '< 128 MB',
+    script + wasm < ISOLATE_BYTES,
+  );
 }
 
 /** Bodies that no client library sends. */

@@ -105,12 +105,25 @@ export async function bundle(): Promise<Bundle> {
   }
 }
 
+/** Of the worker's isolate, in bytes. */
+interface Memory {
+  /** V8's heap and array buffers, without WASM. */
+  readonly script: number;
+  /** All WASM memories. */
+  readonly wasm: number;
+}
+
+interface Target {
+  readonly id: string;
+  readonly webSocketDebuggerUrl: string;
+}
+
 export interface Isolate {
   readonly url: string;
   put(which?: (key: string) => boolean): Promise<void>;
   control(settings: { fault?: Fault; model?: string }): Promise<void>;
-  /** Bytes of V8's heap and of its array buffers, WASM memory among them. */
-  heap(): Promise<number>;
+  /** After a garbage collection. */
+  memory(): Promise<Memory>;
   close(): Promise<void>;
 }
 
@@ -149,31 +162,70 @@ export async function serve({ model, modules, objects }: Bundle, cache: 'on' | '
     async control(settings) {
       await ask(url, `/control?${new URLSearchParams(settings).toString()}`, { method: 'PUT' });
     },
-    async heap() {
+    async memory() {
       const inspector = (await mf.getInspectorURL()).origin.replace(/^ws/, 'http');
-      const targets = (await (await fetch(new URL('/json', inspector))).json()) as { webSocketDebuggerUrl: string }[];
-      const heaps = await Promise.all(targets.map((target) => heapOf(target.webSocketDebuggerUrl)));
-      return Math.max(...heaps);
+      const targets = (await (await fetch(new URL('/json', inspector))).json()) as Target[];
+      // Miniflare's own workers, the simulator of R2 among them, are isolates too.
+      const found = targets.find(({ id }) => id === 'core:user:app');
+      if (!found) throw new Error('the inspector lists no worker');
+      return memoryOf(found.webSocketDebuggerUrl);
     },
     close: () => mf.dispose(),
   };
 }
 
-function heapOf(url: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url.replace(/^http/, 'ws'));
-    socket.addEventListener('open', () => socket.send('{"id":1,"method":"Runtime.getHeapUsage"}'));
-    socket.addEventListener('error', () => reject(new Error('the inspector does not answer')));
-    socket.addEventListener('message', ({ data }) => {
-      const { id, result } = JSON.parse(String(data)) as {
-        id?: number;
-        result?: { usedSize: number; backingStorageSize?: number };
-      };
-      if (id !== 1 || !result) return;
-      socket.close();
-      resolve(result.usedSize + (result.backingStorageSize ?? 0));
-    });
+interface Message {
+  readonly id?: number;
+  readonly result?: unknown;
+  readonly error?: { readonly message: string };
+  readonly params?: { readonly context?: { readonly id: number } };
+}
+
+/** By the inspector's protocol (https://chromedevtools.github.io/devtools-protocol/v8/Runtime/). */
+async function memoryOf(url: string): Promise<Memory> {
+  const socket = new WebSocket(url.replace(/^http/, 'ws'));
+  const pending = new Map<number, (message: Message) => void>();
+  let contextId: number | undefined;
+  socket.addEventListener('message', ({ data }) => {
+    const message = JSON.parse(String(data)) as Message;
+    contextId ??= message.params?.context?.id;
+    pending.get(message.id ?? 0)?.(message);
   });
+  await new Promise((resolve, reject) => {
+    socket.addEventListener('open', resolve);
+    socket.addEventListener('error', () => reject(new Error('the inspector does not answer')));
+  });
+  const call = <T>(method: string, params = {}) =>
+    new Promise<T>((resolve, reject) => {
+      const id = pending.size + 1;
+      pending.set(id, ({ result, error }) => {
+        if (error) reject(new Error(`${method}: ${error.message}`));
+        else resolve(result as T);
+      });
+      socket.send(JSON.stringify({ id, method, params }));
+    });
+  try {
+    await call('Runtime.enable');
+    const { result: prototype } = await call<{ result: { objectId: string } }>('Runtime.evaluate', {
+      expression: 'WebAssembly.Memory.prototype',
+      contextId,
+    });
+    // Collects garbage first.
+    const { objects } = await call<{ objects: { objectId: string } }>('Runtime.queryObjects', {
+      prototypeObjectId: prototype.objectId,
+    });
+    const { usedSize, backingStorageSize = 0 } = await call<{ usedSize: number; backingStorageSize?: number }>(
+      'Runtime.getHeapUsage',
+    );
+    const { result } = await call<{ result: { value: number } }>('Runtime.callFunctionOn', {
+      objectId: objects.objectId,
+      functionDeclaration: 'function () { return this.reduce((sum, { buffer }) => sum + buffer.byteLength, 0); }',
+      returnByValue: true,
+    });
+    return { script: usedSize + backingStorageSize, wasm: result.value };
+  } finally {
+    socket.close();
+  }
 }
 
 export interface Reply {

@@ -1,0 +1,185 @@
+/**
+ * npm run bench:sizes -- --tokenizers <folder>: published geometries with random weights, each served by the bundled worker in
+ * plain miniflare. Prints what they take in the bucket and in memory, and the times of a first and of a later request.
+ * The folder has the files of a tokenizer in a folder for each model of TOKENIZERS.
+ */
+import { mkdtemp, readdir, copyFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { compactTokenizer, makeArtifacts, makeManifest } from '../../models/build/build.ts';
+import { needsOf } from '../../models/build/memory-needs.ts';
+import type { EncoderConfig } from '../../models/checkpoint/encoder.ts';
+import { randomWeights } from '../../models/evaluation/geometry-cost.ts';
+import { uncalibratedPlan } from '../../models/quantization/plan.ts';
+import { type FoundTokenizer, readTokenizer } from '../../models/tokenizer/files.ts';
+import { ISOLATE_BYTES } from '../../src/limits.ts';
+import { objectKey } from '../../src/model/manifest.ts';
+import { readOptions, refuse } from '../options.ts';
+import { ask, bundle, serve } from '../chaos/isolate.ts';
+import { spreadOf } from './statistics.ts';
+
+/** The files, and `config.json` as far as the tokenizer reads it. */
+const TOKENIZERS = {
+  'albert-base-v2': { model_type: 'albert', architectures: ['AlbertForMaskedLM'] },
+  'bert-base-uncased': { model_type: 'bert', architectures: ['BertForMaskedLM'] },
+  'roberta-base': { model_type: 'roberta', architectures: ['RobertaForMaskedLM'] },
+} as const;
+
+const BASE: Partial<EncoderConfig> = {
+  hidden_size: 768,
+  intermediate_size: 3072,
+  num_attention_heads: 12,
+  num_hidden_layers: 12,
+};
+
+interface Published {
+  readonly name: string;
+  readonly tokenizer: keyof typeof TOKENIZERS;
+  readonly bits: 4 | 8;
+  readonly config: Partial<EncoderConfig>;
+}
+
+const MODELS: readonly Published[] = [
+  {
+    name: 'ALBERT-base',
+    tokenizer: 'albert-base-v2',
+    bits: 8,
+    config: { ...BASE, family: 'albert', embedding_size: 128, layers_stored: 1 },
+  },
+  {
+    name: 'ELECTRA-small generator',
+    tokenizer: 'bert-base-uncased',
+    bits: 8,
+    config: {
+      family: 'electra',
+      embedding_size: 128,
+      hidden_size: 256,
+      intermediate_size: 1024,
+      num_attention_heads: 4,
+      num_hidden_layers: 12,
+    },
+  },
+  {
+    name: 'DistilBERT',
+    tokenizer: 'bert-base-uncased',
+    bits: 8,
+    config: { ...BASE, family: 'distilbert', num_hidden_layers: 6 },
+  },
+  { name: 'BERT-base, 4 bits', tokenizer: 'bert-base-uncased', bits: 4, config: { ...BASE, family: 'bert' } },
+  {
+    name: 'DistilRoBERTa',
+    tokenizer: 'roberta-base',
+    bits: 8,
+    config: { ...BASE, family: 'roberta', num_hidden_layers: 6 },
+  },
+  { name: 'RoBERTa-base, 4 bits', tokenizer: 'roberta-base', bits: 4, config: { ...BASE, family: 'roberta' } },
+];
+
+const LATER = 20;
+
+const USAGE = `npm run bench:sizes -- --tokenizers <folder> [--only NAME]
+
+  --tokenizers     has the files of ${Object.keys(TOKENIZERS).join(', ')}, each in a folder of that name
+  --only NAME      models whose name contains this`;
+const { tokenizers, only = '' } = readOptions(USAGE, {
+  tokenizers: { type: 'string' },
+  only: { type: 'string' },
+}).values;
+if (tokenizers === undefined) refuse('--tokenizers is missing', USAGE);
+
+async function tokenizerOf(name: keyof typeof TOKENIZERS): Promise<FoundTokenizer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sizes-'));
+  try {
+    const from = join(tokenizers ?? '', name);
+    for (const file of await readdir(from)) await copyFile(join(from, file), join(folder, file));
+    await writeFile(join(folder, 'config.json'), JSON.stringify(TOKENIZERS[name]));
+    return await readTokenizer(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function configOf({ config }: Published, vocab_size: number): EncoderConfig {
+  const layers = config.num_hidden_layers ?? 0;
+  const isRoberta = config.family === 'roberta';
+  return {
+    family: 'bert',
+    vocab_size,
+    embedding_size: config.hidden_size ?? 0,
+    hidden_size: 0,
+    num_hidden_layers: layers,
+    num_attention_heads: 0,
+    intermediate_size: 0,
+    max_position_embeddings: 512,
+    type_vocab_size: isRoberta || config.family === 'distilbert' ? 1 : 2,
+    layer_norm_eps: 1e-12,
+    hidden_act: config.family === 'albert' ? 'gelu_new' : 'gelu',
+    position_offset: isRoberta ? 2 : 0,
+    tie_word_embeddings: true,
+    layers_stored: layers,
+    inner_group_num: 1,
+    ...config,
+  };
+}
+
+function sizeOf({ json }: FoundTokenizer): number {
+  const { vocab } = (JSON.parse(json) as { model: { vocab: object } }).model;
+  return Object.keys(vocab).length;
+}
+
+const mega = (bytes: number) => (bytes / 1e6).toFixed(1);
+const built = await bundle();
+console.log(
+  '| model | in R2, MB | WASM, MB | computed, MB | script, MB | together, MB | first request, ms | later, ms |',
+);
+console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
+for (const published of MODELS.filter(({ name }) => name.includes(only))) {
+  const tokenizer = await tokenizerOf(published.tokenizer);
+  const weights = randomWeights(configOf(published, sizeOf(tokenizer)));
+  const plan = uncalibratedPlan(weights);
+  const checkpoint = {
+    id: 'sized',
+    folder: '',
+    weights,
+    tokenizer,
+    bits: published.bits,
+    backend: 'engine' as const,
+    plan,
+  };
+  const { engine } = await needsOf(weights, compactTokenizer(tokenizer.json).length, published.bits, plan);
+  const artifacts = await makeArtifacts(checkpoint);
+  const error = { texts: 1, masks: 1, top1_agreement: 0, mean_kl: 0, max_score_error: 0 };
+  const card = { license: 'none', source: 'random weights' };
+  const manifest = await makeManifest(checkpoint, artifacts, { 'model.efm': error }, card);
+  const files = { ...artifacts.files, 'manifest.json': new TextEncoder().encode(JSON.stringify(manifest)) };
+  const objects = new Map(
+    Object.entries(files).map(([name, bytes]) => [
+      objectKey('sized', manifest.revision, name as keyof typeof files),
+      bytes,
+    ]),
+  );
+  const isolate = await serve({ ...built, model: `sized@${manifest.revision}`, objects });
+  try {
+    await isolate.put();
+    const { mask } = tokenizer.special_tokens;
+    const short = (i: number) => ({ inputs: `The old man number ${i} went to the ${mask.token} with his dog.` });
+    const answered = async (body: unknown) => {
+      const reply = await ask(isolate.url, '/fill-mask', { body, headers: { 'cache-control': 'no-store' } });
+      if (reply.status !== 200) throw new Error(`${published.name}: ${reply.status} ${reply.body.slice(0, 200)}`);
+      return reply.ms;
+    };
+    const first = await answered(short(0));
+    const later = [];
+    for (let i = 1; i <= LATER; i++) later.push(await answered(short(i)));
+    const long = `${'the old man went to the sea and '.repeat(50)}${`${mask.token} `.repeat(16)}`;
+    await answered({ inputs: long, parameters: { truncation: true, top_k: 100 } });
+    const { script, wasm } = await isolate.memory();
+    console.log(
+      `| ${published.name} | ${mega(engine.fileBytes)} | ${mega(wasm)} | ${mega(engine.heapBytes)} | ${mega(script)} | ` +
+        `${mega(wasm + script)}${wasm + script < ISOLATE_BYTES ? '' : ', too much'} | ${first.toFixed(0)} | ${spreadOf(later).median.toFixed(1)} |`,
+    );
+  } finally {
+    await isolate.close();
+  }
+}
