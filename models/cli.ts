@@ -34,8 +34,9 @@ const USAGE = `npm run models -- <command>
   evaluate [id | folder] --data <dir> [--full | --quick]
              measure a model on BLiMP, ParaRel and running text, as served and in float32: on a seeded sample, or with
              --full on everything, with --quick on a quarter of the sample
-  ablate [id | folder] --data <dir>
-             measure what each step of the quantization gains, on held-out text
+  ablate [id | folder] [--quick]
+             measure what each rounded part of a model costs, and what each step of its quantization gains, on the text that
+             ships; with --quick on a seventh of it
   bench-geometry [id | folder]
              measure what candidate geometries cost to serve, with random weights and the tokenizer of the model
 

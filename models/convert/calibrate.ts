@@ -12,11 +12,18 @@ import {
 import type { Encoding } from '../../src/inference/backend.ts';
 import type { EncoderWeights, Linear } from '../checkpoint/encoder.ts';
 import { divergence, type ReferenceDistribution, withScores } from '../evaluation/agreement.ts';
-import { onnxRunner } from '../evaluation/backends.ts';
+import { logSumExp, onnxRunner } from '../evaluation/backends.ts';
 import { buildProbedGraph, buildTappedGraph, probeName } from '../onnx/encoder.ts';
 import { quantizeToFourBits } from '../quantization/int4.ts';
 import { multiplyColumns, quantizeRows } from '../quantization/int8.ts';
-import { divisorsOf, forInputs, type InputPlan, type LayerPlan, matrixOf } from '../quantization/plan.ts';
+import {
+  divisorsOf,
+  forInputs,
+  type InputPlan,
+  type LayerPlan,
+  matrixOf,
+  withoutOutliers,
+} from '../quantization/plan.ts';
 
 /** Limit of extra work in the layers, as a fraction, by default. */
 export const DEFAULT_BUDGET = 0.08;
@@ -118,9 +125,6 @@ export async function calibrate(
     extra: extraWorkOf(weights, plan),
   };
 }
-
-const withoutOutliers = (layer: LayerPlan): LayerPlan =>
-  forInputs((input) => ({ range: layer[input].range, outliers: [] }));
 
 /** Ranges of all channels, all channels as outliers with the largest first, and what each number of them gains. */
 async function observe(
@@ -263,11 +267,6 @@ export async function findLosses(
     }
   }
   return losses;
-}
-
-function logSumExp(logits: Float32Array): number {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
-  return largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
 }
 
 /** For one token, with this many outliers of each input, as a fraction of the multiply-adds in the layers. */

@@ -1,15 +1,34 @@
-/** npm run models -- ablate: measures the gain of each step from plain dynamic quantization to what is served, on held-out text. */
-import type { Backend } from '../../src/inference/backend.ts';
-import { CLEAR_LEAD } from './agreement.ts';
-import { onnxBackend } from './backends.ts';
-import { readCheckpoint } from '../build/build.ts';
-import { readEvaluationData } from './data.ts';
-import { makeItems, type WindowItem } from './items.ts';
-import { score, type WindowScore } from './score.ts';
-import { buildGraph } from '../onnx/encoder.ts';
+/**
+ * npm run models -- ablate: what each rounded part of a model costs by itself, and what each step of the quantization gains.
+ * No I/O of its own.
+ */
+import type { Backend, Encoding, Logits } from '../../src/inference/backend.ts';
+import { OUTLIER_INPUTS, type OutlierInput } from '../../src/inference/efm-format.ts';
+import type { QuantizationError } from '../../src/schemas/model.ts';
+import type { Checkpoint } from '../build/build.ts';
+import type { EncoderWeights, Layer, Linear } from '../checkpoint/encoder.ts';
+import { packEngineFile } from '../engine/pack.ts';
+import { buildGraph, buildProbedGraph, probeName } from '../onnx/encoder.ts';
 import { type Int8Scheme, SERVED } from '../onnx/linear.ts';
+import { quantizeToFourBits } from '../quantization/int4.ts';
+import { multiplyColumns, quantizeRows } from '../quantization/int8.ts';
+import { roundColumn } from '../quantization/lanes.ts';
+import {
+  divisorsOf,
+  type LayerPlan,
+  permuteColumns,
+  swapsOf,
+  uncalibratedPlan,
+  withoutOutliers,
+} from '../quantization/plan.ts';
+import { compareBackends } from './agreement.ts';
+import { engineBackend, logSumExp, onnxBackend, onnxRunner } from './backends.ts';
 
-const WINDOWS = 200;
+/** A model with some of its parts rounded. */
+export interface Part {
+  readonly name: string;
+  readonly make: () => Promise<Backend>;
+}
 
 const PLAIN: Int8Scheme = {
   scales: 'per tensor',
@@ -19,86 +38,205 @@ const PLAIN: Int8Scheme = {
   feedForwardOutput: 'once',
   outliers: false,
 };
-const PER_TOKEN: Int8Scheme = { ...PLAIN, scales: 'fine' };
 
-/** Each adds to the previous one, up to what is served; the last ones leave out a step. */
-const STEPS: readonly { readonly name: string; readonly scheme: Int8Scheme }[] = [
-  { name: 'one scale a tensor (`DynamicQuantizeMatMul`)', scheme: PLAIN },
-  { name: 'a scale for each token and each output', scheme: PER_TOKEN },
-  { name: '+ smoothing', scheme: { ...PER_TOKEN, smooth: true } },
-  { name: '+ projection and MLM dense in float32', scheme: { ...PER_TOKEN, smooth: true, ends: 'float32' } },
-  {
-    name: '+ decoder twice',
-    scheme: { ...PER_TOKEN, smooth: true, ends: 'float32', decoder: 'twice' },
-  },
-  { name: '+ feed-forward output moved: as served', scheme: SERVED },
-  { name: 'feed-forward output twice instead', scheme: { ...SERVED, feedForwardOutput: 'twice' } },
-  { name: 'as served, without smoothing', scheme: { ...SERVED, smooth: false } },
+/** Each adds to the previous one, up to what is served. */
+const GRAPH_STEPS: readonly (readonly [name: string, scheme: Int8Scheme])[] = [
+  ['one scale a tensor (`DynamicQuantizeMatMul`)', PLAIN],
+  ['a scale for each token and each output', { ...PLAIN, scales: 'fine' }],
+  ['+ smoothing', { ...PLAIN, scales: 'fine', smooth: true }],
+  ['+ projection and MLM dense in float32', { ...SERVED, decoder: 'once', feedForwardOutput: 'once', outliers: false }],
+  ['+ decoder twice', { ...SERVED, feedForwardOutput: 'once', outliers: false }],
+  ['+ feed-forward output moved', { ...SERVED, outliers: false }],
+  ['+ outlier channels: as served', SERVED],
 ];
 
-export interface Step {
-  readonly name: string;
-  /** Bytes of the graph. */
-  readonly bytes: number;
-  /** Share of the masks with the first choice of float32: of those where it leads clearly, and of all. */
-  readonly clear: number;
-  readonly all: number;
-  /** Share of the masked words whose pieces are all the first choice. */
-  readonly right: number;
-  readonly bits_per_character: number;
-}
+const float32 = (name: string, changed: () => EncoderWeights): Part => ({
+  name,
+  make: () => onnxBackend(buildGraph(changed(), 'float32')),
+});
 
 /**
- * @param model an id or the path of a checkpoint
- * @param data the folder of the evaluation sets
- * @param report gets each step when it is done, float32 first
+ * First what each part costs if nothing else is rounded, as the engine rounds it. Then both files as a whole, in the steps that
+ * lead to what is served.
  */
-export async function ablate(model: string, data: string, report: (step: Step) => void): Promise<void> {
-  const { weights, tokenizer } = await readCheckpoint(model);
-  const { items } = makeItems(await readEvaluationData(data), tokenizer, weights.config.max_position_embeddings, {
-    share: 1,
-    order: false,
+export function partsOf({ weights, bits, plan }: Pick<Checkpoint, 'weights' | 'bits' | 'plan'>): Part[] {
+  const bare = plan.map(withoutOutliers);
+  let probed: ReturnType<typeof onnxRunner> | undefined;
+  const engine = (name: string, planned: readonly LayerPlan[]): Part => ({
+    name: `model.efm, ${name}`,
+    make: () => engineBackend(packEngineFile(weights, bits, planned)),
   });
-  const windows = items
-    .filter((item) => item.kind === 'window' && item.set === 'valid')
-    .slice(0, WINDOWS) as WindowItem[];
-  const run = async (backend: Backend) => {
-    const scores: WindowScore[] = [];
-    for (const window of windows) scores.push((await score(window, backend, 0)) as WindowScore);
-    return scores;
-  };
-  const characters = sum(windows.map((window) => window.characters));
-  const words = sum(windows.map((window) => window.words.length));
+  const rounded = (inputs: readonly OutlierInput[]) => roundLayers(weights, inputs, plan, bits);
+  return [
+    ...OUTLIER_INPUTS.map((input) => float32(`weights of ${input}`, () => rounded([input]))),
+    float32('weights of all layers', () => rounded(OUTLIER_INPUTS)),
+    ...(bits === 8
+      ? [float32('weights of all layers, without the limit of lanes', () => roundLayers(weights, OUTLIER_INPUTS, plan))]
+      : []),
+    float32('word embeddings', () => roundWords(weights)),
+    float32('projection and heads', () => roundEnds(weights)),
+    ...OUTLIER_INPUTS.flatMap((input) =>
+      [bare, plan].map((planned) => ({
+        name: `inputs of ${input}, ${planned === plan ? 'with' : 'without'} outlier channels`,
+        make: async () => {
+          probed ??= onnxRunner(buildProbedGraph(weights, plan));
+          return probedBackend(await probed, weights, planned, input);
+        },
+      })),
+    ),
+    engine('without a calibration text', uncalibratedPlan(weights)),
+    engine('with ranges from the text', bare),
+    engine('with outlier channels: as served', plan),
+    ...GRAPH_STEPS.map(([name, scheme]) => ({
+      name: `model.onnx, ${name}`,
+      make: () => onnxBackend(buildGraph(weights, bits === 4 ? { ...scheme, layer_bits: 4 } : scheme, plan)),
+    })),
+  ];
+}
 
-  let reference: WindowScore[] | undefined;
-  for (const { name, scheme } of [{ name: 'float32', scheme: 'float32' as const }, ...STEPS]) {
-    const graph = buildGraph(weights, scheme);
-    const scores = await run(await onnxBackend(graph));
-    reference ??= scores;
-    const [all, clear] = [
-      { same: 0, of: 0 },
-      { same: 0, of: 0 },
-    ];
-    for (const [i, { first, lead }] of reference.entries()) {
-      for (const [m, id] of first.entries()) {
-        const same = scores[i]?.first[m] === id ? 1 : 0;
-        for (const count of lead[m]! >= CLEAR_LEAD ? [all, clear] : [all]) {
-          count.same += same;
-          count.of++;
-        }
-      }
-    }
-    report({
-      name,
-      bytes: graph.length,
-      clear: clear.same / clear.of,
-      all: all.same / all.of,
-      right: sum(scores.map(({ right }) => right)) / words,
-      bits_per_character: sum(scores.map(({ bits }) => bits)) / characters,
-    });
+/** @param report gets the error of each part, in their order */
+export async function ablate(
+  weights: EncoderWeights,
+  parts: readonly Part[],
+  encodings: readonly Encoding[],
+  report: (name: string, error: QuantizationError) => void,
+): Promise<void> {
+  const reference = remembering(await onnxBackend(buildGraph(weights, 'float32')));
+  for (const { name, make } of parts) {
+    const backend = await make();
+    const [error] = await compareBackends([backend], reference, encodings);
+    await backend.dispose?.();
+    if (error) report(name, error);
   }
 }
 
-function sum(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0);
+function remembering(backend: Backend): Backend {
+  const known = new Map<Encoding, Logits[]>();
+  return {
+    async run(batch) {
+      const [only] = batch as [Encoding];
+      const answers = known.get(only) ?? (await backend.run(batch));
+      known.set(only, answers);
+      return answers;
+    },
+  };
+}
+
+/** In float32, but one input of all layers is rounded; outliers of the plan are exact. */
+function probedBackend(
+  run: Awaited<ReturnType<typeof onnxRunner>>,
+  { config }: EncoderWeights,
+  plan: readonly LayerPlan[],
+  rounded: OutlierInput,
+): Backend {
+  const switches = new Map(
+    plan.flatMap((layer, stored) =>
+      OUTLIER_INPUTS.map((input) => {
+        const { range, outliers } = layer[input];
+        const exact = range.map((_, channel) => (input !== rounded || outliers.includes(channel) ? 1 : 0));
+        return [probeName(stored, input), exact] as const;
+      }),
+    ),
+  );
+  return {
+    run: (batch) =>
+      Promise.all(
+        batch.map(async (encoding) => {
+          const mlm = (await run(encoding, switches)).get('logits') ?? new Float32Array();
+          const log_sum_exp = Float64Array.from(encoding.masked_positions, (_, m) =>
+            logSumExp(mlm.subarray(m * config.vocab_size, (m + 1) * config.vocab_size)),
+          );
+          return { mlm, log_sum_exp, sentence: new Float32Array() };
+        }),
+      ),
+  };
+}
+
+const MATRICES = {
+  query_key_value: ['query', 'key', 'value'],
+  attention: ['attention'],
+  feed_forward: ['feedForward'],
+  output: ['feedForwardOutput'],
+} as const satisfies Record<OutlierInput, readonly (keyof Layer)[]>;
+
+/** @param bits as in the engine; if not given, int8 without the limit of lanes */
+function roundLayers(
+  weights: EncoderWeights,
+  inputs: readonly OutlierInput[],
+  plan: readonly LayerPlan[],
+  bits?: 4 | 8,
+): EncoderWeights {
+  const [first, ...others] = weights.layers.map((layer, stored) => {
+    const changed: { -readonly [K in keyof Layer]: Layer[K] } = { ...layer };
+    for (const input of inputs) {
+      const planned = plan[stored]?.[input];
+      if (!planned) throw new RangeError(`the plan has no layer ${stored}`);
+      const divisors = divisorsOf(layer, input, planned);
+      for (const matrix of MATRICES[input]) {
+        changed[matrix] = roundMatrix(layer[matrix], divisors, planned.outliers, bits);
+      }
+    }
+    return changed;
+  }) as [Layer, ...Layer[]];
+  return { ...weights, layers: [first, ...others] };
+}
+
+/** Smoothed, permuted, rounded, and all of it undone. */
+function roundMatrix(linear: Linear, divisors: Float32Array, outliers: readonly number[], bits?: 4 | 8): Linear {
+  const { inputs } = linear;
+  const swaps = swapsOf(outliers);
+  const permuted = permuteColumns(multiplyColumns(linear, divisors), swaps);
+  const values = bits === 4 ? fourBitValues(permuted, outliers.length) : eightBitValues(permuted, bits === 8);
+  const channels = permuteColumns({ weight: Float32Array.from({ length: inputs }, (_, k) => k), inputs }, swaps).weight;
+  const weight = new Float32Array(values.length);
+  for (const [i, value] of values.entries()) {
+    const channel = channels[i % inputs]!;
+    weight[i - (i % inputs) + channel] = value / divisors[channel]!;
+  }
+  return { ...linear, weight };
+}
+
+function fourBitValues(linear: Linear, outliers: number): Float32Array {
+  const { values, steps, scales } = quantizeToFourBits(linear, outliers);
+  const { inputs } = linear;
+  const blocks = steps.length / linear.outputs;
+  return Float32Array.from(values, (value, i) => {
+    const [row, k] = [Math.floor(i / inputs), i % inputs];
+    const step = k < outliers ? 1 : steps[row * blocks + Math.floor(((k - outliers) * blocks) / (inputs - outliers))]!;
+    return value * step * scales[row]!;
+  });
+}
+
+function eightBitValues({ weight, inputs, outputs }: Omit<Linear, 'bias'>, limited: boolean): Float32Array {
+  if (!limited) {
+    const { values, scales } = quantizeRows(weight, outputs, inputs);
+    return Float32Array.from(values, (value, i) => value * scales[Math.floor(i / inputs)]!);
+  }
+  const found = new Float32Array(weight.length);
+  for (let row = 0; row < outputs; row++) {
+    const { values, scale } = roundColumn(weight.subarray(row * inputs, (row + 1) * inputs));
+    for (const [k, value] of values.entries()) found[row * inputs + k] = value * scale;
+  }
+  return found;
+}
+
+function roundWords(weights: EncoderWeights): EncoderWeights {
+  const { config, embeddings } = weights;
+  const table = { weight: embeddings.words, inputs: config.embedding_size, outputs: config.vocab_size };
+  return { ...weights, embeddings: { ...embeddings, words: eightBitValues(table, true) } };
+}
+
+function roundEnds(weights: EncoderWeights): EncoderWeights {
+  const { config, embeddings, mlm } = weights;
+  const round = <T extends Linear>(linear: T): T => ({ ...linear, weight: eightBitValues(linear, true) });
+  const decoder = mlm.decoder && {
+    weight: mlm.decoder,
+    inputs: config.embedding_size,
+    outputs: config.vocab_size,
+  };
+  return {
+    ...weights,
+    embeddings: { ...embeddings, projection: embeddings.projection && round(embeddings.projection) },
+    mlm: { ...mlm, dense: round(mlm.dense), decoder: decoder && eightBitValues(decoder, true) },
+  };
 }

@@ -45,6 +45,11 @@ export async function onnxRunner(
   };
 }
 
+export function logSumExp(logits: Float32Array): number {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  return largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
+}
+
 /** @param blob the bytes of `model.efm` */
 export async function engineBackend(blob: Uint8Array, build: Build = 'relaxed'): Promise<EngineBackend> {
   kernels[build] ??= kernelModule(build);

@@ -60,8 +60,8 @@ export function packMatrix({ weight, inputs, outputs }: Omit<Linear, 'bias'>, ou
   return packed;
 }
 
-/** @param weights (K,) of one output */
-function roundColumn(weights: Float32Array): { values: Int8Array; scale: number } {
+/** Of one output. @param weights (K,) */
+export function roundColumn(weights: Float32Array): { values: Int8Array; scale: number } {
   let largest = 0;
   for (const w of weights) largest = Math.max(largest, Math.abs(w));
   if (!Number.isFinite(largest)) throw new Error('a weight is not finite');

@@ -68,6 +68,9 @@ export function forInputs<T>(value: (input: OutlierInput) => T): Record<OutlierI
   };
 }
 
+export const withoutOutliers = (layer: LayerPlan): LayerPlan =>
+  forInputs((input) => ({ range: layer[input].range, outliers: [] }));
+
 export function outlierCounts(plan: readonly LayerPlan[]): LayerOutliers[] {
   return plan.map((layer) => forInputs((input) => layer[input].outliers.length));
 }

@@ -6,7 +6,7 @@ import { readCheckpoint } from '../../models/build/build.ts';
 import { packEngineFile } from '../../models/engine/pack.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
 import { extraWorkOf } from '../../models/convert/calibrate.ts';
-import { forInputs } from '../../models/quantization/plan.ts';
+import { withoutOutliers } from '../../models/quantization/plan.ts';
 import { readOptions } from '../options.ts';
 import { encodingOf } from './workers/measuring.ts';
 
@@ -16,7 +16,7 @@ const TOKENS_IN_A_ROUND = 512;
 
 const { positionals } = readOptions('npm run bench:outliers -- [id | folder]', {}, true);
 const { weights, bits, plan } = await readCheckpoint(positionals[0] ?? 'albert-edge');
-const none = plan.map((layer) => forInputs((input) => ({ ...layer[input], outliers: [] })));
+const none = plan.map(withoutOutliers);
 const backends = [
   await engineBackend(packEngineFile(weights, bits, none)),
   await engineBackend(packEngineFile(weights, bits, plan)),

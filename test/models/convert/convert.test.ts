@@ -181,6 +181,27 @@ describe('converting', () => {
     }
   }, 300_000);
 
+  it.each([
+    ['of one line', 'Only this line.\n', /calibration\.txt has only \d+ tokens, and 256 are needed/],
+    [
+      'in another script than the vocabulary',
+      'Съешь же ещё этих мягких французских булок, да выпей чаю.\n'.repeat(50),
+      /\d\d % of the tokens of \S+calibration\.txt are not in the vocabulary/,
+    ],
+  ])('says that a calibration text %s is not used, and uses the one that ships', async (_, text, why) => {
+    const model = join(folder, 'tiny-calibrated');
+    await cp(join(FAMILIES, 'bert'), model, { recursive: true });
+    await writeFile(join(folder, 'calibration.txt'), text);
+    const said: string[] = [];
+    try {
+      await convert(model, { say: (line) => said.push(line), text: join(folder, 'calibration.txt') });
+      expect(said.find((line) => why.test(line))).toMatch(/: the text that ships is used instead$/);
+      expect(await readdir(model)).toContain('calibration.json');
+    } finally {
+      await rm(join(BUILDS, 'tiny-calibrated'), { recursive: true, force: true });
+    }
+  });
+
   it('names a file that is a folder, and a folder that is a file', async () => {
     const model = join(folder, 'odd');
     await cp(join(FAMILIES, 'distilbert'), model, { recursive: true });

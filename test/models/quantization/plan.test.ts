@@ -7,9 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { readPlan, writePlan } from '../../../models/build/plan-file.ts';
 import type { EncoderConfig, EncoderWeights } from '../../../models/checkpoint/encoder.ts';
+import { packEngineFile } from '../../../models/engine/pack.ts';
+import { compareBackends } from '../../../models/evaluation/agreement.ts';
+import { engineBackend, onnxBackend } from '../../../models/evaluation/backends.ts';
 import { randomWeights } from '../../../models/evaluation/geometry-cost.ts';
 import { seeded } from '../../../models/evaluation/random.ts';
 import { calibrate, extraWorkOf, findLosses, worstInput } from '../../../models/convert/calibrate.ts';
+import { buildGraph } from '../../../models/onnx/encoder.ts';
 import { divisorsOf, forInputs, permuteColumns, swapsOf, uncalibratedPlan } from '../../../models/quantization/plan.ts';
 import type { Encoding } from '../../../src/inference/backend.ts';
 
@@ -93,16 +97,40 @@ describe('calibration', () => {
     expect(cured?.loss).toBeLessThan(loss / 4);
   });
 
-  it('accepts a channel that is constant and a matrix that is zero', async () => {
+  it.each<[what: string, change: (weights: EncoderWeights) => void]>([
+    ['a channel that is constant', ({ layers }) => layers[0].attentionNorm.gamma.fill(0, 3, 4)],
+    [
+      'a channel that is constant and large',
+      ({ layers }) => {
+        layers[0].attentionNorm.gamma[3] = 0;
+        layers[0].attentionNorm.beta[3] = 30;
+      },
+    ],
+    [
+      'a matrix that is zero',
+      ({ layers }) => {
+        for (const part of ['query', 'key', 'value'] as const) layers[1]?.[part].weight.fill(0);
+      },
+    ],
+    ['a gain of 30 in one channel', ({ layers }) => layers[0].attentionNorm.gamma.fill(30, 3, 4)],
+  ])('converts %s right, for both backends', async (_, change) => {
     const weights = withOutlier();
-    weights.layers[0].attentionNorm.gamma[3] = 0;
-    for (const part of ['query', 'key', 'value'] as const) weights.layers[1]?.[part].weight.fill(0);
+    change(weights);
     const { plan } = await calibrate(weights, 8, texts, 0.08);
     for (const [i, layer] of plan.entries()) {
       for (const input of ['query_key_value', 'feed_forward'] as const) {
         const divisors = divisorsOf(weights.layers[i] ?? weights.layers[0], input, layer[input]);
         expect(divisors.every((divisor) => divisor > 0 && Number.isFinite(divisor))).toBe(true);
       }
+    }
+    const served = [
+      await engineBackend(packEngineFile(weights, 8, plan)),
+      await onnxBackend(buildGraph(weights, 'int8', plan)),
+    ];
+    const reference = await onnxBackend(buildGraph(weights, 'float32'));
+    for (const error of await compareBackends(served, reference, texts)) {
+      expect(error.clear_top1_agreement).toBe(1);
+      expect(error.mean_kl).toBeLessThan(0.001);
     }
   });
 
@@ -112,6 +140,7 @@ describe('calibration', () => {
     await expect(calibrate(weights, 8, texts, 0.08)).rejects.toThrow(
       /layer\.0\.output: its input is not finite on the calibration text, at channel 5/,
     );
+    expect(() => packEngineFile(weights)).toThrow(/layer\.0\.feed_forward\.bias has a number that is not finite/);
   });
 });
 
