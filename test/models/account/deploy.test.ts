@@ -153,6 +153,15 @@ describe('npm run deploy', () => {
     expect(live()).toBeUndefined();
   });
 
+  it('uploads the worker of another environment, and what its backend reads', async () => {
+    account.server.faults.push({ on: /^PUT .*scripts/, status: 400 });
+    await expect(deployIt({ env: 'onnxruntime' })).rejects.toThrow(/wrangler deploy failed: [^]*Nothing is online\./);
+    expect(puts()).toEqual(['model.onnx', 'tokenizer.json', 'manifest.json', 'index.json']);
+    expect(account.server.seen.filter((line) => line.startsWith('PUT /workers'))).toEqual([
+      `PUT /workers/scripts/${NAME}-onnxruntime`,
+    ]);
+  });
+
   it('replaces an object of other content, and leaves the live version when the new one is refused', async () => {
     const before = await account.withLiveVersion();
     const key = `models/${id}/${revision}/model.efm`;
