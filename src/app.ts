@@ -60,7 +60,8 @@ export type App = ReturnType<typeof createApp>;
  * export default createApp(onnxruntime(runtime));
  */
 export function createApp(kind: BackendKind) {
-  const app = new Hono<Worker>();
+  // A slash at the end of a path is tolerated.
+  const app = new Hono<Worker>({ strict: false });
   const isolate = createIsolate(kind);
   const metrics = createMetrics();
 

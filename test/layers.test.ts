@@ -17,6 +17,7 @@ const LAYERS = {
     ['pipelines'],
     ['http'],
     ['app.ts'],
+    ['entrypoint.ts'],
     ['index.ts', 'index.onnxruntime.ts'],
   ],
   models: [

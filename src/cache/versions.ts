@@ -3,6 +3,6 @@
  * their key does not name.
  */
 export const ENCODING_VERSION = 1;
-export const PREDICTION_VERSION = 3;
+export const PREDICTION_VERSION = 4;
 export const SCORE_VERSION = 1;
 export const PAIR_VERSION = 2;

@@ -4,7 +4,9 @@
  */
 import { toJsonSchemaDefs } from '@valibot/to-json-schema';
 
-import { MAX_BODY_BYTES } from '../limits.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { BODY_TIMEOUT_MS, MAX_BODY_BYTES, MAX_TEXTS, RATE_LIMIT_PERIOD_S } from '../limits.ts';
+import { describeError, describeUnavailable, type HttpError, INTERNAL } from './describe-error.ts';
 import examples from './examples.json' with { type: 'json' };
 import { type Operation, OPERATIONS, type SchemaName, SCHEMAS, TAGS } from './operations.ts';
 
@@ -41,6 +43,32 @@ const SERVER_ERRORS: Readonly<Record<number, string>> = {
   502: 'The model cannot be read from its bucket. The next request reads it again.',
 };
 
+/** Errors that depend on the deployment or on the moment, so that none can be recorded: the worker makes their responses of the same. */
+const ERRORS: readonly { readonly summary: string; readonly error: HttpError }[] = [
+  { summary: 'No API key', error: { reason: 'key_missing' } },
+  { summary: 'An unknown or a replaced API key', error: { reason: 'key_invalid' } },
+  { summary: 'A body that never ends', error: { reason: 'body_timeout', limit_ms: BODY_TIMEOUT_MS } },
+  { summary: 'Too large a body', error: { reason: 'body_too_large', limit: MAX_BODY_BYTES } },
+  { summary: 'A form', error: { reason: 'unsupported_media_type', received: 'application/x-www-form-urlencoded' } },
+  { summary: 'Too many texts', error: { reason: 'too_many_texts', texts: 2 * MAX_TEXTS, limit: MAX_TEXTS } },
+  { summary: 'Too much work at once', error: { reason: 'overloaded', retry_after_s: 2 } },
+  {
+    summary: 'Too many requests of one caller',
+    error: { reason: 'rate_limited', of: 'requests', retry_after_s: RATE_LIMIT_PERIOD_S },
+  },
+];
+const UNAVAILABLE = {
+  error: describeUnavailable(
+    'The object models/albert-edge/0123456789abcdef/manifest.json is missing from the bucket.',
+  ),
+  error_type: 'model_unavailable',
+};
+const FAULTS = [
+  { status: 500, summary: 'A fault of the service', response: { error: INTERNAL, error_type: 'internal' } },
+  { status: 502, summary: 'A model that is not in the bucket', response: UNAVAILABLE },
+  { status: 503, summary: 'A model that is not in the bucket', response: UNAVAILABLE },
+];
+
 export function createOpenApiDocument(): object {
   const definitions = toJsonSchemaDefs(SCHEMAS, {
     target: 'draft-2020-12',
@@ -56,7 +84,7 @@ export function createOpenApiDocument(): object {
     openapi: '3.1.1',
     info: {
       title: 'edge-fill-mask',
-      version: '1',
+      version: packageJson.version,
       summary: 'Masked-token prediction at the edge',
       description:
         'Fills masks, scores, classifies and tokenizes texts. The examples are answers of the default model.\n\n' +
@@ -126,10 +154,7 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
           status,
           {
             description: meaning,
-            content: json(
-              'Error',
-              named(recorded, Number(status), (example) => example.response),
-            ),
+            content: json('Error', errorExamples(recorded, Number(status))),
           },
         ]),
       ),
@@ -148,7 +173,11 @@ function json(schema: SchemaName, given: Record<string, object>) {
 }
 
 /** Examples by name. The name is the summary in kebab case. */
-function named(recorded: readonly Example[], status: number, valueOf: (example: Example) => unknown) {
+function named<E extends Pick<Example, 'summary' | 'status'>>(
+  recorded: readonly E[],
+  status: number,
+  valueOf: (example: E) => unknown,
+) {
   return Object.fromEntries(
     recorded
       .filter((example) => example.status === status)
@@ -157,6 +186,17 @@ function named(recorded: readonly Example[], status: number, valueOf: (example: 
         { summary: example.summary, value: valueOf(example) },
       ]),
   );
+}
+
+/** The recorded examples of a status; of a status without any, those of the errors above. */
+function errorExamples(recorded: readonly Example[], status: number) {
+  const own = named(recorded, status, (example) => example.response);
+  if (Object.keys(own).length > 0) return own;
+  const errors = ERRORS.map(({ summary, error }) => {
+    const described = describeError(error);
+    return { summary, status: described.status, response: { error: described.message, error_type: error.reason } };
+  });
+  return named([...errors, ...FAULTS], status, ({ response }) => response);
 }
 
 interface JsonSchema {

@@ -75,11 +75,22 @@ function check<S extends v.GenericSchema>(
   if (Array.isArray((document as { parameters?: unknown } | null)?.parameters)) {
     return fail({ reason: 'invalid_request', message: 'parameters must be an object, not a list.' });
   }
+  const misplaced = findMisplaced(form, document);
+  if (misplaced !== undefined) return fail({ reason: 'invalid_request', message: misplaced });
   // A list of many wrong texts would have as many issues.
   const parsed = v.safeParse(form.schema, document, { abortEarly: true });
   if (parsed.success) return ok(parsed.output);
   const message = explain(deepest(parsed.issues[0]), form);
   return fail({ reason: 'invalid_request', message });
+}
+
+/** Other unknown fields at the top level are ignored, but a parameter there would silently have no effect. */
+function findMisplaced({ parameters }: RequestForm<v.GenericSchema>, document: unknown): string | undefined {
+  if (typeof document !== 'object' || document === null) return undefined;
+  const name = parameters.find((known) => Object.hasOwn(document, known));
+  return name === undefined
+    ? undefined
+    : `${name} belongs in parameters. Send {"inputs": …, "parameters": {"${name}": …}}.`;
 }
 
 type Issue = v.BaseIssue<unknown>;

@@ -5,7 +5,8 @@ import type * as v from 'valibot';
 import { withTimeout } from '../concurrency/with-timeout.ts';
 import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { type HttpError, respondError } from './errors.ts';
+import type { HttpError } from './describe-error.ts';
+import { respondError } from './errors.ts';
 import { parseBody, type RequestForm } from './parse-request.ts';
 
 /** What a client sends, and what a handler gets from `c.req.valid('json')`. */
@@ -16,9 +17,10 @@ interface Validated<S extends v.GenericSchema> {
 
 export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
   const validate: MiddlewareHandler<object, string, Validated<S>> = async function validate(c, next) {
-    const type = c.req.header('content-type');
-    if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type ?? '')) {
-      return respondError(c, { reason: 'unsupported_media_type', received: type ?? 'missing' });
+    // A body without a type is taken for JSON.
+    const type = c.req.header('content-type') ?? 'application/json';
+    if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
+      return respondError(c, { reason: 'unsupported_media_type', received: type });
     }
     const read = await withTimeout(BODY_TIMEOUT_MS, readText(c.req));
     if (!read) return respondError(c, { reason: 'body_timeout', limit_ms: BODY_TIMEOUT_MS });

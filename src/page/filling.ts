@@ -12,14 +12,32 @@ export function fillMasks({ text, masks }: MaskedText, choices: Choices): string
   return parts.join('') + text.slice(masks.at(-1)?.end ?? 0);
 }
 
-/** @returns the replacement of a mask in `sequence`, with its spaces, or undefined if `sequence` is not from this text */
-export function replacementIn(sequence: string, { text, masks }: MaskedText, index: number): string | undefined {
+/** What stands in place of a mask, and whether it joins the word before it, without the spaces between them. */
+export interface Replacement {
+  readonly word: string;
+  readonly joins: boolean;
+}
+
+/** @returns the replacement of a mask in `sequence`, or undefined if `sequence` is not from this text */
+export function replacementIn(sequence: string, { text, masks }: MaskedText, index: number): Replacement | undefined {
   const mask = masks[index];
   if (!mask) return undefined;
-  const [before, after] = [text.slice(0, mask.start), text.slice(mask.end)];
+  const [apart, after] = [text.slice(0, mask.start), text.slice(mask.end)];
+  const joins = !sequence.startsWith(apart);
+  const before = joins ? apart.trimEnd() : apart;
   const fits = sequence.startsWith(before) && sequence.endsWith(after);
   if (!fits || sequence.length < before.length + after.length) return undefined;
-  return sequence.slice(before.length, sequence.length - after.length);
+  return { word: sequence.slice(before.length, sequence.length - after.length), joins };
+}
+
+/** The text with one mask filled and the others as they are. */
+export function fillMask(masked: MaskedText, index: number, { word, joins }: Replacement): string {
+  const filled = fillMasks(
+    masked,
+    masked.masks.map((_, m) => (m === index ? word : undefined)),
+  );
+  const start = masked.masks[index]?.start ?? 0;
+  return joins ? filled.slice(0, start).trimEnd() + filled.slice(start) : filled;
 }
 
 /** A readable probability, such as `24.2%`. */

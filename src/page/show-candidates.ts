@@ -2,7 +2,7 @@
 import type { Answer, Asked, Choose } from './answer.ts';
 import type { Candidate } from './parse-response.ts';
 import { make } from './elements.ts';
-import { displayWord, fillMasks, percent, replacementIn } from './filling.ts';
+import { displayWord, fillMask, percent, replacementIn } from './filling.ts';
 
 /**
  * @param asked the text as a person typed it and as it was sent
@@ -17,17 +17,11 @@ export function showCandidates(
     const best = Math.max(...candidates.map(({ score }) => score));
     const items = candidates.map((candidate) => {
       const { token_str, score, pieces, sequence } = candidate;
-      const word = replacementIn(sequence, sent, mask) ?? token_str;
+      const replacement = replacementIn(sequence, sent, mask) ?? { word: token_str, joins: false };
       const button = candidateButton(wordOrPiece(token_str), score, best);
       if (pieces > 1) button.querySelector('.word')?.after(' ', make('span', { class: 'pieces' }, `${pieces} pieces`));
       button.addEventListener('click', () => {
-        choose(
-          fillMasks(
-            typed,
-            lists.map((_, m) => (m === mask ? word : undefined)),
-          ),
-          `Gap ${mask + 1} filled with “${displayWord(word)}”.`,
-        );
+        choose(fillMask(typed, mask, replacement), `Gap ${mask + 1} filled with “${displayWord(replacement.word)}”.`);
       });
       return make('li', {}, button);
     });

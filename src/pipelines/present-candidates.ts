@@ -23,11 +23,11 @@ export function presentCandidates(
   return candidates.map((list, m) => {
     const place = isJoint ? places : places[m];
     return () =>
-      list.map(({ score, token, token_str, token_ids, token_strs, fills }) => ({
+      list.map(({ score, token, token_str, token_ids, token_strs, fills, joins }) => ({
         score,
         token,
         token_str,
-        sequence: isJoint ? fillAll(text, fills) : fillIn(text, m, fills[0] ?? ''),
+        sequence: isJoint ? fillAll(text, fills, joins) : fillIn(text, m, fills[0] ?? '', joins?.[0]),
         ...(token_ids && { token_ids }),
         ...(token_strs && { token_strs }),
         ...(return_offsets && place && { offsets: place }),

@@ -13,6 +13,8 @@ const candidate = v.object({
   token_strs: v.optional(v.array(v.string())),
   /** The text that replaces the mask; for a combination, one for each mask. */
   fills: v.array(v.string()),
+  /** (fills,) whether it joins the word before it; absent where none does. */
+  joins: v.optional(v.array(v.boolean())),
 });
 export const candidates = v.array(v.array(candidate));
 /** (masks, top_k) best first. Combinations are one list for all masks. */

@@ -59,7 +59,19 @@ function candidateOf(tokens: readonly number[], score: number, tokenizer: Tokeni
     token_str: tokenizer.decode(tokens),
     ...(tokens.length > 1 && { token_ids: [...tokens] }),
     fills: [tokenizer.fill(tokens)],
+    joins: joinsOf([tokens[0]!], tokenizer),
   };
+}
+
+/** Closing punctuation of one character stands at the word before it, as a person writes. */
+const CLOSING = /^[.,!?;:)\]}…]$/;
+
+/** As in the `sequence` of the pipeline in transformers, a piece that continues a word and punctuation join what is before them. */
+function joinsOf(firsts: readonly number[], tokenizer: Tokenizer): boolean[] | undefined {
+  const joins = firsts.map(
+    (token) => tokenizer.continuesWord(token) || CLOSING.test(tokenizer.fill(Array.of(token)).trim()),
+  );
+  return joins.includes(true) ? joins : undefined;
 }
 
 /** @returns one list of combinations for each text, whatever its number of masks */
@@ -87,6 +99,7 @@ async function searchTexts(
             token_ids: [...combination.tokens],
             token_strs,
             fills: combination.tokens.map((token) => tokenizer.fill(Array.of(token))),
+            joins: joinsOf(combination.tokens, tokenizer),
           };
         }),
       ]);

@@ -61,7 +61,10 @@ export const fillMaskParameters = v.strictObject(
 /** Other top-level fields are ignored: clients of the Hugging Face task send some, such as `options`. */
 export const fillMaskRequest = v.object({
   inputs: textOrTexts(' with a [MASK] in it', 'A text with masks, written [MASK] or <mask>.'),
-  parameters: v.nullish(fillMaskParameters),
+  parameters: v.pipe(
+    v.nullish(fillMaskParameters),
+    v.description('How to fill. At the top level, a parameter is an error.'),
+  ),
 });
 
 export type FillMaskRequest = v.InferInput<typeof fillMaskRequest>;
@@ -75,7 +78,10 @@ export const candidate = v.object({
   token_str: v.pipe(v.string(), v.description('The token as text. For a target of several pieces, the whole target.')),
   sequence: v.pipe(
     v.string(),
-    v.description('The text as it was sent, with this mask replaced. For a combination, all masks are replaced.'),
+    v.description(
+      'The text as it was sent, with this mask replaced. For a combination, all masks are replaced. A piece that continues a ' +
+        'word, and closing punctuation, lose the spaces before them.',
+    ),
   ),
   token_ids: v.optional(
     v.pipe(

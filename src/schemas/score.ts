@@ -21,9 +21,13 @@ export const scoreParameters = v.strictObject(
 
 export const scoreRequest = v.object({
   inputs: textOrTexts('', 'A text without masks.'),
-  parameters: v.nullish(scoreParameters),
+  parameters: v.pipe(
+    v.nullish(scoreParameters),
+    v.description('How to score. At the top level, a parameter is an error.'),
+  ),
 });
 
+export type ScoreRequest = v.InferInput<typeof scoreRequest>;
 const logProbability = v.pipe(v.number(), v.maxValue(0));
 
 export const scored = v.object({

@@ -29,3 +29,5 @@ const labels = <const Names extends readonly string[]>(names: Names) => {
 };
 export const sentenceOrderResponse = labels(LABELS.sop);
 export const nextSentenceResponse = labels(LABELS.nsp);
+export type SentenceOrderResponse = v.InferOutput<typeof sentenceOrderResponse>;
+export type NextSentenceResponse = v.InferOutput<typeof nextSentenceResponse>;

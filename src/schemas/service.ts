@@ -10,6 +10,13 @@ export const errorResponse = v.object({
 });
 export type ErrorResponse = v.InferOutput<typeof errorResponse>;
 
+/** An error as a call over a service binding gives it. */
+export interface CallError extends ErrorResponse {
+  readonly status: number;
+  /** The seconds of `Retry-After`, where the same call may succeed later. */
+  readonly retry_after_s?: number;
+}
+
 export const healthResponse = v.object({
   status: v.literal('ok'),
   model: v.pipe(v.string(), v.description('<id>@<revision>')),

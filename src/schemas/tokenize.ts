@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { offsets, textOrTexts, tokenId } from './fields.ts';
 
 export const tokenizeRequest = v.object({ inputs: textOrTexts('', 'A text, with or without masks.') });
+export type TokenizeRequest = v.InferInput<typeof tokenizeRequest>;
 
 export const tokenized = v.object({
   tokens: v.array(

@@ -56,17 +56,28 @@ export function characterBefore({ text, masks }: MaskedText, index: number): str
   return Array.from(text.slice(Math.max(0, start - 2), start)).at(-1) ?? '';
 }
 
-/** The text with mask `index` replaced and the other masks unchanged. */
-export function fillIn(masked: MaskedText, index: number, replacement: string): string {
+/**
+ * The text with mask `index` replaced and the other masks unchanged.
+ * @param joins whether the spaces before the mask go
+ */
+export function fillIn(masked: MaskedText, index: number, replacement: string, joins = false): string {
   if (!masked.masks[index]) throw new RangeError(`no mask ${index} in a text with ${masked.masks.length}`);
   return fillAll(
     masked,
     masked.masks.map((_, m) => (m === index ? replacement : undefined)),
+    masked.masks.map((_, m) => joins && m === index),
   );
 }
 
-/** @param replacements (masks,) undefined for a mask that stays. A replacement never adds a second space. */
-export function fillAll(masked: MaskedText, replacements: readonly (string | undefined)[]): string {
+/**
+ * @param replacements (masks,) undefined for a mask that stays. A replacement never adds a second space.
+ * @param joins (masks,) whether the spaces before the mask go
+ */
+export function fillAll(
+  masked: MaskedText,
+  replacements: readonly (string | undefined)[],
+  joins: readonly boolean[] = [],
+): string {
   const { text, masks } = masked;
   let filled = '';
   let from = 0;
@@ -75,8 +86,17 @@ export function fillAll(masked: MaskedText, replacements: readonly (string | und
     if (replacement === undefined) continue;
     const before = characterBefore(masked, m);
     const isApart = before === '' || isWhitespace(before);
-    filled += text.slice(from, start) + (isApart ? replacement.replace(/^ /, '') : replacement);
+    filled += text.slice(from, start);
+    if (joins[m] === true) filled = withoutEndSpaces(filled);
+    filled += isApart ? replacement.replace(/^ /, '') : replacement;
     from = end;
   }
   return filled + text.slice(from);
+}
+
+/** A loop, since a pattern for spaces at the end takes quadratic time in a text of spaces. */
+function withoutEndSpaces(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === ' ') end--;
+  return text.slice(0, end);
 }

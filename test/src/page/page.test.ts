@@ -10,7 +10,7 @@ import {
   parseTokens,
 } from '../../../src/page/parse-response.ts';
 import { parseRetryAfter } from '../../../src/page/api.ts';
-import { fillMasks, percent, replacementIn } from '../../../src/page/filling.ts';
+import { fillMask, fillMasks, percent, replacementIn } from '../../../src/page/filling.ts';
 import { describeCacheStatus, describeSeconds, describeWork, parseTimings } from '../../../src/page/cache-status.ts';
 import { bodyOf, fragmentOf, parseFragment, parseTargets } from '../../../src/page/question.ts';
 import { findGaps, spellGaps, splitWords } from '../../../src/page/gaps.ts';
@@ -136,8 +136,11 @@ describe('words in a text', () => {
   });
 
   it('are found in the sequence of the API', () => {
-    expect(replacementIn('you and <mask>.', masked, 0)).toBe('you');
-    expect(replacementIn('[MASK] and [MASK].', masked, 1)).toBe('[MASK]');
+    expect(replacementIn('you and <mask>.', masked, 0)).toEqual({ word: 'you', joins: false });
+    expect(replacementIn('[MASK] and [MASK].', masked, 1)).toEqual({ word: '[MASK]', joins: false });
+    expect(replacementIn('[MASK] and,.', masked, 1)).toEqual({ word: ',', joins: true });
+    expect(fillMask(masked, 1, { word: ',', joins: true })).toBe('[MASK] and,.');
+    expect(fillMask(masked, 0, { word: 'you', joins: false })).toBe('you and <mask>.');
     expect(replacementIn('another text.', masked, 1)).toBeUndefined();
     expect(replacementIn('[MASK] and', masked, 1)).toBeUndefined();
     expect(replacementIn('you', masked, 2)).toBeUndefined();

@@ -57,6 +57,7 @@ describe('masks', () => {
     expect(fillIn(masked, 0, 'it')).toBe('it is [MASK]!');
     expect(fillIn(masked, 1, '$&')).toBe('<mask> is $&!');
     expect(() => fillIn(masked, 2, 'x')).toThrow(RangeError);
+    expect(fillIn(masked, 1, ',', true)).toBe('<mask> is,!');
   });
 
   it('are replaced without a second space', () => {

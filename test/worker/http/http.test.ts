@@ -10,6 +10,9 @@ const bounded = freshApp({ MAX_REQUEST_GMACS: '30' });
 
 beforeAll(fillBucket);
 
+/** A request without a content type. */
+const untyped = (text: string) => ({ method: 'POST', body: new TextEncoder().encode(text) });
+
 interface Problem {
   error: string;
   error_type: string;
@@ -47,6 +50,13 @@ describe('a malformed request', () => {
       'invalid_request',
       /parameters\.topk is not a known/,
     ],
+    [
+      'a parameter at the top level',
+      '{"inputs": "[MASK]", "top_k": 3}',
+      'invalid_request',
+      /^top_k belongs in parameters\. Send \{"inputs": …, "parameters": \{"top_k": …\}\}\.$/,
+    ],
+    ['targets at the top level', '{"inputs": "[MASK]", "targets": ["a"]}', 'invalid_request', /^targets belongs in/],
     [
       'top_k 0',
       '{"inputs": "[MASK]", "parameters": {"top_k": 0}}',
@@ -418,6 +428,8 @@ describe('another route', () => {
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
       };
       expect(await problem(await app.request(path, init))).toMatchObject({ status: 415 });
+      const misplaced = await app.ask({ inputs: 'a', metric: 'original' }, path);
+      expect((await misplaced.text()).includes('metric belongs in parameters')).toBe(path === '/score');
       const large = JSON.stringify({ inputs: 'a', padding: 'x'.repeat(MAX_BODY_BYTES) });
       expect(await problem(await app.ask(large, path))).toMatchObject({ status: 413 });
     },
@@ -535,7 +547,7 @@ describe('routes', () => {
     expect(refused.error).toContain('/nothing/here');
   });
 
-  it.each([[{}], [{ 'content-type': 'application/x-www-form-urlencoded' }], [{ 'content-type': 'text/json+nothing' }]])(
+  it.each([[{ 'content-type': 'application/x-www-form-urlencoded' }], [{ 'content-type': 'text/json+nothing' }]])(
     'answer a body that is not declared as JSON (%o) by 415',
     async (headers) => {
       const init = {
@@ -549,6 +561,29 @@ describe('routes', () => {
       });
     },
   );
+
+  it('read a body without a content type as JSON', async () => {
+    const response = await app.request('/fill-mask', untyped('{"inputs": "The [MASK] barked."}'));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual(await app.answer({ inputs: 'The [MASK] barked.' }));
+    expect(await problem(await app.request('/fill-mask', untyped('inputs=a')))).toMatchObject({
+      status: 400,
+      error_type: 'invalid_json',
+    });
+  });
+
+  it('tolerate a slash at the end of a path', async () => {
+    const inputs = 'The [MASK] barked.';
+    expect(await app.answer({ inputs }, '/fill-mask/')).toEqual(await app.answer({ inputs }));
+    expect((await app.request('/health/')).status).toBe(200);
+    expect(await problem(await app.request('/score/'))).toMatchObject({ status: 405 });
+  });
+
+  it.each(['/v1/completions', '/v1/fill-mask', '/v1'])('answer %s with the path to use', async (path) => {
+    const refused = await problem(await app.ask({ model: 'gpt', prompt: 'Hello' }, path));
+    expect(refused).toMatchObject({ status: 404, error_type: 'not_found' });
+    expect(refused.error).toMatch(/^Nothing is at \/v1.* its routes have no \/v1: POST .* to \/fill-mask\./);
+  });
 
   it('accept application/json with a charset', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-8' };
@@ -574,7 +609,11 @@ describe('routes', () => {
     const bucket = { get: () => Promise.resolve(null) } as unknown as R2Bucket;
     const empty = await freshApp({ MODELS: bucket }).request('/ready');
     expect(empty.headers.get('retry-after')).toBe('1');
-    expect(await problem(empty)).toMatchObject({ status: 503, error_type: 'model_unavailable' });
+    const refused = await problem(empty);
+    expect(refused).toMatchObject({ status: 503, error_type: 'model_unavailable' });
+    expect(refused.error).toMatch(
+      /manifest\.json is missing from the bucket\. The owner .*npm run models -- push --remote/,
+    );
   });
 
   it('forbid guessing the content type of a response', async () => {
