@@ -19,6 +19,7 @@ import { crossOrigin } from './http/cors.ts';
 import { respondError, respondFault, respondNotReady } from './http/errors.ts';
 import { infoOf } from './http/info.ts';
 import { createMetrics } from './http/metrics.ts';
+import { modelInPath, modelOf } from './http/models.ts';
 import { checkLog, observe } from './http/observe.ts';
 import { parseQuery } from './http/parse-request.ts';
 import { withAbsolutePreview } from './http/preview.ts';
@@ -47,7 +48,7 @@ import type { FillMaskResponse } from './schemas/fill-mask.ts';
 import type { FillMaskQuestion } from './schemas/questions.ts';
 import type { ScoreResponse } from './schemas/score.ts';
 import type { SentenceHead, SentenceRequest } from './schemas/sentence.ts';
-import type { Health, Info, Ready } from './schemas/service.ts';
+import type { Health, Info, Models, Ready } from './schemas/service.ts';
 import type { TokenizeResponse } from './schemas/tokenize.ts';
 
 /** The type of the application, for Hono's typed client: `hc<App>(url)`. */
@@ -114,7 +115,7 @@ export function createApp(kind: BackendKind) {
     return c.json<PairLabel<Head> | PairLabel<Head>[], 200>(inShapeOf(question, found.value), 200);
   };
 
-  const routes = app
+  const ofModel = new Hono<Worker>({ strict: false })
     .post('/', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .post('/fill-mask', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .get('/fill-mask', protect, async (c) => {
@@ -142,18 +143,24 @@ export function createApp(kind: BackendKind) {
       if (!found.ok) return respondError(c, found.error);
       return c.json<TokenizeResponse, 200>(inShapeOf(question, found.value), 200);
     })
-    .get('/health', (c) => c.json<Health>({ status: 'ok', model: c.env.MODEL }))
+    .get('/health', (c) => c.json<Health>({ status: 'ok', model: modelOf(c) }))
     .get('/ready', async (c) => {
       try {
         await isolate.loads(c).loadModel();
       } catch (error) {
         return respondNotReady(error, c);
       }
-      return c.json<Ready, 200>({ status: 'ready', model: c.env.MODEL }, 200);
+      return c.json<Ready, 200>({ status: 'ready', model: modelOf(c) }, 200);
     })
     .get('/info', async (c) =>
       c.json<Info, 200>(infoOf(await isolate.loads(c).readManifest(), kind, maxWorkOf(c)), 200),
-    )
+    );
+  app.use('/models/:model/*', modelInPath);
+  // Each model has all routes of its own, and the default one has them without a prefix too.
+  const routes = app
+    .route('/', ofModel)
+    .route('/models/:model', ofModel)
+    .get('/models', async (c) => c.json<Models, 200>(await isolate.describeModels(c), 200))
     .get('/metrics', requireKey, (c) => c.text(metrics.text(), 200, METRICS_TYPE));
   // The page and the API documentation. The files that they load are served without the worker.
   app.get('/', async (c) => withAbsolutePreview(await c.env.ASSETS.fetch(c.req.raw), c.req.url));

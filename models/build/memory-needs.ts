@@ -4,7 +4,7 @@ import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { geometryOf } from '../engine/pack.ts';
 import type { LayerPlan } from '../quantization/plan.ts';
 import { kernelModule } from '../../src/inference/compile-kernels.ts';
-import { maxWasmBytes } from '../../src/model/memory.ts';
+import { maxWasmBytes, wasmBytes } from '../../src/model/memory.ts';
 
 /** As `npm run check:size` measures them, both parts together. */
 const SCRIPT_BYTES = { engine: 120_000, onnxruntime: 14_400_000 };
@@ -67,14 +67,9 @@ async function engineHeap(blob: Uint8Array): Promise<number> {
   return memory.buffer.byteLength;
 }
 
-/**
- * Within an eighth of the measurements for ALBERTs of 256 to 768 channels and a DistilBERT: the heap holds the file more than
- * twice (as read, and packed for its products), and the longest text needs the scores of all heads and the activations between
- * the layers.
- */
 function reckonOnnxruntime({ config, embeddings }: EncoderWeights, engineBytes: number) {
-  const { hidden_size: H, embedding_size: E, intermediate_size: F, max_position_embeddings: L } = config;
+  const { hidden_size: H, embedding_size: E } = config;
   // The two matrices at the ends are float32.
   const fileBytes = engineBytes + 3 * H * E * (embeddings.projection ? 2 : 1);
-  return { fileBytes, heapBytes: 12_000_000 + 2.4 * fileBytes + 4 * L * (L * config.num_attention_heads + 3 * F) };
+  return { fileBytes, heapBytes: wasmBytes('model.onnx', fileBytes, config) };
 }

@@ -14,7 +14,8 @@ import { UsageError } from './usage-error.ts';
 
 const USAGE = `npm start -- [options]
 
-  --model ID       a model that is built, <id> or <id>@<revision>; MODEL of wrangler.toml if not given
+  --model ID       a model that is built, <id> or <id>@<revision>; MODEL of wrangler.toml if not given. It can be repeated:
+                   the first answers the plain routes, and each has its own below /models/<id>
   --verbose        show what wrangler says, instead of writing it to a log
 
 PORT=3000 npm start takes another port than 8787. BACKEND=onnxruntime serves with onnxruntime-web, and SIMD=plain without
@@ -29,9 +30,9 @@ const LAST_LINES = 20;
 /** wrangler asks for neither updates, statistics nor the place of this machine: offline, each of them would be an error. */
 const QUIET = { WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true', CLOUDFLARE_CF_FETCH_ENABLED: 'false' };
 
-const options = { model: { type: 'string' }, verbose: { type: 'boolean' } } as const;
+const options = { model: { type: 'string', multiple: true }, verbose: { type: 'boolean' } } as const;
 
-await runScript(USAGE, options, async ({ model: chosen, verbose = false }, texts) => {
+await runScript(USAGE, options, async ({ model: chosen = [], verbose = false }, texts) => {
   noTexts(texts);
   const port = process.env['PORT'] || DEFAULT_PORT;
   if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535) {
@@ -45,12 +46,15 @@ await runScript(USAGE, options, async ({ model: chosen, verbose = false }, texts
   const { findOrBuild, requireWeights } = await import('../convert/find-or-build.ts');
 
   const selected = selectedModel();
-  const built = await findOrBuild(chosen ?? `${selected.id}@${selected.revision}`, say);
-  requireWeights(built, BUILT_FILES[selectedBackend()][0]);
-  await withLocalBucket((bucket) => push(built, bucket));
-  const model = `${built.manifest.id}@${built.manifest.revision}`;
+  const models: string[] = [];
+  for (const one of chosen.length > 0 ? chosen : [`${selected.id}@${selected.revision}`]) {
+    const built = await findOrBuild(one, say);
+    requireWeights(built, BUILT_FILES[selectedBackend()][0]);
+    await withLocalBucket((bucket) => push(built, bucket));
+    models.push(`${built.manifest.id}@${built.manifest.revision}`);
+  }
 
-  const wrangler = await startWrangler(['--port', port, '--env', selectedEnvironment() ?? ''], model, verbose);
+  const wrangler = await startWrangler(['--port', port, '--env', selectedEnvironment() ?? ''], models, verbose);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => wrangler.kill(signal));
   const ended = once(wrangler, 'exit');
   const url = `http://localhost:${port}`;
@@ -61,7 +65,7 @@ await runScript(USAGE, options, async ({ model: chosen, verbose = false }, texts
     return;
   }
   print(`
-${model} is served at ${url}. ${verbose ? '' : `The log is ${relative(ROOT, LOG)}. `}Open it in a browser, or try:
+${models.join(' and ')} ${models.length === 1 ? 'is' : 'are'} served at ${url}. ${verbose ? '' : `The log is ${relative(ROOT, LOG)}. `}Open it in a browser, or try:
 
   curl ${url}/fill-mask -H 'content-type: application/json' -d '{"inputs": "I love [MASK] because you are [MASK]."}'
 `);
@@ -87,11 +91,15 @@ async function requireFree(port: number): Promise<void> {
   }
 }
 
-async function startWrangler(which: readonly string[], model: string, verbose: boolean): Promise<ChildProcess> {
+async function startWrangler(
+  which: readonly string[],
+  [model, ...more]: readonly string[],
+  verbose: boolean,
+): Promise<ChildProcess> {
   await mkdir(dirname(LOG), { recursive: true });
   const args = ['dev', ...which, '--show-interactive-dev-session=false'];
   // Whoever runs it may see the caches; wrangler prints a line for each request.
-  const vars = ['--var', `MODEL:${model}`, 'CACHE_STATUS:all', 'REQUEST_LOG:off'];
+  const vars = ['--var', `MODEL:${model}`, `MORE_MODELS:${more.join(',')}`, 'CACHE_STATUS:all', 'REQUEST_LOG:off'];
   const wrangler = spawn(process.execPath, [join(ROOT, 'node_modules/wrangler/bin/wrangler.js'), ...args, ...vars], {
     cwd: ROOT,
     stdio: verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'],

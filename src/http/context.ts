@@ -7,10 +7,16 @@ import type { CachePolicy } from '../cache/tiered-cache.ts';
 import type { RequestError } from '../errors.ts';
 import type { BackendKind } from '../inference/backend.ts';
 import { DEFAULT_CACHE_DAYS, DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
-import { ConfigurationError, type DeployedModel, deployedModel } from '../model/deployed-model.ts';
+import { ConfigurationError, type DeployedModel } from '../model/deployed-model.ts';
+import { ModelObjectError } from '../model/bucket.ts';
+import { MAX_MODELS_BYTES } from '../model/memory.ts';
+import { ServedModels } from '../model/served-models.ts';
 import type { Answered, PipelineContext } from '../pipelines/context.ts';
 import { ok, type Result } from '../result.ts';
+import type { Models } from '../schemas/service.ts';
 import { cacheStatus } from './cache-status.ts';
+import { infoOf } from './info.ts';
+import { modelOf, servedModels } from './models.ts';
 import { chargeWork } from './rate-limit.ts';
 import { serverTiming } from './server-timing.ts';
 import { oneOf } from './variables.ts';
@@ -19,22 +25,16 @@ import type { Worker } from './worker.ts';
 /** What an isolate keeps between requests: the model and the caches. */
 export function createIsolate(kind: BackendKind) {
   const caches = createCaches();
-  let selected: { readonly name: string; readonly model: DeployedModel } | undefined;
+  let models: ServedModels | undefined;
 
-  function modelOf(c: Context<Worker>): DeployedModel {
-    const { MODEL } = c.env;
-    if (selected?.name !== MODEL) {
-      const model = deployedModel(MODEL, kind, maxWorkOf(c));
-      if (selected) void keepAlive(c, selected.model.dispose());
-      selected = { name: MODEL, model };
-    }
-    return selected.model;
-  }
+  const modelsOf = (c: Context<Worker>): ServedModels =>
+    (models ??= new ServedModels(kind, maxWorkOf(c), MAX_MODELS_BYTES));
+  const deployedModelOf = (c: Context<Worker>): DeployedModel => modelsOf(c).get(modelOf(c));
 
   const loads = (c: Context<Worker>) => ({
-    readManifest: () => keepAlive(c, modelOf(c).manifest(c.env.MODELS)),
-    loadTokenizer: () => keepAlive(c, modelOf(c).tokenizer(c.env.MODELS)),
-    loadModel: () => keepAlive(c, modelOf(c).load(c.env.MODELS)),
+    readManifest: () => keepAlive(c, deployedModelOf(c).manifest(c.env.MODELS)),
+    loadTokenizer: () => keepAlive(c, deployedModelOf(c).tokenizer(c.env.MODELS)),
+    loadModel: () => keepAlive(c, deployedModelOf(c).load(c.env.MODELS)),
   });
 
   /** Runs a pipeline, and sets the headers that say how its answer came about. */
@@ -46,7 +46,7 @@ export function createIsolate(kind: BackendKind) {
     const shows = showsCache(c);
     const loaded = loads(c);
     const found = await pipeline({
-      model: c.env.MODEL,
+      model: modelOf(c),
       numerics: kind.numerics,
       ...loaded,
       loadModel: async () => ({ ...(await loaded.loadModel()), charge: (work) => chargeWork(c, work) }),
@@ -71,7 +71,31 @@ export function createIsolate(kind: BackendKind) {
     return ok(answers);
   }
 
-  return { run, loads };
+  /** The cards of all models. A model that cannot be read has none. */
+  async function describeModels(c: Context<Worker>): Promise<Models> {
+    const served = servedModels(c.env);
+    return Promise.all(served.map((name, i) => describeModel(c, name, i, served)));
+  }
+
+  async function describeModel(
+    c: Context<Worker>,
+    name: string,
+    i: number,
+    served: readonly string[],
+  ): Promise<Models[number]> {
+    const [id = '', revision = ''] = name.split('@');
+    const isFirst = served.findIndex((other) => other.startsWith(`${id}@`)) === i;
+    const about = { model: id, revision, path: `/models/${isFirst ? id : name}`, default: i === 0 };
+    try {
+      const manifest = await keepAlive(c, modelsOf(c).peek(name).manifest(c.env.MODELS));
+      return { ...about, info: infoOf(manifest, kind, maxWorkOf(c)) };
+    } catch (error) {
+      if (error instanceof ModelObjectError) return about;
+      throw error;
+    }
+  }
+
+  return { run, loads, describeModels };
 }
 
 /** Multiply-adds that one request may ask for. */

@@ -13,6 +13,7 @@ export type HttpError =
   | { readonly reason: 'key_missing' }
   | { readonly reason: 'key_malformed' }
   | { readonly reason: 'key_invalid' }
+  | { readonly reason: 'unknown_model'; readonly model: string; readonly served: readonly string[] }
   | { readonly reason: 'not_found'; readonly path: string }
   | { readonly reason: 'method_not_allowed'; readonly method: string; readonly allowed: readonly string[] };
 
@@ -38,6 +39,11 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
       return say(
         401,
         'The API key is not valid for this deployment. It may have been replaced: ask the owner for one.',
+      );
+    case 'unknown_model':
+      return say(
+        404,
+        `The model ${clip(error.model)} is not served here. Served are ${error.served.join(', ')}: see /models.`,
       );
     case 'not_found':
       return say(

@@ -2,7 +2,7 @@
 import type { Context } from 'hono';
 
 import { LOAD_PAUSE_MS } from '../limits.ts';
-import { ConfigurationError } from '../model/deployed-model.ts';
+import { ConfigurationError, ModelEvicted } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
 import type { ErrorResponse } from '../schemas/service.ts';
 import { describeError, describeUnavailable, type ErrorStatus, type HttpError, INTERNAL } from './describe-error.ts';
@@ -18,6 +18,7 @@ export function respondError(c: Context, error: HttpError) {
 /** What was thrown: the store's fault, the deployment's, or our own. */
 export function respondFault(error: Error, c: Context) {
   if (error instanceof ModelObjectError) return unavailable(c, 502, error);
+  if (error instanceof ModelEvicted) return respondError(c, { reason: 'overloaded', retry_after_s: 1 });
   return fault(c, 500, error);
 }
 

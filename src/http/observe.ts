@@ -4,6 +4,7 @@ import { routePath } from 'hono/route';
 
 import type { CacheCounts } from '../pipelines/context.ts';
 import { dataPoint, type Observation } from './observation.ts';
+import { modelOf } from './models.ts';
 import { oneOf } from './variables.ts';
 import type { Worker } from './worker.ts';
 
@@ -38,7 +39,7 @@ function observed(c: Context<Worker>, duration: number): Observation {
     ...(answered && { cache: slowest(answered.cached) }),
     tokens: answered?.work.tokens ?? 0,
     multiply_adds: c.get('multiply_adds') ?? 0,
-    model: c.env.MODEL,
+    model: modelOf(c),
     ...(version && { version }),
     ...(typeof colo === 'string' && { colo }),
     ...(caller !== undefined && { caller }),

@@ -5,7 +5,7 @@ import { offsets } from '../schemas/fields.ts';
 import { candidate, fillMaskParameters, fillMaskRequest, fillMaskResponse } from '../schemas/fill-mask.ts';
 import { scored, scoreRequest, scoreResponse } from '../schemas/score.ts';
 import { nextSentenceResponse, pair, sentenceOrderResponse, sentenceRequest } from '../schemas/sentence.ts';
-import { errorResponse, healthResponse, infoResponse, readyResponse } from '../schemas/service.ts';
+import { errorResponse, healthResponse, infoResponse, modelsResponse, readyResponse } from '../schemas/service.ts';
 import { tokenized, tokenizeRequest, tokenizeResponse } from '../schemas/tokenize.ts';
 
 /** By their names in the document. */
@@ -28,6 +28,7 @@ export const SCHEMAS = {
   Health: healthResponse,
   Ready: readyResponse,
   Info: infoResponse,
+  Models: modelsResponse,
   Error: errorResponse,
 } satisfies Record<string, v.GenericSchema>;
 export type SchemaName = keyof typeof SCHEMAS;
@@ -124,6 +125,17 @@ export const OPERATIONS: readonly Operation[] = [
     description: 'Returns the id, the piece and the offsets of each token.',
     request: 'TokenizeRequest',
     response: 'TokenizeResponse',
+  },
+  {
+    id: 'models',
+    tag: 'service',
+    path: '/models',
+    method: 'get',
+    summary: 'List the models of the deployment',
+    description:
+      'Each model has every route below its own path, such as `POST /models/albert-edge/fill-mask`. A body may name its model ' +
+      'in `model` too.',
+    response: 'Models',
   },
   {
     id: 'info',

@@ -7,7 +7,9 @@ import { BODY_TIMEOUT_MS, MAX_BODY_BYTES } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { HttpError } from './describe-error.ts';
 import { respondError } from './errors.ts';
+import { chooseModel } from './models.ts';
 import { parseBody, type RequestForm } from './parse-request.ts';
+import type { Worker } from './worker.ts';
 
 /** What a client sends, and what a handler gets from `c.req.valid('json')`. */
 interface Validated<S extends v.GenericSchema> {
@@ -16,7 +18,7 @@ interface Validated<S extends v.GenericSchema> {
 }
 
 export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
-  const validate: MiddlewareHandler<object, string, Validated<S>> = async function validate(c, next) {
+  const validate: MiddlewareHandler<Worker, string, Validated<S>> = async function validate(c, next) {
     // A body without a type is taken for JSON.
     const type = c.req.header('content-type') ?? 'application/json';
     if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type)) {
@@ -28,6 +30,8 @@ export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
     if (!text.ok) return respondError(c, text.error);
     const parsed = parseBody(form, text.value);
     if (!parsed.ok) return respondError(c, parsed.error);
+    const error = chooseModel(c, (parsed.value as { readonly model?: string | null }).model);
+    if (error) return respondError(c, error);
     c.req.addValidatedData('json', parsed.value as object);
     return next();
   };

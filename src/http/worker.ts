@@ -4,6 +4,8 @@ import type { Work } from '../predict/work.ts';
 
 export interface Worker {
   Bindings: Omit<Env, 'CACHE_SCOPE' | 'CACHE_STATUS' | 'RATE_LIMITS' | 'REQUEST_LOG' | 'VERSION'> & {
+    /** Further models beside MODEL: `<id>@<revision>`s, separated by commas. */
+    readonly MORE_MODELS?: string;
     /** "caller", the default, or "shared": whose cache entries answer. */
     readonly CACHE_SCOPE?: string;
     /** "all", "keys", the default, or "none": who sees from which cache an answer came. */
@@ -28,6 +30,8 @@ export interface Worker {
     /** `key:<digest>` of a caller with a valid key. */
     caller?: string;
     requestId: string;
+    /** `<id>@<revision>`, where the request names a model. */
+    model?: string;
     /** For the log, as far as the request came. */
     error_type?: string;
     answered?: { readonly work: Work; readonly cached: CacheCounts };

@@ -1,19 +1,12 @@
-/** The one model that a deployment serves, as its isolate holds it. Does I/O through the store. */
-import { RunQueue } from '../concurrency/run-queue.ts';
+/** A model that a deployment serves, as its isolate holds it. Does I/O through the store. */
+import type { RunQueue } from '../concurrency/run-queue.ts';
 import { SharedValue } from '../concurrency/shared-value.ts';
 import type { Backend, BackendKind, Encoding, Logits, Pause } from '../inference/backend.ts';
-import {
-  DEFAULT_MAX_REQUEST_WORK,
-  LOAD_LEASE_MS,
-  LOAD_PAUSE_MS,
-  MAX_ADMITTED_WORK,
-  RUN_LEASE_MS,
-  RUN_PATIENCE_MS,
-  SLICE_WORK,
-} from '../limits.ts';
+import { LOAD_LEASE_MS, LOAD_PAUSE_MS } from '../limits.ts';
 import { type ObjectStore, readManifest } from './bucket.ts';
 import { checkModel, loadBackend, type LoadedModel, type LoadedTokenizer, loadTokenizer } from './loaded-model.ts';
 import type { Manifest } from './manifest.ts';
+import { modelBytes } from './memory.ts';
 
 /** Requests share what is loaded and plain state, never a promise: each call does its own waiting. */
 export interface DeployedModel {
@@ -32,31 +25,40 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
+/** The model was released, to make room for another one, while a request waited for its turn. The same request succeeds later. */
+export class ModelEvicted extends Error {
+  override readonly name = 'ModelEvicted';
+}
+
+/** What the models of an isolate share. */
+interface Shared {
+  readonly queue: RunQueue;
+  /** Releases other models until one of this many bytes fits. */
+  readonly makeRoom: (bytes: number) => Promise<void>;
+}
+
 /**
- * @param selected the variable MODEL: `<id>@<revision>`
+ * @param selected of the variables MODEL and MORE_MODELS: `<id>@<revision>`
  * @param max_work multiply-adds of one request
  * @throws {ConfigurationError} when it has another form
  */
 export function deployedModel(
   selected: string,
   kind: BackendKind,
-  max_work: number = DEFAULT_MAX_REQUEST_WORK,
+  max_work: number,
+  { queue, makeRoom }: Shared,
 ): DeployedModel {
   const [, id, revision] = /^([^@/]+)@([^@/]+)$/.exec(selected) ?? [];
   if (!id || !revision) {
-    throw new ConfigurationError(`The variable MODEL is "${selected}". Set it to <id>@<revision> in wrangler.toml.`);
+    throw new ConfigurationError(
+      `The variables MODEL and MORE_MODELS name the model "${selected}". Name it <id>@<revision> in wrangler.toml.`,
+    );
   }
   const options = { lease_ms: LOAD_LEASE_MS, pause_ms: LOAD_PAUSE_MS };
   const manifests = new SharedValue<Manifest>(options);
   const tokenizers = new SharedValue<LoadedTokenizer>(options);
   const models = new SharedValue<LoadedModel>(options);
-  const queue = new RunQueue({
-    max_work: Math.max(MAX_ADMITTED_WORK, max_work),
-    slice: SLICE_WORK,
-    lease_ms: RUN_LEASE_MS,
-    patience_ms: RUN_PATIENCE_MS,
-  });
-  /** The last backend, until it is disposed: two never exist at once. */
+  /** The last backend, until it is disposed: two of a model never exist at once. */
   let last: Backend | undefined;
   async function disposeLast(): Promise<void> {
     const backend = last;
@@ -75,6 +77,7 @@ export function deployedModel(
       const read = await manifest(store);
       beat();
       await disposeLast();
+      await makeRoom(modelBytes(kind.file, read));
       // Both settle before the first error is thrown: a request that ends takes its unfinished reads with it.
       const [loaded, created] = await Promise.allSettled([tokenizer(store), loadBackend(store, read, kind, beat)]);
       if (created.status === 'rejected') throw created.reason;
@@ -97,6 +100,8 @@ export function deployedModel(
             try {
               return await created.value.run(batch, interruptible);
             } catch (error) {
+              if (last !== created.value)
+                throw new ModelEvicted('another model has taken the memory', { cause: error });
               // A failed run may leave any state behind: the next request loads the backend again.
               if (!seen.interruption) models.drop(model);
               throw error;

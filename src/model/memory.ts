@@ -1,4 +1,5 @@
-/** What an isolate needs in memory beside the WASM memory of its model, at the worst. `convert` decides by it what fits. No I/O. */
+/** What an isolate needs in memory, at the worst: `convert` and the worker decide by it what fits. No I/O. */
+import type { WeightsFile } from '../inference/backend.ts';
 import {
   ISOLATE_BYTES,
   MAX_ANSWER_LENGTH,
@@ -10,22 +11,49 @@ import {
   SCRIPT_HEAP_BYTES,
   TOKENIZER_HEAP_RATIO,
 } from '../limits.ts';
+import type { Manifest } from './manifest.ts';
 
 const CACHES_BYTES = [MAX_CACHED_ENCODINGS, MAX_CACHED_PREDICTIONS, MAX_CACHED_SCORES, MAX_CACHED_PAIRS].reduce(
   (sum, { bytes }) => sum + bytes,
   0,
 );
 
+/** What is left for models: the rest is the script, full caches and the longest answer, two bytes a character. */
+export const MAX_MODELS_BYTES = ISOLATE_BYTES - SCRIPT_HEAP_BYTES - CACHES_BYTES - 2 * MAX_ANSWER_LENGTH;
+
 /**
- * Bytes for the script, the tokenizer, full caches, the logits of one run in float32 and the longest answer, two bytes a
- * character.
+ * Bytes of the tokenizer, and of the logits of one run in float32.
  * @param tokenizer_bytes of the tokenizer's file
  */
-function bytesBesideModel(vocab_size: number, tokenizer_bytes: number): number {
-  const logits = 4 * MAX_MASKS_PER_RUN * vocab_size;
-  return SCRIPT_HEAP_BYTES + TOKENIZER_HEAP_RATIO * tokenizer_bytes + CACHES_BYTES + logits + 2 * MAX_ANSWER_LENGTH;
+const bytesBesideWeights = (vocab_size: number, tokenizer_bytes: number): number =>
+  TOKENIZER_HEAP_RATIO * tokenizer_bytes + 4 * MAX_MASKS_PER_RUN * vocab_size;
+
+/** What is left of an isolate for WASM memory, with one model. */
+export const maxWasmBytes = (vocab_size: number, tokenizer_bytes: number): number =>
+  Math.max(0, MAX_MODELS_BYTES - bytesBesideWeights(vocab_size, tokenizer_bytes));
+
+/** @returns bytes of WASM memory for the longest text, within an eighth of the measurements */
+export function wasmBytes(
+  file: WeightsFile,
+  file_bytes: number,
+  architecture: Omit<Manifest['architecture'], 'family'>,
+): number {
+  const { hidden_size: H, intermediate_size: F, num_attention_heads: A, vocab_size: V } = architecture;
+  const L = architecture.max_position_embeddings;
+  // The file is held twice, as read and packed for its products. The longest text needs the scores of all heads and the activations
+  // between the layers.
+  if (file === 'model.onnx') return 12_000_000 + 2.4 * file_bytes + 4 * L * (L * A + 3 * F);
+  // As `prepare` of the kernels lays it out: hidden states, keys and values of all tokens, blocks of 64 tokens between the layers,
+  // and eight rows of logits.
+  return file_bytes + L * (10.5 * H + 8 * A + 100) + 64 * (7 * Math.max(F, 2 * H) + 4 * H) + 32 * V + 200_000;
 }
 
-/** What is left of an isolate for WASM memory. */
-export const maxWasmBytes = (vocab_size: number, tokenizer_bytes: number): number =>
-  Math.max(0, ISOLATE_BYTES - bytesBesideModel(vocab_size, tokenizer_bytes));
+/** All that a loaded model takes. */
+export function modelBytes(
+  file: WeightsFile,
+  { files, architecture }: Pick<Manifest, 'files' | 'architecture'>,
+): number {
+  const bytesOf = (names: readonly string[]) => files.find(({ name }) => names.includes(name))?.bytes ?? 0;
+  const tokenizer_bytes = bytesOf(['tokenizer.bin', 'tokenizer.json']);
+  return wasmBytes(file, bytesOf([file]), architecture) + bytesBesideWeights(architecture.vocab_size, tokenizer_bytes);
+}

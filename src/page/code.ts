@@ -2,11 +2,11 @@
 import { needsKey } from './api-key.ts';
 import { copyOnClick } from './copy.ts';
 import { byId } from './elements.ts';
+import { modelPath } from './model-path.ts';
 import { bodyOf, type Question } from './question.ts';
 import { LANGUAGES, snippet } from './snippets.ts';
 import { bindTabs } from './tabs.ts';
 
-const API_URL = new URL('/fill-mask', location.href).href;
 const panels = LANGUAGES.map((language) => ({ language, panel: byId(`panel-${language}`, HTMLPreElement) }));
 
 export function bindCode(): void {
@@ -22,5 +22,6 @@ export function bindCode(): void {
 
 export function showCode(question: Question): void {
   const body = bodyOf(question);
-  for (const { language, panel } of panels) panel.textContent = snippet(language, API_URL, body, needsKey());
+  const url = new URL(`${modelPath()}/fill-mask`, location.href).href;
+  for (const { language, panel } of panels) panel.textContent = snippet(language, url, body, needsKey());
 }

@@ -12,8 +12,9 @@ import { showExamples } from './examples.ts';
 import { onOptions, readOptions, updateOptions, writeOptions } from './form.ts';
 import { findGaps, MASK, spellGaps } from './gaps.ts';
 import { ASK_KEY, MASK_KEY, onKeys } from './keys.ts';
-import { showModel } from './model-card.ts';
-import { parseInfo } from './parse-response.ts';
+import { modelPath } from './model-path.ts';
+import { bindModels, pickedModel, pickModel } from './model-picker.ts';
+import { parseModels } from './parse-response.ts';
 import { bodyOf, fragmentOf, parseFragment, type Question } from './question.ts';
 import { focusGap, setBusy, setStale, showHint, showOutcome } from './results.ts';
 import { bindSentence, showSentence } from './sentence.ts';
@@ -38,21 +39,23 @@ let current: AbortController | undefined;
 /** Whether the page asks while a person types: not after the server has asked to wait or for a key. */
 let isLive = true;
 let timer: ReturnType<typeof setTimeout> | undefined;
-/** The bodies of the last question that was sent, and of the one whose answer is on the page, as JSON. */
+/** The last question that was sent, and the one whose answer is on the page, as `identify` gives them. */
 let asked = '';
 let shown = '';
 let best: readonly (string | undefined)[] = [];
 
 const typed = () => findGaps(editor.text);
 /** The question as the API understands it. */
-const read = (): Question => ({ text: spellGaps(typed()).text, ...readOptions() });
+const read = (): Question => ({ text: spellGaps(typed()).text, ...readOptions(), model: pickedModel() });
+/** Equal for questions that have one answer. */
+const identify = (question: Question): string => JSON.stringify([modelPath(), bodyOf(question)]);
 
 /** After every change of the text or the options. */
 function update(): void {
   updateOptions();
   const question = read();
   const gaps = typed();
-  const isStale = JSON.stringify(bodyOf(question)) !== shown;
+  const isStale = identify(question) !== shown;
   // The best words stay in their gaps until the next answer, so that nothing flickers.
   showSentence(gaps, best.length === gaps.masks.length ? best : []);
   setStale(isStale);
@@ -77,7 +80,7 @@ async function askNow({ onlyNew, pushes }: { onlyNew: boolean; pushes: boolean }
   }
   const question = read();
   const body = bodyOf(question);
-  const json = JSON.stringify(body);
+  const json = identify(question);
   if (onlyNew && json === asked) return;
   current?.abort();
   current = undefined;
@@ -96,7 +99,7 @@ async function askNow({ onlyNew, pushes }: { onlyNew: boolean; pushes: boolean }
 
   const mine = (current = new AbortController());
   const busyTimer = setTimeout(() => setBusy(true), BUSY_AFTER_MS);
-  const outcome = await ask('/fill-mask', body, mine.signal, keyHeaders());
+  const outcome = await ask(`${modelPath()}/fill-mask`, body, mine.signal, keyHeaders());
   clearTimeout(busyTimer);
   if (mine !== current || outcome.kind === 'cancelled') return;
   setBusy(false);
@@ -152,6 +155,7 @@ function openLink(): boolean {
   if (!question) return false;
   selectView('view-fill');
   area.value = question.text;
+  pickModel(question.model);
   const hadConflict = writeOptions(question);
   update();
   // The same question may be encoded differently in the link: add no entry to the history.
@@ -193,7 +197,7 @@ document.querySelector('.skip')?.addEventListener('click', (event) => {
 copyOnClick(
   byId('share', HTMLButtonElement),
   () => 'Link',
-  () => new URL(fragmentOf({ text: editor.text, ...readOptions() }), location.href).href,
+  () => new URL(fragmentOf({ text: editor.text, ...readOptions(), model: pickedModel() }), location.href).href,
 );
 onKeys({ insertMask, ask: () => void askNow({ onlyNew: false, pushes: true }), cancel: cancelNow });
 onOptions(() => {
@@ -205,6 +209,10 @@ bindSentence((start, end) => {
   const { text } = editor;
   choose(text.slice(0, start) + MASK + text.slice(end), `“${text.slice(start, end)}” hidden.`);
 }, focusGap);
+const showModels = bindModels(() => {
+  update();
+  void askNow({ onlyNew: true, pushes: true });
+});
 bindCode();
 bindKey();
 const compare = bindCompare();
@@ -229,7 +237,7 @@ if (!openLink()) {
 }
 const opened = editor.text;
 
-void ask('/info', undefined, new AbortController().signal).then((outcome) => {
-  const info = outcome.kind === 'answered' ? parseInfo(outcome.document) : undefined;
-  if (info) showModel(info);
+void ask('/models', undefined, new AbortController().signal).then((outcome) => {
+  const models = outcome.kind === 'answered' ? parseModels(outcome.document) : undefined;
+  if (models) showModels(models);
 });

@@ -10,6 +10,12 @@ const FAMILIES: Readonly<Record<string, string>> = {
   distilbert: 'DistilBERT',
 };
 
+/** Of a model that is not served: the card has the picker only. */
+export function showNoModel(): void {
+  byId('model-facts', HTMLDListElement).replaceChildren();
+  byId('model-card', HTMLElement).hidden = false;
+}
+
 export function showModel(info: ModelInfo): void {
   useHead(info.heads);
   const { architecture: shape, quantization } = info;

@@ -2,7 +2,7 @@
 import type { Prediction } from '../schemas/fill-mask.ts';
 import type { Score } from '../schemas/score.ts';
 import type { LABELS } from '../schemas/sentence.ts';
-import type { Info } from '../schemas/service.ts';
+import type { Info, Models } from '../schemas/service.ts';
 import type { Tokenized } from '../schemas/tokenize.ts';
 
 export interface Candidate extends Pick<Prediction, 'score' | 'token' | 'token_str' | 'sequence'> {
@@ -39,6 +39,9 @@ export type ModelInfo = Pick<
   | 'source'
   | 'license'
 >;
+
+/** A model of the deployment. Without a card if it is not in the bucket. */
+export type ServedModel = Pick<Models[number], 'model' | 'path' | 'default'> & { readonly info?: ModelInfo };
 
 export type Token = Omit<Tokenized['tokens'][number], 'offsets'>;
 
@@ -102,8 +105,19 @@ export function parseLabels(document: unknown): Label[] | undefined {
   return parsed?.length === 2 ? parsed : undefined;
 }
 
+/** @returns the models of /models, or undefined for an answer of another shape */
+export function parseModels(document: unknown): ServedModel[] | undefined {
+  const models = listOf(document, (value) => {
+    const { model, path, default: isDefault, info } = fields(value);
+    if (typeof model !== 'string' || typeof path !== 'string' || !path.startsWith('/models/')) return;
+    const parsed = parseInfo(info);
+    return { model, path, default: isDefault === true, ...(parsed && { info: parsed }) };
+  });
+  return models && models.length > 0 ? models : undefined;
+}
+
 /** /info comes from the worker that serves the page, so only its presence is checked. */
-export function parseInfo(document: unknown): ModelInfo | undefined {
+function parseInfo(document: unknown): ModelInfo | undefined {
   const { model, architecture, backend, heads } = fields(document);
   const isInfo = typeof model === 'string' && Array.isArray(heads) && isObject(architecture) && isObject(backend);
   return isInfo ? (document as ModelInfo) : undefined;

@@ -7,6 +7,8 @@ export interface Question {
   /** The only words to score. Empty for the whole vocabulary. */
   readonly targets: readonly string[];
   readonly joint: boolean;
+  /** The id of the model. Empty for the default one. It is part of the path, not of the body. */
+  readonly model: string;
 }
 
 const DEFAULT_TOP_K = 5;
@@ -26,11 +28,12 @@ export function parseTargets(list: string): string[] {
 }
 
 /** The fragment of a link. Browsers never send it to a server. */
-export function fragmentOf({ text, top_k, targets, joint }: Question): string {
+export function fragmentOf({ text, top_k, targets, joint, model }: Question): string {
   const fragment = new URLSearchParams({ text });
   if (top_k !== DEFAULT_TOP_K) fragment.set('top_k', String(top_k));
   if (targets.length > 0) fragment.set('targets', targets.join(', '));
   if (joint) fragment.set('joint', 'true');
+  if (model !== '') fragment.set('model', model);
   return `#${fragment.toString()}`;
 }
 
@@ -45,5 +48,6 @@ export function parseFragment(fragment: string): Question | undefined {
     top_k: Number.isInteger(top_k) && top_k >= 1 && top_k <= 100 ? top_k : DEFAULT_TOP_K,
     targets: parseTargets(fields.get('targets') ?? ''),
     joint: fields.get('joint') === 'true',
+    model: fields.get('model') ?? '',
   };
 }

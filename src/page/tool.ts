@@ -3,6 +3,7 @@ import { keyHeaders } from './api-key.ts';
 import { ask, type Outcome } from './api.ts';
 import { describeSeconds } from './cache-status.ts';
 import { announce, byId, make } from './elements.ts';
+import { modelPath } from './model-path.ts';
 
 export interface Request {
   readonly path: string;
@@ -43,7 +44,7 @@ export function bindTool(
     output.setAttribute('aria-busy', 'true');
     if (output.childElementCount === 0)
       output.replaceChildren(make('p', { class: 'empty' }, 'Waiting for the answer…'));
-    const outcome = await ask(request.path, request.body, mine.signal, keyHeaders());
+    const outcome = await ask(`${modelPath()}${request.path}`, request.body, mine.signal, keyHeaders());
     if (mine !== current || outcome.kind === 'cancelled') return;
     current = undefined;
     output.removeAttribute('aria-busy');

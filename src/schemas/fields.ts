@@ -23,6 +23,12 @@ export function textOrTexts(what: string, description: string) {
   );
 }
 
+/** Of those that a deployment serves. */
+export const modelName = v.pipe(
+  v.nullish(v.string('must be the id of a model')),
+  v.description('One of the models of `GET /models`, by its id or as `<id>@<revision>`. The default is the first.'),
+);
+
 export const flag = (description: string) =>
   v.pipe(v.nullish(v.boolean('must be true or false')), v.description(description));
 

@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 
 import { MAX_NUM_BEAMS, MAX_TARGET_PIECES, MAX_TARGETS, MAX_TOP_K } from '../limits.ts';
-import { natural, offsets, oneOrMore, probability, flag, textOrTexts, tokenId } from './fields.ts';
+import { modelName, natural, offsets, oneOrMore, probability, flag, textOrTexts, tokenId } from './fields.ts';
 
 const TARGET = 'must be a word or a list of words';
 const target = v.pipe(v.string(TARGET), v.minLength(1, 'is empty: give a word'));
@@ -61,6 +61,7 @@ export const fillMaskParameters = v.strictObject(
 /** Other top-level fields are ignored: clients of the Hugging Face task send some, such as `options`. */
 export const fillMaskRequest = v.object({
   inputs: textOrTexts(' with a [MASK] in it', 'A text with masks, written [MASK] or <mask>.'),
+  model: modelName,
   parameters: v.pipe(
     v.nullish(fillMaskParameters),
     v.description('How to fill. At the top level, a parameter is an error.'),

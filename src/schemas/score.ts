@@ -1,7 +1,7 @@
 /** Schemas of `POST /score`, the pseudo-log-likelihood of a text. */
 import * as v from 'valibot';
 
-import { offsets, textOrTexts, tokenId } from './fields.ts';
+import { modelName, offsets, textOrTexts, tokenId } from './fields.ts';
 
 const METRICS = ['within_word_l2r', 'original'] as const;
 export type Metric = (typeof METRICS)[number];
@@ -21,6 +21,7 @@ export const scoreParameters = v.strictObject(
 
 export const scoreRequest = v.object({
   inputs: textOrTexts('', 'A text without masks.'),
+  model: modelName,
   parameters: v.pipe(
     v.nullish(scoreParameters),
     v.description('How to score. At the top level, a parameter is an error.'),

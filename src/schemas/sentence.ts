@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 
 import { MAX_TEXTS } from '../limits.ts';
-import { oneOrMore, probability } from './fields.ts';
+import { modelName, oneOrMore, probability } from './fields.ts';
 
 const PAIR = 'must be a pair such as {"text": "…", "text_pair": "…"}, or a list of them';
 const text = (description: string) =>
@@ -15,6 +15,7 @@ export const sentenceRequest = v.object({
     oneOrMore(pair, v.pipe(v.array(pair, PAIR), v.minLength(1, 'is an empty list: give at least one pair')), PAIR),
     v.description(`A pair of texts. A list of up to ${MAX_TEXTS} pairs is answered with a list.`),
   ),
+  model: modelName,
 });
 
 export type SentenceRequest = v.InferOutput<typeof sentenceRequest>;

@@ -57,4 +57,18 @@ export const infoResponse = v.object({
   license: v.string(),
   source: v.string(),
 });
+export const modelsResponse = v.pipe(
+  v.array(
+    v.object({
+      model: v.string(),
+      revision: v.string(),
+      path: v.pipe(v.string(), v.description('Every route exists below it, such as /models/albert-edge/fill-mask.')),
+      default: v.pipe(v.boolean(), v.description('Whether it answers the routes without a prefix.')),
+      info: v.optional(v.pipe(infoResponse, v.description('As GET /info. Absent if the model is not in the bucket.'))),
+    }),
+  ),
+  v.description('The models of this deployment, the default first.'),
+);
+export type Models = v.InferOutput<typeof modelsResponse>;
+
 export type Info = v.InferOutput<typeof infoResponse>;

@@ -1,9 +1,12 @@
 /** Schemas of `POST /tokenize`. */
 import * as v from 'valibot';
 
-import { offsets, textOrTexts, tokenId } from './fields.ts';
+import { modelName, offsets, textOrTexts, tokenId } from './fields.ts';
 
-export const tokenizeRequest = v.object({ inputs: textOrTexts('', 'A text, with or without masks.') });
+export const tokenizeRequest = v.object({
+  inputs: textOrTexts('', 'A text, with or without masks.'),
+  model: modelName,
+});
 export type TokenizeRequest = v.InferInput<typeof tokenizeRequest>;
 
 export const tokenized = v.object({

@@ -4,7 +4,7 @@ import {
   parseCandidates,
   parseCombinations,
   parseError,
-  parseInfo,
+  parseModels,
   parseLabels,
   parseScores,
   parseTokens,
@@ -95,11 +95,11 @@ describe('where the time went', () => {
 });
 
 describe('a question', () => {
-  const question = { text: 'A & b\n#[MASK] 🦊+%', top_k: 20, targets: ['you', 'me'], joint: true };
+  const question = { text: 'A & b\n#[MASK] 🦊+%', top_k: 20, targets: ['you', 'me'], joint: true, model: 'other' };
 
   it('is the same after it was a link', () => {
     expect(parseFragment(fragmentOf(question))).toEqual(question);
-    const plain = { text: '[MASK]', top_k: 5, targets: [], joint: false };
+    const plain = { text: '[MASK]', top_k: 5, targets: [], joint: false, model: '' };
     expect(fragmentOf(plain)).toBe('#text=%5BMASK%5D');
     expect(parseFragment(fragmentOf(plain))).toEqual(plain);
   });
@@ -113,7 +113,7 @@ describe('a question', () => {
   });
 
   it('sends only what differs from what is usual', () => {
-    const usual = { text: 'a', top_k: 5, targets: [], joint: false };
+    const usual = { text: 'a', top_k: 5, targets: [], joint: false, model: '' };
     expect(bodyOf(usual)).toEqual({ inputs: 'a' });
     expect(bodyOf({ ...usual, top_k: 3 })).toEqual({ inputs: 'a', parameters: { top_k: 3 } });
     expect(bodyOf({ ...usual, top_k: 3, targets: ['b'] })).toEqual({ inputs: 'a', parameters: { targets: ['b'] } });
@@ -257,9 +257,14 @@ describe('an answer', () => {
     expect(parseLabels([{ label: 'toString', score: 0.9 }, labels[1]])).toBeUndefined();
   });
 
-  it('describes a model, or not', () => {
-    expect(parseInfo({ model: 'a', heads: [], architecture: {}, backend: {} })).toBeDefined();
-    for (const other of [{}, null, [], { model: 'a' }]) expect(parseInfo(other)).toBeUndefined();
+  it('lists models, with the cards of those that can be read', () => {
+    const info = { model: 'a', heads: [], architecture: {}, backend: {} };
+    const listed = { model: 'a', revision: '1', path: '/models/a', default: true };
+    expect(parseModels([{ ...listed, info }])).toEqual([{ model: 'a', path: '/models/a', default: true, info }]);
+    expect(parseModels([{ ...listed, info: {} }])).toEqual([{ model: 'a', path: '/models/a', default: true }]);
+    for (const other of [{}, null, [], [{ model: 'a' }], [{ ...listed, path: 'https://elsewhere' }]]) {
+      expect(parseModels(other)).toBeUndefined();
+    }
   });
 
   it('has an error that is a sentence, or none', () => {

@@ -4,7 +4,7 @@ import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { Backend, BackendKind, Encoding } from '../../../src/inference/backend.ts';
-import { deployedModel } from '../../../src/model/deployed-model.ts';
+import { ServedModels } from '../../../src/model/served-models.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { fillBucket } from '../bucket.ts';
 
@@ -28,7 +28,7 @@ describe('dispose', () => {
         };
       },
     };
-    const model = deployedModel(env.MODEL, logged);
+    const model = new ServedModels(logged, 200e9, 96e6).get(env.MODEL);
     const loaded = await model.load(env.MODELS);
     expect(await model.load(env.MODELS)).toBe(loaded);
     isBroken = true;
@@ -48,7 +48,7 @@ describe('dispose', () => {
         return backend;
       },
     };
-    const model = deployedModel(env.MODEL, kept);
+    const model = new ServedModels(kept, 200e9, 96e6).get(env.MODEL);
     const { tokenizer } = await model.load(env.MODELS);
     const batch: Encoding[] = [tokenizer.encode(findMasks('The [MASK] barked.'))];
     expect(await created[0]?.run(batch)).toHaveLength(1);

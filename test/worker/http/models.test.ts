@@ -1,0 +1,151 @@
+/** Several models in one deployment. */
+import { kind } from '#kind';
+import { env } from 'cloudflare:workers';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+import type { BackendKind } from '../../../src/inference/backend.ts';
+import { type Manifest, objectKey, sealManifest } from '../../../src/model/manifest.ts';
+import { modelBytes } from '../../../src/model/memory.ts';
+import { ServedModels } from '../../../src/model/served-models.ts';
+import { builtFile, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
+
+const [id = '', revision = ''] = env.MODEL.split('@');
+const MISSING = 'missing@0123456789abcdef';
+/** The same weights by another name. */
+const OTHER = `other@${revision}`;
+const app = freshApp({ MORE_MODELS: `${OTHER}, ${MISSING}` });
+let manifest: Manifest;
+
+beforeAll(async () => {
+  await fillBucket();
+  const { checksum: _, ...unsealed } = JSON.parse(
+    new TextDecoder().decode(await builtFile('manifest.json')),
+  ) as Manifest;
+  manifest = await sealManifest({ ...unsealed, id: 'other' });
+  for (const name of OBJECTS) {
+    const content = name === 'manifest.json' ? JSON.stringify(manifest) : await builtFile(name);
+    await env.MODELS.put(objectKey('other', revision, name), content);
+  }
+});
+
+const inputs = 'Paris is the [MASK] of France.';
+const problem = async (response: Response) => ({ status: response.status, ...(await response.json<object>()) });
+
+describe('a request', () => {
+  it.each([
+    ['/models/other/fill-mask', {}],
+    ['/models/other/', {}],
+    [`/models/${OTHER}/fill-mask`, {}],
+    ['/fill-mask', { model: 'other' }],
+    ['/fill-mask', { model: OTHER }],
+    ['/models/other/fill-mask', { model: 'other' }],
+    ['/models/other/fill-mask', { model: null }],
+  ])('to %s with %j is answered by that model', async (path, more) => {
+    const points: AnalyticsEngineDataPoint[] = [];
+    const ANALYTICS = { writeDataPoint: (point: AnalyticsEngineDataPoint) => void points.push(point) };
+    const cold = freshApp({ MORE_MODELS: OTHER, CACHE: 'off', ANALYTICS });
+    const response = await cold.ask({ inputs, ...more }, path);
+    expect(await response.json()).toEqual(await app.answer({ inputs }));
+    expect(points[0]?.blobs).toContain(OTHER);
+  });
+
+  it('for another route below a model is answered by that model', async () => {
+    expect(await (await app.request('/models/other/info')).json()).toMatchObject({ model: 'other', revision });
+    expect(await (await app.request('/models/other/health')).json()).toEqual({ status: 'ok', model: OTHER });
+    expect(await (await app.request(`/models/${id}/health`)).json()).toEqual({ status: 'ok', model: env.MODEL });
+    const text = { inputs: 'The dog barks.' };
+    for (const path of ['/score', '/tokenize']) {
+      expect(await app.answer(text, `/models/other${path}`)).toEqual(await app.answer(text, path));
+    }
+    const query = `/fill-mask?${new URLSearchParams({ inputs }).toString()}`;
+    expect(await (await app.request(`/models/other${query}`)).json()).toEqual(await app.answer({ inputs }));
+    expect((await app.request('/models/other/score')).status).toBe(405);
+    expect((await app.request('/models/other/nothing')).status).toBe(404);
+  });
+
+  it.each([
+    ['/models/nobody/fill-mask', {}],
+    ['/models/nobody/info', undefined],
+    ['/fill-mask', { model: 'nobody' }],
+    ['/score', { model: 'nobody' }],
+    ['/tokenize', { model: 'other@1111111111111111' }],
+  ])('to %s with %j names the models that are served', async (path, more) => {
+    const refused = await problem(more ? await app.ask({ inputs, ...more }, path) : await app.request(path));
+    expect(refused).toMatchObject({ status: 404, error_type: 'unknown_model' });
+    expect(refused).toHaveProperty('error', expect.stringContaining(`Served are ${env.MODEL}, ${OTHER}, ${MISSING}`));
+  });
+
+  it('that names two models, or none by name, is refused', async () => {
+    expect(await problem(await app.ask({ inputs, model: id }, '/models/other/fill-mask'))).toMatchObject({
+      status: 400,
+      error: `The path asks for the model ${OTHER}, and the body for ${env.MODEL}. Name one of them.`,
+    });
+    expect(await problem(await app.ask({ inputs, model: 5 }))).toMatchObject({
+      status: 400,
+      error: 'model must be the id of a model.',
+    });
+  });
+
+  it('to a model that is not in the bucket fails alone', async () => {
+    expect((await app.ask({ inputs }, '/models/missing/fill-mask')).status).toBe(502);
+    expect((await app.ask({ inputs })).status).toBe(200);
+  });
+});
+
+it('the models are listed, with the cards of those in the bucket', async () => {
+  const listed = await (await app.request('/models')).json<Record<string, unknown>[]>();
+  expect(listed).toEqual([
+    { model: id, revision, path: `/models/${id}`, default: true, info: await (await app.request('/info')).json() },
+    {
+      model: 'other',
+      revision,
+      path: '/models/other',
+      default: false,
+      info: expect.objectContaining({ model: 'other' }),
+    },
+    { model: 'missing', revision: '0123456789abcdef', path: '/models/missing', default: false },
+  ]);
+});
+
+/** Records what is loaded and released. */
+function recorded() {
+  const log: string[] = [];
+  const logging: BackendKind = {
+    ...kind,
+    async create(file) {
+      log.push('loads');
+      const backend = await kind.create(file);
+      return {
+        run: (batch, pause) => backend.run(batch, pause),
+        dispose: async () => {
+          log.push('releases');
+          await backend.dispose?.();
+        },
+      };
+    },
+  };
+  return { log, logging };
+}
+const bytes = () => modelBytes(kind.file, manifest);
+
+describe('an isolate', () => {
+  it('keeps the models that fit together', async () => {
+    const { log, logging } = recorded();
+    const models = new ServedModels(logging, 200e9, 2 * bytes());
+    for (const name of [env.MODEL, OTHER, env.MODEL, OTHER]) await models.get(name).load(env.MODELS);
+    expect(log).toEqual(['loads', 'loads']);
+  });
+
+  it('releases the least recently used one before it loads another', async () => {
+    const { log, logging } = recorded();
+    const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);
+    await models.get(env.MODEL).load(env.MODELS);
+    await models.get(OTHER).load(env.MODELS);
+    expect(log).toEqual(['loads', 'releases', 'loads']);
+    await models.peek(env.MODEL).manifest(env.MODELS);
+    await models.get(OTHER).load(env.MODELS);
+    expect(log).toHaveLength(3);
+    await models.get(env.MODEL).load(env.MODELS);
+    expect(log).toEqual(['loads', 'releases', 'loads', 'releases', 'loads']);
+  });
+});
