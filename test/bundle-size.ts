@@ -1,11 +1,9 @@
 /** Bundles the worker with each backend as a deployment would, and checks its size and that of the page. Part of `npm run check`. */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { buildPage, PAGE_FILES, PAGE_FOLDER } from '../src/page/bundle.ts';
+import { bundle } from './bundle.ts';
 import { readOptions } from './options.ts';
 
 /**
@@ -21,26 +19,13 @@ const BUDGETS = {
 const PAGE_BUDGET = 70_000;
 
 readOptions('npm run check:size', {});
-const root = join(import.meta.dirname, '..');
-const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
 for (const [environment, budgets] of Object.entries(BUDGETS)) {
-  const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-bundle-'));
-  try {
-    await promisify(execFile)(
-      process.execPath,
-      [wrangler, 'deploy', '--dry-run', '--minify', '--outdir', out, '--env', environment],
-      { cwd: root, env: { ...process.env, WRANGLER_SEND_METRICS: 'false' } },
-    );
-    const files = await readdir(out);
-    for (const [ending, budget] of Object.entries(budgets)) {
-      const found = files.filter((file) => file.endsWith(ending));
-      const sizes = await Promise.all(found.map(async (file) => (await stat(join(out, file))).size));
-      const bytes = sizes.reduce((a, b) => a + b, 0);
-      hold(`bundle${environment && ` of ${environment}`}, ${ending}`, bytes, budget);
-      if (found.length === 0) process.exitCode = 1;
-    }
-  } finally {
-    await rm(out, { recursive: true });
+  const { modules } = await bundle('--env', environment);
+  for (const [ending, budget] of Object.entries(budgets)) {
+    const found = Object.entries(modules).filter(([name]) => name.endsWith(ending));
+    const bytes = found.reduce((sum, [, { contents }]) => sum + contents.length, 0);
+    hold(`bundle${environment && ` of ${environment}`}, ${ending}`, bytes, budget);
+    if (found.length === 0) process.exitCode = 1;
   }
 }
 

@@ -14,7 +14,7 @@ import { selectedModel } from '../../models/bucket/deployed.ts';
 import { seeded } from '../../models/evaluation/random.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 import { readOptions, refuse } from '../options.ts';
-import { bundle, type WorkerManifest } from './bundle.ts';
+import { bundle, type WorkerManifest } from '../bundle.ts';
 import { ratioOf, shown, spreadOf, table } from './statistics.ts';
 import { workerds } from './workerds.ts';
 
@@ -41,7 +41,7 @@ if (!(rounds >= 10) || !values.only.every((name) => name in SECTIONS)) {
 
 const { id, revision, folder, manifest } = await build(selectedModel().id);
 const vars = { MODEL: `${id}@${revision}`, ALLOWED_ORIGINS: '*', CACHE: 'on', CACHE_STATUS: 'all' };
-const app = await bundle('wrangler.toml');
+const app = await bundle('--env', '');
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.versions.node}\n`);
 for (const [name, section] of Object.entries(SECTIONS)) if (values.only.includes(name)) await section();
 
@@ -112,7 +112,7 @@ async function costs(): Promise<void> {
   const { body: ANSWER } = await ask(probe.url, agent, 'app', QUESTION);
   await probe.close();
 
-  const bare = await bundle('test/bench/wrangler.toml', 'test/bench/workers/bare.ts');
+  const bare = await bundle('test/bench/workers/bare.ts', '--config', 'test/bench/wrangler.toml');
   const server = await start({
     app: { code: app, texts: vars },
     // This worker has not had the requests of the other: its isolate cache is empty, their edge cache is not.
@@ -223,7 +223,7 @@ async function replay(): Promise<void> {
 }
 
 async function held(): Promise<void> {
-  const code = await bundle('test/bench/wrangler.toml', 'test/bench/workers/memory.ts');
+  const code = await bundle('test/bench/workers/memory.ts', '--config', 'test/bench/wrangler.toml');
   const before = await workerds();
   const { url, close } = await start({ memory: { code } });
   const pid = (await workerds()).find((one) => !before.includes(one));

@@ -15,7 +15,7 @@ import { Miniflare } from 'miniflare';
 import { build } from '../../models/build/build.ts';
 import { selectedModel } from '../../models/bucket/deployed.ts';
 import { readOptions } from '../options.ts';
-import { bundle } from './bundle.ts';
+import { bundle } from '../bundle.ts';
 import { shown, spreadOf, table } from './statistics.ts';
 import { workerds } from './workerds.ts';
 
@@ -41,7 +41,7 @@ export default {
 
 readOptions('npm run bench:cpu', {});
 const { id, revision, folder } = await build(selectedModel().id);
-const code = await bundle('wrangler.toml');
+const code = await bundle('--env', '');
 const modules = { ...code.modules, 'entry.js': { type: 'esm' as const, contents: new TextEncoder().encode(ENTRY) } };
 
 const store = createServer((request, response) => {

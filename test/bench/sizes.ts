@@ -16,7 +16,7 @@ import { type FoundTokenizer, readTokenizer } from '../../models/tokenizer/files
 import { ISOLATE_BYTES } from '../../src/limits.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 import { readOptions, refuse } from '../options.ts';
-import { ask, bundle, serve } from '../chaos/isolate.ts';
+import { ask, bundleWithFaults, serve } from '../chaos/isolate.ts';
 import { spreadOf } from './statistics.ts';
 
 /** The files, and `config.json` as far as the tokenizer reads it. */
@@ -129,7 +129,7 @@ function sizeOf({ json }: FoundTokenizer): number {
 }
 
 const mega = (bytes: number) => (bytes / 1e6).toFixed(1);
-const built = await bundle();
+const built = await bundleWithFaults();
 console.log(
   '| model | in R2, MB | WASM, MB | computed, MB | script, MB | together, MB | first request, ms | later, ms |',
 );

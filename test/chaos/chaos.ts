@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 
 import { readOptions, refuse } from '../options.ts';
 import { ISOLATE_BYTES } from '../../src/limits.ts';
-import { ask, type AskOptions, bundle, type Bundle, FAULTS, type Reply, serve } from './isolate.ts';
+import { ask, type AskOptions, type Bundle, bundleWithFaults, FAULTS, type Reply, serve } from './isolate.ts';
 
 const USAGE = `npm run chaos -- [options]
 
@@ -355,7 +355,7 @@ function sendRaw({ hostname, port }: URL, rest: string): Promise<string> {
 }
 
 const PARTS = { missing: missingObjects, bodies: hostileBodies, outage, stalls: stalledRead, load, soak };
-const built = await bundle();
+const built = await bundleWithFaults();
 for (const [name, part] of Object.entries(PARTS)) if (!values.only || values.only === name) await part(built);
 console.log('| what | found | asked | |\n| --- | --- | --- | --- |');
 for (const { name, found, asked, holds } of rows) {

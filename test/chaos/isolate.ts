@@ -2,19 +2,15 @@
  * The bundled worker in plain miniflare: one isolate, without the dev server, which restarts a hanging worker. The store is the real R2
  * with a wrapper that adds failures.
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { Miniflare } from 'miniflare';
 
 import { type Manifest, objectKey, sealManifest } from '../../src/model/manifest.ts';
+import { bundle, type WorkerManifest } from '../bundle.ts';
 import { buildSelected } from '../deployed.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
 
 /** The fault of every read while it is set. */
 export type Fault = 'none' | 'missing' | 'throw' | 'stall' | 'stall-body' | 'cut' | 'alter';
@@ -65,44 +61,26 @@ export default {
 export interface Bundle {
   readonly model: string;
   readonly other: string;
-  readonly modules: Record<string, { type: 'wasm' | 'esm'; contents: Uint8Array }>;
+  readonly modules: WorkerManifest['modules'];
   readonly objects: ReadonlyMap<string, Uint8Array>;
 }
 
-export async function bundle(): Promise<Bundle> {
+export async function bundleWithFaults(): Promise<Bundle> {
   const { folder, id, revision, files } = await buildSelected();
-  const out = await mkdtemp(join(tmpdir(), 'chaos-'));
-  try {
-    const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
-    await promisify(execFile)(process.execPath, [wrangler, 'deploy', '--dry-run', '--env', '', '--outdir', out], {
-      cwd: ROOT,
-      env: {
-        ...process.env,
-        WRANGLER_SEND_METRICS: 'false',
-        PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env['PATH']}`,
-      },
-    });
-    const modules: Bundle['modules'] = { 'entry.js': { type: 'esm', contents: new TextEncoder().encode(ENTRY) } };
-    for (const name of await readdir(out)) {
-      const contents = new Uint8Array(await readFile(join(out, name)));
-      if (name.endsWith('.wasm')) modules[name] = { type: 'wasm', contents };
-      if (name.endsWith('.js')) modules[name] = { type: 'esm', contents };
+  const { modules } = await bundle('--env', '');
+  modules['entry.js'] = { type: 'esm', contents: new TextEncoder().encode(ENTRY) };
+  const objects = new Map<string, Uint8Array>();
+  for (const name of files) {
+    const contents = new Uint8Array(await readFile(join(folder, name)));
+    objects.set(objectKey(id, revision, name), contents);
+    if (name !== 'manifest.json') objects.set(objectKey(OTHER, revision, name), contents);
+    else {
+      const { checksum: _, ...manifest } = JSON.parse(new TextDecoder().decode(contents)) as Manifest;
+      const sealed = await sealManifest({ ...manifest, id: OTHER });
+      objects.set(objectKey(OTHER, revision, name), new TextEncoder().encode(JSON.stringify(sealed)));
     }
-    const objects = new Map<string, Uint8Array>();
-    for (const name of files) {
-      const contents = new Uint8Array(await readFile(join(folder, name)));
-      objects.set(objectKey(id, revision, name), contents);
-      if (name !== 'manifest.json') objects.set(objectKey(OTHER, revision, name), contents);
-      else {
-        const { checksum: _, ...manifest } = JSON.parse(new TextDecoder().decode(contents)) as Manifest;
-        const sealed = await sealManifest({ ...manifest, id: OTHER });
-        objects.set(objectKey(OTHER, revision, name), new TextEncoder().encode(JSON.stringify(sealed)));
-      }
-    }
-    return { model: `${id}@${revision}`, other: `${OTHER}@${revision}`, modules, objects };
-  } finally {
-    await rm(out, { recursive: true });
   }
+  return { model: `${id}@${revision}`, other: `${OTHER}@${revision}`, modules, objects };
 }
 
 /** Of the worker's isolate, in bytes. */

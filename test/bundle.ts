@@ -7,16 +7,19 @@ import { promisify } from 'node:util';
 
 import type { WorkerOptions } from 'miniflare';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '..');
 
 export type WorkerManifest = NonNullable<WorkerOptions['config']['manifest']>;
 
-/** The bundle that wrangler would deploy. */
-export async function bundle(config: string, entry?: string): Promise<WorkerManifest> {
-  const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-bench-'));
+/**
+ * What wrangler would deploy.
+ * @param more arguments of `wrangler deploy`
+ */
+export async function bundle(...more: string[]): Promise<WorkerManifest> {
+  const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
   try {
     const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
-    const args = ['deploy', ...(entry ? [entry] : []), '--dry-run', '--minify', '--outdir', out, '--config', config];
+    const args = ['deploy', ...more, '--dry-run', '--minify', '--outdir', out];
     const env = { ...process.env, WRANGLER_SEND_METRICS: 'false' };
     await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: ROOT, env });
     const modules: WorkerManifest['modules'] = {};
