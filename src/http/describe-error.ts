@@ -43,7 +43,7 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
     case 'unknown_model':
       return say(
         404,
-        `The model ${clip(error.model)} is not served here. Served are ${error.served.join(', ')}: see /models.`,
+        `The model "${clip(error.model)}" is not served here. Served are ${error.served.join(', ')}: see /models.`,
       );
     case 'not_found':
       return say(

@@ -38,6 +38,10 @@ const REQUEST_ERRORS: Readonly<Record<number, string>> = {
   422: 'The request is well-formed, but the model cannot answer it or it exceeds a limit.',
   429: 'The worker has more work than it can do, or the caller asked too often. `Retry-After` says when to try again.',
 };
+/** Of the operations that may be asked below `/models/<id>`. */
+const MODEL_ERRORS: Readonly<Record<number, string>> = {
+  404: 'The deployment does not serve the model that the path or the body names.',
+};
 const SERVER_ERRORS: Readonly<Record<number, string>> = {
   500: 'The service failed.',
   502: 'The model cannot be read from its bucket. The next request reads it again.',
@@ -47,6 +51,10 @@ const SERVER_ERRORS: Readonly<Record<number, string>> = {
 const ERRORS: readonly { readonly summary: string; readonly error: HttpError }[] = [
   { summary: 'No API key', error: { reason: 'key_missing' } },
   { summary: 'An unknown or a replaced API key', error: { reason: 'key_invalid' } },
+  {
+    summary: 'A model that is not served',
+    error: { reason: 'unknown_model', model: 'nobody', served: ['albert-edge@0123456789abcdef'] },
+  },
   { summary: 'A body that never ends', error: { reason: 'body_timeout', limit_ms: BODY_TIMEOUT_MS } },
   { summary: 'Too large a body', error: { reason: 'body_too_large', limit: MAX_BODY_BYTES } },
   { summary: 'A form', error: { reason: 'unsupported_media_type', received: 'application/x-www-form-urlencoded' } },
@@ -120,6 +128,7 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
   const recorded = (examples as readonly Example[]).filter(({ operation: of }) => of === id);
   const statuses: Record<number, string> = {
     ...(request && REQUEST_ERRORS),
+    ...(id !== 'models' && MODEL_ERRORS),
     ...SERVER_ERRORS,
   };
   if (id === 'ready') {

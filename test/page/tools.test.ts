@@ -188,7 +188,7 @@ inChromium('the tabs of the page', ({ open, origin }) => {
 
   it('say that a model of a link is not served', async () => {
     const page = await open({ path: linkTo('One [MASK].', { model: 'nobody' }), allow: /Failed to load/ });
-    await page.getByRole('alert').getByText('The model nobody is not served here. Served are albert-edge@').waitFor();
+    await page.getByRole('alert').getByText('The model "nobody" is not served here. Served are albert-edge@').waitFor();
     await page.getByLabel('Answers come from').selectOption('albert-edge');
     expect(await columns(page)).toHaveLength(1);
     expect(await page.getByRole('alert').textContent()).toBe('');

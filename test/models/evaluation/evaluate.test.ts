@@ -294,7 +294,7 @@ it('evaluates the model that is served, and says how far it is', { timeout: 300_
   const shares: number[] = [];
   const { revision, rows, agreement } = await evaluate(inject('built').id, {
     data: folder,
-    share: 0.01,
+    share: 0.003,
     progress: (share) => void shares.push(share),
   });
   expect(revision).toBe(inject('built').revision);
