@@ -284,12 +284,11 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
     }
   });
   const end = performance.now() + 1_000 * seconds;
-  let model = built.model;
-  while (performance.now() < end) {
+  const models = [...built.others, built.model];
+  for (let change = 0; performance.now() < end; change++) {
     const fault = FAULTS[Math.floor(random() * FAULTS.length)] ?? 'none';
-    model = model === built.model ? built.other : built.model;
     faultUntil = Infinity;
-    await isolate.control({ fault, model });
+    await isolate.control({ fault, model: models[change % models.length] ?? built.model });
     await sleep(300 + random() * 1_500);
     await isolate.control({ fault: 'none' });
     // A stalled read ends at its deadline, and its failure answers all requests during the pause after it.
@@ -305,8 +304,8 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   report(
     `${seconds} s of mixed requests at 64 connections with faults, seed ${SEED}`,
     `${found.answers} right, ${found.wrong} wrong, ${found.unexplained} unexplained, ${found.hangs} hangs; 502 while the store fails: ${found.explained}, 429: ${found.shed}, clients that left: ${found.left}`,
-    '0 wrong, 0 unexplained, 0 hangs',
-    found.answers > 0 && found.wrong + found.unexplained + found.hangs === 0,
+    'some 502, 0 wrong, 0 unexplained, 0 hangs',
+    found.answers > 0 && found.explained > 0 && found.wrong + found.unexplained + found.hangs === 0,
   );
   report('an answer after it', `${last.status} in ${last.ms.toFixed(0)} ms`, '200', last.status === 200);
   report(

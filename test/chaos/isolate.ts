@@ -16,11 +16,14 @@ import { buildSelected } from '../deployed.ts';
 export type Fault = 'none' | 'missing' | 'throw' | 'stall' | 'stall-body' | 'cut' | 'alter';
 export const FAULTS: readonly Fault[] = ['missing', 'throw', 'stall', 'stall-body', 'cut', 'alter'];
 
-/** A second id with the same files, so that a deployment can change its model under load. */
-const OTHER = 'other';
+/**
+ * Further ids with the same files, so that a deployment can change its model under load. More than fit an isolate: each change
+ * reads a model again.
+ */
+const OTHERS = Array.from({ length: 8 }, (_, i) => `other-${i}`);
 
 /** Wraps the worker: `PUT /control?fault=…&model=…` sets the fault and the model. */
-const ENTRY = `
+const entryFor = (id: string): string => `
 import app from './index.js';
 let fault = 'none', model, seen = 0;
 const never = () => new Promise(() => {});
@@ -34,7 +37,8 @@ function streamOf(body, size, change) {
   return { size, body: readable };
 }
 const store = (bucket) => ({
-  async get(key) {
+  async get(asked) {
+    const key = asked.endsWith('manifest.json') ? asked : asked.replace(/\\bother-\\d+\\b/, '${id}');
     if (fault === 'throw') throw new Error('We encountered an internal error. Please try again. (10001)');
     if (fault === 'stall') return never();
     const object = await bucket.get(key);
@@ -60,7 +64,7 @@ export default {
 
 export interface Bundle {
   readonly model: string;
-  readonly other: string;
+  readonly others: readonly string[];
   readonly modules: WorkerManifest['modules'];
   readonly objects: ReadonlyMap<string, Uint8Array>;
 }
@@ -68,19 +72,19 @@ export interface Bundle {
 export async function bundleWithFaults(): Promise<Bundle> {
   const { folder, id, revision, files } = await buildSelected();
   const { modules } = await bundle('--env', '');
-  modules['entry.js'] = { type: 'esm', contents: new TextEncoder().encode(ENTRY) };
+  modules['entry.js'] = { type: 'esm', contents: new TextEncoder().encode(entryFor(id)) };
   const objects = new Map<string, Uint8Array>();
   for (const name of files) {
     const contents = new Uint8Array(await readFile(join(folder, name)));
     objects.set(objectKey(id, revision, name), contents);
-    if (name !== 'manifest.json') objects.set(objectKey(OTHER, revision, name), contents);
-    else {
-      const { checksum: _, ...manifest } = JSON.parse(new TextDecoder().decode(contents)) as Manifest;
-      const sealed = await sealManifest({ ...manifest, id: OTHER });
-      objects.set(objectKey(OTHER, revision, name), new TextEncoder().encode(JSON.stringify(sealed)));
+    if (name !== 'manifest.json') continue;
+    const { checksum: _, ...manifest } = JSON.parse(new TextDecoder().decode(contents)) as Manifest;
+    for (const other of OTHERS) {
+      const sealed = await sealManifest({ ...manifest, id: other });
+      objects.set(objectKey(other, revision, name), new TextEncoder().encode(JSON.stringify(sealed)));
     }
   }
-  return { model: `${id}@${revision}`, other: `${OTHER}@${revision}`, modules, objects };
+  return { model: `${id}@${revision}`, others: OTHERS.map((other) => `${other}@${revision}`), modules, objects };
 }
 
 /** Of the worker's isolate, in bytes. */
