@@ -6,7 +6,6 @@ Every sequence of a batch has exactly the requested length, so nothing is padded
              (sentence-order prediction, Lan et al. 2020); a sentence cut short at the end would give the order away.
              The first run begins a paragraph: two sentences from the middle of one often fit in either order
     singles  [CLS] A [SEP]: one whole sentence, what most people will send
-    prose    the same, a sentence of a shard whose name begins with "books": there people speak and ask
     leads    the same, a sentence of a first paragraph: there an encyclopedia states its facts
     openings the first sentences of a document, three quarters of them as a pair: there the order of two segments is plainest
 
@@ -25,14 +24,10 @@ import torch
 # Share of the tokens to predict. All of them become [MASK], which is what the model is asked about: the random and the
 # kept tokens of Devlin et al. (2019) bring nothing (Wettig et al. 2023, who also find 15 % to be too few).
 MASKED_SHARE = 0.2
-# In single sentences the share is drawn from this range, since people mask one word or two.
-SINGLES_MASKED_SHARE = (0.08, 0.22)
-# How often a word is masked only from one of its pieces on, as when a word is scored piece by piece (Kauf & Ivanova 2023).
-BEGUN_SHARE = 0.3
 # How much more often a name or a number is masked than another word, in leads and openings (salient spans, Guu et al. 2020).
 NAME_WEIGHT = 3.0
-KINDS = ("pairs", "singles", "prose", "leads", "openings")
-SHARES = (0.30, 0.16, 0.16, 0.16, 0.22)  # of the batches, which have about the same number of tokens
+KINDS = ("pairs", "singles", "leads", "openings")
+SHARES = (0.30, 0.20, 0.22, 0.28)  # of the batches, which have about the same number of tokens
 SHORT = range(32, 129, 8)  # lengths of pairs and openings
 LONG = range(192, 513, 64)
 SINGLES = range(6, 65)
@@ -92,9 +87,8 @@ def read_shard(path: Path, vocabulary: Vocabulary) -> Shard:
 class Corpus:
     """Tokenized shards, kept in memory as on disk."""
 
-    def __init__(self, shards: Sequence[Path], vocabulary: Vocabulary, begun: float = 0.0):
-        """begun: how often only the end of a word is masked."""
-        self.vocabulary, self.begun = vocabulary, begun
+    def __init__(self, shards: Sequence[Path], vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
         read = [read_shard(path, vocabulary) for path in shards]
         offsets = np.cumsum([0] + [len(s.ids) for s in read])
         self.ids = np.concatenate([s.ids for s in read])
@@ -106,9 +100,6 @@ class Corpus:
         leads = np.concatenate([s.leads for s in read])
         self.singles = {n: np.flatnonzero(self.lengths == n - 2) for n in SINGLES}
         self.leads = {n: found[leads[found]] for n, found in self.singles.items()}
-        books = np.concatenate([np.full(len(s.leads), path.stem.startswith("books")) for path, s in zip(shards, read)])
-        # Without a shard of books, all sentences are prose.
-        self.prose = {n: found[books[found]] for n, found in self.singles.items()} if books.any() else self.singles
         starts_document = np.append(True, self.document_end[1:] != self.document_end[:-1])
         self.starts_document = starts_document
         self.starts_paragraph = np.concatenate([s.begins for s in read])
@@ -129,12 +120,11 @@ class Corpus:
     def draw(self, random: np.random.Generator, tokens: int, lengths: Sequence[int] = SHORT) -> Batch:
         """A batch of about so many tokens, of a kind and a length that are drawn too."""
         kind = random.choice(len(KINDS), p=SHARES)
-        if KINDS[kind] in ("singles", "prose", "leads"):
-            of = {"singles": self.singles, "prose": self.prose, "leads": self.leads}[KINDS[kind]]
+        if KINDS[kind] in ("singles", "leads"):
+            of = self.singles if KINDS[kind] == "singles" else self.leads
             counts = np.array([len(of[n]) for n in SINGLES], float)
             length = int(random.choice(list(SINGLES), p=counts / counts.sum()))
-            share = random.uniform(*SINGLES_MASKED_SHARE)
-            return self.sentence(random, of[length], max(1, tokens // length), KINDS[kind] == "leads", share)
+            return self.sentence(random, of[length], max(1, tokens // length), KINDS[kind] == "leads")
         length = int(random.choice(list(lengths)))
         rows = max(1, tokens // length)
         opening = KINDS[kind] == "openings"
@@ -161,15 +151,11 @@ class Corpus:
             types[row, 2 + len(first) :] = 1
         return self.mask(random, ids, types, names, order)
 
-    def sentence(
-        self, random: np.random.Generator, among: np.ndarray, batch: int, salient: bool, share: float = MASKED_SHARE
-    ) -> Batch:
+    def sentence(self, random: np.random.Generator, among: np.ndarray, batch: int, salient: bool) -> Batch:
         chosen = random.choice(among, batch)
-        return self.one_segment(random, self.sentences[chosen], int(self.lengths[chosen[0]]) + 2, salient, share)
+        return self.one_segment(random, self.sentences[chosen], int(self.lengths[chosen[0]]) + 2, salient)
 
-    def one_segment(
-        self, random: np.random.Generator, starts: np.ndarray, length: int, salient: bool, share: float = MASKED_SHARE
-    ) -> Batch:
+    def one_segment(self, random: np.random.Generator, starts: np.ndarray, length: int, salient: bool) -> Batch:
         at = starts[:, None] + np.arange(length - 2)
         ids = np.full((len(starts), length), self.vocabulary.sep, np.int64)
         names = np.zeros(ids.shape, bool)
@@ -177,7 +163,7 @@ class Corpus:
         ids[:, 1:-1] = self.ids[at]
         if salient:
             names[:, 1:-1] = self.names[at]
-        return self.mask(random, ids, np.zeros_like(ids), names, None, share)
+        return self.mask(random, ids, np.zeros_like(ids), names, None)
 
     def mask(
         self,
@@ -186,7 +172,6 @@ class Corpus:
         types: np.ndarray,
         names: np.ndarray,
         order: np.ndarray | None,
-        share: float = MASKED_SHARE,
     ) -> Batch:
         """Covers whole words until the share of a sequence is reached, names more often than others."""
         batch, length = ids.shape
@@ -202,14 +187,8 @@ class Corpus:
         rank = np.empty_like(by_key)
         np.put_along_axis(rank, by_key, np.broadcast_to(np.arange(length), ids.shape), 1)
         # A word is taken where fewer tokens than wanted come before it.
-        wanted = np.maximum(1, np.round(share * (~special).sum(1)))
+        wanted = np.maximum(1, np.round(MASKED_SHARE * (~special).sum(1)))
         taken = (np.take_along_axis(rank, first, 1) < wanted[:, None]) & ~special
-        if self.begun:
-            # Of some words only the end is taken: from a piece on that is drawn.
-            word = np.cumsum(begins.ravel()) - 1
-            pieces = np.bincount(word)
-            drawn = np.where(random.random(len(pieces)) < self.begun, random.integers(pieces), 0)
-            taken &= np.arange(length) - first >= drawn[word].reshape(ids.shape)
         flat = np.flatnonzero(taken)
         labels = ids.ravel()[flat]
         ids.ravel()[flat] = self.vocabulary.mask

@@ -31,7 +31,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import AlbertForPreTraining
 
-from data import BEGUN_SHARE, Batch, Batches, Corpus, Vocabulary
+from data import Batch, Batches, Corpus, Vocabulary
 from forward import hidden_states, order_logits, word_logits
 from vocabulary import read_vocabulary
 
@@ -211,7 +211,7 @@ def read_data(folder: Path, vocabulary: Vocabulary) -> tuple[Corpus, list[str], 
         long = [valid.pairs(fixed, 4, 512) for _ in range(4)]
     except ValueError:
         raise SystemExit(f"{folder / 'valid.npz'} is too short a text to evaluate on. Give prepare.py a longer one.") from None
-    return Corpus(shards, vocabulary, BEGUN_SHARE), [p.stem for p in shards], short, long
+    return Corpus(shards, vocabulary), [p.stem for p in shards], short, long
 
 
 def main() -> None:

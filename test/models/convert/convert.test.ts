@@ -10,6 +10,7 @@ import { readCheckpoint } from '../../../models/build/build.ts';
 import { readConfig } from '../../../models/checkpoint/config.ts';
 import type { EncoderWeights } from '../../../models/checkpoint/encoder.ts';
 import { convert } from '../../../models/convert/convert.ts';
+import { findOrBuild } from '../../../models/convert/find-or-build.ts';
 import { packEngineFile } from '../../../models/engine/pack.ts';
 import { needsOf } from '../../../models/build/memory-needs.ts';
 import { forInputs, type LayerPlan, uncalibratedPlan } from '../../../models/quantization/plan.ts';
@@ -18,7 +19,8 @@ import { measure } from '../../../models/convert/measure.ts';
 import { parseManifest } from '../../../src/model/manifest.ts';
 
 const FAMILIES = join(import.meta.dirname, '../../fixtures/families');
-const BUILDS = join(import.meta.dirname, '../../../models/.build');
+const MODELS = join(import.meta.dirname, '../../../models');
+const BUILDS = join(MODELS, '.build');
 
 let folder: string;
 beforeAll(async () => {
@@ -274,3 +276,26 @@ async function enlargeVocabulary(file: string, from: number, to: number): Promis
     await handle.close();
   }
 }
+
+describe('findOrBuild', () => {
+  it('names the revision that a checkpoint builds to where another one is asked for', async () => {
+    // Not the id of a model that a user has pulled.
+    const id = `find-test-${process.pid}`;
+    const pulled = join(MODELS, '.pulled', id);
+    try {
+      await cp(join(FAMILIES, 'albert'), pulled, { recursive: true });
+      const asked = findOrBuild(`${id}@0123456789abcdef`, () => undefined);
+      const { message } = await asked.then(
+        () => new Error('found'),
+        (error: Error) => error,
+      );
+      const [revision] = await readdir(join(BUILDS, id));
+      const now = `${id}@${revision}`;
+      expect(message).toBe(
+        `${id} builds to ${now}, not to ${id}@0123456789abcdef. To serve that one: npm run models -- use ${now}`,
+      );
+    } finally {
+      for (const made of [pulled, join(BUILDS, id)]) await rm(made, { recursive: true, force: true });
+    }
+  });
+});
