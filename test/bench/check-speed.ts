@@ -9,13 +9,12 @@ import { join } from 'node:path';
 import { weightsIn } from '../../models/build/build.ts';
 import { engineBackend, onnxBackend } from '../../models/evaluation/backends.ts';
 import { readOptions } from '../options.ts';
+import { leastCpuTimes } from './least-cpu.ts';
 import { benchModel } from './models.ts';
-import { encodingOf } from './workers/measuring.ts';
 
 const FILE = join(import.meta.dirname, 'speed.json');
 const TOKENS = [16, 64];
-const ROUNDS = 60;
-const TOKENS_IN_A_ROUND = 256;
+const ROUNDS = { rounds: 60, round_tokens: 256 };
 const LEAST_SHARE = 0.8;
 
 const USAGE = `npm run check:speed -- [options]
@@ -30,17 +29,7 @@ const backends = [
 ];
 const ratios: Record<string, number> = {};
 for (const tokens of TOKENS) {
-  const encoding = encodingOf(tokens);
-  const least = backends.map(() => Infinity);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, backend] of backends.entries()) {
-      const begun = process.cpuUsage();
-      for (let run = 0; run < TOKENS_IN_A_ROUND / tokens; run++) await backend.run([encoding]);
-      const { user, system } = process.cpuUsage(begun);
-      least[i] = Math.min(least[i] ?? Infinity, user + system);
-    }
-  }
-  const [engine = NaN, onnxruntime = NaN] = least;
+  const [engine = NaN, onnxruntime = NaN] = await leastCpuTimes(backends, tokens, ROUNDS);
   ratios[tokens] = Number((onnxruntime / engine).toFixed(2));
 }
 

@@ -8,11 +8,10 @@ import { engineBackend } from '../../models/evaluation/backends.ts';
 import { extraWorkOf } from '../../models/convert/calibrate.ts';
 import { withoutOutliers } from '../../models/quantization/plan.ts';
 import { readOptions } from '../options.ts';
-import { encodingOf } from './workers/measuring.ts';
+import { leastCpuTimes } from './least-cpu.ts';
 
 const TOKENS = [16, 64, 512];
-const ROUNDS = 40;
-const TOKENS_IN_A_ROUND = 512;
+const ROUNDS = { rounds: 40, round_tokens: 512 };
 
 const { positionals } = readOptions('npm run bench:outliers -- [id | folder]', {}, true);
 const { weights, bits, plan } = await readCheckpoint(positionals[0] ?? 'albert-edge');
@@ -23,16 +22,6 @@ const backends = [
 ];
 console.log(`extra work by the cost model: ${(100 * extraWorkOf(weights, plan)).toFixed(1)} %`);
 for (const tokens of TOKENS) {
-  const encoding = encodingOf(tokens);
-  const least = backends.map(() => Infinity);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [i, backend] of backends.entries()) {
-      const begun = process.cpuUsage();
-      for (let run = 0; run < TOKENS_IN_A_ROUND / tokens; run++) await backend.run([encoding]);
-      const { user, system } = process.cpuUsage(begun);
-      least[i] = Math.min(least[i] ?? Infinity, user + system);
-    }
-  }
-  const [without = NaN, withOutliers = NaN] = least;
+  const [without = NaN, withOutliers = NaN] = await leastCpuTimes(backends, tokens, ROUNDS);
   console.log(`${tokens} tokens: ${(withOutliers / without).toFixed(3)} × the time without outlier channels`);
 }
