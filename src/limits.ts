@@ -97,8 +97,8 @@ export const ISOLATE_BYTES = 128_000_000;
 /** V8's heap with the script and a tokenizer whose file is empty; `npm run bench:sizes` measures heaps. */
 export const SCRIPT_HEAP_BYTES = 2_500_000;
 
-/** V8's heap of a tokenizer for each byte of its file: between 2 and 4 for WordPiece, BPE and Unigram. */
-export const TOKENIZER_HEAP_RATIO = 4;
+/** V8's heap of a tokenizer for each byte of its file: at most 1.2 (`npm run bench:tokenizers`). */
+export const TOKENIZER_HEAP_RATIO = 1.25;
 
 /** Kept by an isolate beside its model: token ids of texts, and answers of about 2 kB. */
 export const MAX_CACHED_ENCODINGS = { entries: 5_000, bytes: 2_000_000 };

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import type { FoundTokenizer } from '../tokenizer/files.ts';
+import { packTokenizer } from '../tokenizer/pack.ts';
 
 const FILE = 'kept-vocabulary.json';
 /** Every such line is left out to measure what other texts lose. */
@@ -76,7 +77,7 @@ export async function chooseKept(
     ids = withNeeded(whole, listed);
     say('  what other texts lose is not measured, since the file lists pieces');
   } else {
-    const encoder = createTokenizer(json, tokenizer.special_tokens);
+    const encoder = createTokenizer(tokenizer.packed, tokenizer.special_tokens);
     const encoded = lines.map((text) => Array.from(encoder.encode({ text, masks: [] }).input_ids));
     ids = withNeeded(whole, encoded.flat());
     sayLoss(whole, lines, encoded, say);
@@ -97,8 +98,8 @@ function sayLoss(
     encoded.flatMap((ids, line) => (isHeldOut(line) ? [] : ids)),
   );
   const kept = new Set(learned);
-  const { json, special_tokens } = keepVocabulary(whole, learned).tokenizer;
-  const trimmed = createTokenizer(JSON.parse(json) as object, special_tokens);
+  const { packed, special_tokens } = keepVocabulary(whole, learned).tokenizer;
+  const trimmed = createTokenizer(packed, special_tokens);
   let [tokens, lost, unknown] = [0, 0, 0];
   for (const [line, ids] of encoded.entries()) {
     if (!isHeldOut(line)) continue;
@@ -173,6 +174,7 @@ export function keepVocabulary({ weights, tokenizer }: Parts, kept: readonly num
     tokenizer: {
       ...tokenizer,
       json: JSON.stringify(file),
+      packed: packTokenizer(file),
       special_tokens: { mask: { ...mask, id: renumber(mask.id) }, unk: { ...unk, id: renumber(unk.id) } },
     },
   };

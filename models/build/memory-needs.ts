@@ -23,7 +23,7 @@ export interface Needs {
 
 /**
  * For each backend.
- * @param tokenizer_bytes of the served `tokenizer.json`
+ * @param tokenizer_bytes of `tokenizer.bin`
  */
 export async function needsOf(
   weights: EncoderWeights,

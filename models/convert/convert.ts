@@ -3,14 +3,7 @@ import type { Encoding } from '../../src/inference/backend.ts';
 import { CALIBRATION_TEXT, MAX_UNKNOWN, MIN_TOKENS, readRunningText } from '../evaluation/running-text.ts';
 import { calibrate, DEFAULT_BUDGET } from './calibrate.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
-import {
-  type Build,
-  type Checkpoint,
-  compactTokenizer,
-  makeArtifacts,
-  readCheckpoint,
-  writeBuild,
-} from '../build/build.ts';
+import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from '../build/build.ts';
 import { chooseKept } from '../build/keep-vocabulary.ts';
 import { readPlan, writePlan } from '../build/plan-file.ts';
 import { DEFAULT_MAX_REQUEST_WORK, ISOLATE_BYTES } from '../../src/limits.ts';
@@ -67,7 +60,7 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
   );
   say(`  ${unplanned.tokenizer.summary}`);
   for (const warning of [...unplanned.tokenizer.warnings, ...(weights.warnings ?? [])]) say(`  Warning: ${warning}`);
-  const all = await needsOf(weights, compactTokenizer(unplanned.tokenizer.json).length, unplanned.bits, unplanned.plan);
+  const all = await needsOf(weights, unplanned.tokenizer.packed.length, unplanned.bits, unplanned.plan);
   const needs = unplanned.backend === 'both' ? all : { [unplanned.backend]: all[unplanned.backend] };
   const fitting = Object.entries(needs).filter(([, need]) => fits(need));
   const longest = costModelOf(weights.config).text(weights.config.max_position_embeddings, 1);

@@ -28,7 +28,7 @@ const THRESHOLDS: Record<LayerBits, { readonly clear: number; readonly divergenc
 /** The probe texts, masked by hand, encoded by the checkpoint's tokenizer; without those that are too long for it. */
 export async function encodeProbes({ tokenizer, weights }: Checkpoint): Promise<Encoding[]> {
   const texts = JSON.parse(await readFile(join(import.meta.dirname, '../probes.json'), 'utf8')) as string[];
-  const encoder = createTokenizer(JSON.parse(tokenizer.json) as object, tokenizer.special_tokens);
+  const encoder = createTokenizer(tokenizer.packed, tokenizer.special_tokens);
   return texts
     .map((text) => encoder.encode(findMasks(text)))
     .filter(({ input_ids }) => input_ids.length <= weights.config.max_position_embeddings);

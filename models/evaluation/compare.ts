@@ -32,8 +32,8 @@ export interface Comparison {
  */
 export async function compare(model: string, python: string, texts?: readonly string[]): Promise<Comparison> {
   const { folder, weights, tokenizer } = await readCheckpoint(model);
-  const { json, special_tokens } = tokenizer;
-  const encoder = createTokenizer(JSON.parse(json) as object, special_tokens);
+  const { packed, special_tokens } = tokenizer;
+  const encoder = createTokenizer(packed, special_tokens);
   const limit = weights.config.max_position_embeddings;
   const probes = texts ?? (JSON.parse(await readFile(join(import.meta.dirname, '../probes.json'), 'utf8')) as string[]);
   const short = probes.filter(

@@ -146,8 +146,8 @@ async function heapAfter(file: Uint8Array, tokens: number): Promise<number> {
 }
 
 /** A text with one mask and exactly so many tokens. */
-function textOf(tokens: number, { json, special_tokens }: FoundTokenizer): string {
-  const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
+function textOf(tokens: number, { packed, special_tokens }: FoundTokenizer): string {
+  const tokenizer = createTokenizer(packed, special_tokens);
   for (let words = 0; words < tokens; words++) {
     const text = `The ${'very '.repeat(words)}old man went to the [MASK].`;
     if (tokenizer.encode(findMasks(text)).input_ids.length === tokens) return text;

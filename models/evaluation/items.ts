@@ -87,11 +87,11 @@ function divide(ids: Int32Array, continues: (position: number) => boolean): Word
  */
 export function makeItems(
   data: EvaluationData,
-  { json, special_tokens }: FoundTokenizer,
+  { packed, special_tokens }: FoundTokenizer,
   positions: number,
   { share, order }: { share: number; order: boolean },
 ): Items {
-  const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
+  const tokenizer = createTokenizer(packed, special_tokens);
   const random = seeded(SEED);
   const most = (count: number) => Math.ceil(share * count);
   const idsOf = (text: string) => tokenizer.encode({ text, masks: [] }).input_ids;

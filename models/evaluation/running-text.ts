@@ -35,11 +35,11 @@ interface RunningText {
  */
 export async function readRunningText(
   file: string,
-  { json, special_tokens }: FoundTokenizer,
+  { packed, special_tokens }: FoundTokenizer,
   positions: number,
   copies = COPIES,
 ): Promise<RunningText> {
-  const tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
+  const tokenizer = createTokenizer(packed, special_tokens);
   const random = seeded(1);
   const encodings: Encoding[] = [];
   let [tokens, unknown] = [0, 0];

@@ -8,6 +8,7 @@ import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import type { SpecialTokens } from '../../src/tokenizer/tokenizer.ts';
 import { readJson, readBytes, readText } from '../checkpoint/files.ts';
 import { type AddedToken, addTokens, idOf, loadAddedTokens, type Vocabulary } from './added-tokens.ts';
+import { packTokenizer } from './pack.ts';
 import { classOfFamily, findClass, type StagesJson, type TokenizerClass, VOCABULARY_FILES } from './classes.ts';
 import { checkFields } from './fields.ts';
 import { checkEnds } from './post-processor.ts';
@@ -33,6 +34,8 @@ import { bpeModel, type ModelJson, wordPieceModel } from './vocabulary.ts';
 export interface FoundTokenizer {
   /** The text of a `tokenizer.json`. */
   readonly json: string;
+  /** The same in the form that is served, `tokenizer.bin`. */
+  readonly packed: Uint8Array<ArrayBuffer>;
   readonly special_tokens: SpecialTokens;
   /** The source of each part, in one line. */
   readonly summary: string;
@@ -289,12 +292,14 @@ function finish(
   // Without a change, the file keeps its bytes, and so its revision.
   const isSame = isDeepStrictEqual(file['added_tokens'], added_tokens);
   const json = isSame ? file : { ...file, added_tokens };
+  const packed = packTokenizer(json);
   // An unsupported stage is refused here rather than by the first request.
-  createTokenizer(json, special_tokens);
+  createTokenizer(packed, special_tokens);
   const beyond = added_tokens.filter(({ content }) => !ids.has(content)).length;
   const parts = [...said, `mask ${special_tokens.mask.token}`, ...(beyond ? [`${beyond} added tokens`] : []), ...files];
   return {
     json: JSON.stringify(json),
+    packed,
     special_tokens,
     summary: `tokenizer: ${parts.join('; ')}`,
     warnings,

@@ -1,5 +1,5 @@
-/** Builds a double-array trie of pieces, in the units of src/tokenizer/packed-unigram/format.ts. No I/O. */
-import { EMPTY, LEAF } from '../../src/tokenizer/packed-unigram/format.ts';
+/** Builds a double-array trie of pieces, in the units of src/tokenizer/vocabulary/format.ts. No I/O. */
+import { EMPTY, LEAF } from '../../src/tokenizer/vocabulary/format.ts';
 
 /** A node, with the sorted pieces that pass through it: `from` up to, and without, `to`, at their byte `depth`. */
 interface Node {
@@ -13,14 +13,17 @@ interface Node {
 /** Units are 32 bits: a label in the lower eight. */
 const MAX_NODES = 2 ** 24;
 /** After this many free units that do not fit, a node is appended: smaller nodes fill the gaps. */
-const MAX_TRIES = 3000;
+const MAX_TRIES = 256;
 
 /**
- * @param pieces UTF-8; the id of a piece is its index. No two are equal and none is empty.
+ * @param pieces UTF-8. No two are equal and none is empty.
  * @returns (units,) with all 256 units of every node inside
+ * @throws for more nodes, or a larger id, than a unit can hold
  */
-export function buildTrie(pieces: readonly Uint8Array[]): Uint32Array {
-  const order = pieces.map((bytes, id) => ({ bytes, id })).toSorted((a, b) => Buffer.compare(a.bytes, b.bytes));
+export function buildTrie(
+  pieces: readonly { readonly bytes: Uint8Array; readonly id: number }[],
+): Uint32Array<ArrayBuffer> {
+  const order = pieces.toSorted((a, b) => Buffer.compare(a.bytes, b.bytes));
   const bases = new Set<number>();
   const units: number[] = [];
   /** Links from a used unit towards the next free one. Unit 0 is the root's. */

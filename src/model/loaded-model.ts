@@ -5,7 +5,6 @@ import type { Backend, BackendKind, WeightsFile } from '../inference/backend.ts'
 import type { Result } from '../result.ts';
 import { createTokenizer } from '../tokenizer/create-tokenizer.ts';
 import { findMasks } from '../tokenizer/masks.ts';
-import { createUnigramTokenizer } from '../tokenizer/packed-unigram/create-tokenizer.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { ModelObjectError, type ObjectStore, openModelFile, readModelFile, retryReads } from './bucket.ts';
 import { costModelOf } from './cost.ts';
@@ -31,13 +30,8 @@ export interface LoadedModel extends LoadedTokenizer {
  * @throws {ModelObjectError} when the store does not hold what the manifest lists, or holds what cannot be used
  */
 export async function loadTokenizer(store: ObjectStore, manifest: Manifest, beat: () => void): Promise<Tokenizer> {
-  const isBinary = manifest.files.some(({ name }) => name === 'tokenizer.bin');
-  const name = isBinary ? 'tokenizer.bin' : 'tokenizer.json';
-  const bytes = await retryReads(beat, () => readModelFile(store, manifest, name, beat));
-  return use(manifest, name, () => {
-    if (isBinary) return createUnigramTokenizer(bytes);
-    return createTokenizer(JSON.parse(new TextDecoder().decode(bytes)) as object, manifest.special_tokens);
-  });
+  const bytes = await retryReads(beat, () => readModelFile(store, manifest, 'tokenizer.bin', beat));
+  return use(manifest, 'tokenizer.bin', () => createTokenizer(bytes, manifest.special_tokens));
 }
 
 /** @throws {ModelObjectError} likewise */

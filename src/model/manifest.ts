@@ -4,13 +4,13 @@ import * as v from 'valibot';
 import { architecture, heads, quantization } from '../schemas/model.ts';
 
 /** What a revision can hold. The graph and the engine's file are the same weights, for one backend each. */
-const MODEL_FILES = ['model.onnx', 'model.efm', 'tokenizer.json', 'tokenizer.bin'] as const;
+const MODEL_FILES = ['model.onnx', 'model.efm', 'tokenizer.bin'] as const;
 export type ModelFile = (typeof MODEL_FILES)[number];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const manifest = v.strictObject({
-  format: v.literal(2),
+  format: v.literal(3, 'this worker reads format 3: convert the model again, and push it'),
   id: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]*$/)),
   revision: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   files: v.pipe(

@@ -53,7 +53,8 @@ export function modelBytes(
   file: WeightsFile,
   { files, architecture }: Pick<Manifest, 'files' | 'architecture'>,
 ): number {
-  const bytesOf = (names: readonly string[]) => files.find(({ name }) => names.includes(name))?.bytes ?? 0;
-  const tokenizer_bytes = bytesOf(['tokenizer.bin', 'tokenizer.json']);
-  return wasmBytes(file, bytesOf([file]), architecture) + bytesBesideWeights(architecture.vocab_size, tokenizer_bytes);
+  const bytesOf = (wanted: string) => files.find(({ name }) => name === wanted)?.bytes ?? 0;
+  return (
+    wasmBytes(file, bytesOf(file), architecture) + bytesBesideWeights(architecture.vocab_size, bytesOf('tokenizer.bin'))
+  );
 }

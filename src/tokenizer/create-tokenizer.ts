@@ -1,6 +1,4 @@
-/**
- * A tokenizer from a `tokenizer.json`, with the ids and offsets of `tokenizers` 0.23. No I/O.
- */
+/** A tokenizer from a `tokenizer.bin`, with the ids and offsets of `tokenizers` 0.23. No I/O. */
 import * as v from 'valibot';
 
 import { createAddedTokens } from './added-tokens.ts';
@@ -14,26 +12,27 @@ import { createPreTokenizer } from './pre-tokenizers/create-pre-tokenizer.ts';
 import type { SpecialTokens, Tokenizer } from './tokenizer.ts';
 import { readComponent } from './tokenizer-json.ts';
 import { isWhitespace } from './unicode.ts';
+import { readTokenizerFile } from './vocabulary/format.ts';
 
 const FILE = v.object({
   added_tokens: v.optional(v.unknown()),
   normalizer: v.optional(v.unknown()),
   pre_tokenizer: v.optional(v.unknown()),
-  model: v.record(v.string(), v.unknown()),
   post_processor: v.optional(v.unknown()),
   decoder: v.optional(v.unknown()),
 });
 
 /**
- * @param json the parsed `tokenizer.json`
+ * @param bytes from `packTokenizer` (models/tokenizer/pack.ts); must not change afterwards
  * @param special the mask token and the unknown token of the model
- * @throws naming the field that is not supported
+ * @throws naming the field that is wrong or not supported
  */
-export function createTokenizer(json: object, special: SpecialTokens): Tokenizer {
-  const file = readComponent('', FILE, json);
-  const added = createAddedTokens(file.added_tokens, createNormalizer(file.normalizer));
+export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Tokenizer {
+  const tables = readTokenizerFile(bytes);
+  const file = readComponent('', FILE, tables.json);
+  const added = createAddedTokens(file.added_tokens, createNormalizer(file.normalizer, tables.charsmap));
   const preTokenize = createPreTokenizer(file.pre_tokenizer);
-  const model = createModel(file.model);
+  const model = createModel(tables);
   const postProcess = createPostProcessor(file.post_processor);
   const decode = createDecoder(file.decoder);
 

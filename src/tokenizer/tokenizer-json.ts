@@ -27,7 +27,8 @@ export const NORMALIZER = v.variant('type', [
   v.object({ type: v.literal('Replace'), pattern, content: v.string() }),
   v.object({ type: v.literal('Prepend'), prepend: v.string() }),
   v.object({ type: v.literal('Strip'), strip_left: v.boolean(), strip_right: v.boolean() }),
-  v.object({ type: v.literal('Precompiled'), precompiled_charsmap: v.string() }),
+  /** Its `precompiled_charsmap` is a table (vocabulary/format.ts). */
+  of('Precompiled'),
 ]);
 export type NormalizerJson = v.InferOutput<typeof NORMALIZER>;
 
@@ -54,21 +55,16 @@ export const PRE_TOKENIZER = v.variant('type', [
 ]);
 export type PreTokenizerJson = v.InferOutput<typeof PRE_TOKENIZER>;
 
-const vocabulary = v.custom<Record<string, number>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'model.vocab is not an object',
-);
 const absent = v.nullish(v.literal(''));
 const no = v.optional(v.literal(false));
 
-/** The vocabulary and the merges have tens of thousands of entries, so they are checked where they are used. */
+/** Without `vocab` and `merges`, which are tables (vocabulary/format.ts). */
 export const MODEL = v.variant('type', [
   v.object({
     type: v.literal('WordPiece'),
     unk_token: v.string(),
     continuing_subword_prefix: v.string(),
     max_input_chars_per_word: v.number(),
-    vocab: vocabulary,
   }),
   v.object({
     type: v.literal('BPE'),
@@ -79,14 +75,11 @@ export const MODEL = v.variant('type', [
     fuse_unk: v.optional(v.boolean(), false),
     byte_fallback: no,
     ignore_merges: v.optional(v.boolean(), false),
-    vocab: vocabulary,
-    merges: v.custom<readonly (string | readonly [string, string])[]>(Array.isArray, 'model.merges is not an array'),
   }),
   v.object({
     type: v.literal('Unigram'),
     unk_id: v.number(),
     byte_fallback: no,
-    vocab: v.custom<readonly (readonly [string, number])[]>(Array.isArray, 'model.vocab is not an array'),
   }),
 ]);
 type ModelJson = v.InferOutput<typeof MODEL>;

@@ -7,7 +7,7 @@ import { mkdtemp, readdir, copyFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { compactTokenizer, makeArtifacts, makeManifest } from '../../models/build/build.ts';
+import { makeArtifacts, makeManifest } from '../../models/build/build.ts';
 import { needsOf } from '../../models/build/memory-needs.ts';
 import type { EncoderConfig } from '../../models/checkpoint/encoder.ts';
 import { randomWeights } from '../../models/evaluation/geometry-cost.ts';
@@ -147,7 +147,7 @@ for (const published of MODELS.filter(({ name }) => name.includes(only))) {
     backend: 'engine' as const,
     plan,
   };
-  const { engine } = await needsOf(weights, compactTokenizer(tokenizer.json).length, published.bits, plan);
+  const { engine } = await needsOf(weights, tokenizer.packed.length, published.bits, plan);
   const artifacts = await makeArtifacts(checkpoint);
   const error = { texts: 1, masks: 1, top1_agreement: 0, mean_kl: 0, max_score_error: 0 };
   const card = { license: 'none', source: 'random weights' };

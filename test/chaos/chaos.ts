@@ -63,10 +63,7 @@ const tally = (replies: readonly Reply[]): string =>
 async function missingObjects(built: Bundle): Promise<void> {
   const [id] = built.model.split('@');
   const names = [...built.objects.keys()].filter((key) => key.includes(`/${id}/`) && !key.endsWith('.onnx'));
-  // With a packed tokenizer, the other file is not read.
-  const isPacked = names.some((key) => key.endsWith('/tokenizer.bin'));
-  const read = names.filter((key) => !(isPacked && key.endsWith('/tokenizer.json')));
-  for (const missing of read) {
+  for (const missing of names) {
     const isolate = await serve(built);
     await isolate.put((key) => key !== missing);
     const first = await ask(isolate.url, '/fill-mask', { body: HIT, timeout_ms: 10_000 });

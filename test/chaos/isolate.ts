@@ -144,14 +144,7 @@ export async function serve({ model, modules, objects }: Bundle, cache: 'on' | '
     async control(settings) {
       await ask(url, `/control?${new URLSearchParams(settings).toString()}`, { method: 'PUT' });
     },
-    async memory() {
-      const inspector = (await mf.getInspectorURL()).origin.replace(/^ws/, 'http');
-      const targets = (await (await fetch(new URL('/json', inspector))).json()) as Target[];
-      // Miniflare's own workers, the simulator of R2 among them, are isolates too.
-      const found = targets.find(({ id }) => id === 'core:user:app');
-      if (!found) throw new Error('the inspector lists no worker');
-      return memoryOf(found.webSocketDebuggerUrl);
-    },
+    memory: () => memoryOf(mf),
     close: () => mf.dispose(),
   };
 }
@@ -163,9 +156,17 @@ interface Message {
   readonly params?: { readonly context?: { readonly id: number } };
 }
 
-/** By the inspector's protocol (https://chromedevtools.github.io/devtools-protocol/v8/Runtime/). */
-async function memoryOf(url: string): Promise<Memory> {
-  const socket = new WebSocket(url.replace(/^http/, 'ws'));
+/**
+ * Of the worker `app`, by the inspector's protocol (https://chromedevtools.github.io/devtools-protocol/v8/Runtime/).
+ * @param mf with an `inspectorPort`
+ */
+export async function memoryOf(mf: Miniflare): Promise<Memory> {
+  const inspector = (await mf.getInspectorURL()).origin.replace(/^ws/, 'http');
+  const targets = (await (await fetch(new URL('/json', inspector))).json()) as Target[];
+  // Miniflare's own workers, the simulator of R2 among them, are isolates too.
+  const target = targets.find(({ id }) => id === 'core:user:app');
+  if (!target) throw new Error('the inspector lists no worker');
+  const socket = new WebSocket(target.webSocketDebuggerUrl.replace(/^http/, 'ws'));
   const pending = new Map<number, (message: Message) => void>();
   let contextId: number | undefined;
   socket.addEventListener('message', ({ data }) => {

@@ -18,10 +18,8 @@ describe.skipIf(ANSWERED.length === 0)(
   () => {
     it.each(ANSWERED)('%s is answered as by transformers', async (name, { text, ids, first, probability }) => {
       const { tokenizer, weights } = await readCheckpoint(join(CASES_FOLDER, name));
-      const { json, special_tokens } = tokenizer;
-      const encoding = createTokenizer(JSON.parse(json) as object, special_tokens).encode(
-        findMasks(text, special_tokens.mask.token),
-      );
+      const { packed, special_tokens } = tokenizer;
+      const encoding = createTokenizer(packed, special_tokens).encode(findMasks(text, special_tokens.mask.token));
       expect([...encoding.input_ids]).toEqual(ids);
       const [logits] = await (await onnxBackend(buildGraph(weights, 'float32'))).run([encoding]);
       const row = logits?.mlm.subarray(0, weights.config.vocab_size) ?? new Float32Array();

@@ -22,8 +22,8 @@ let tokenizer: Tokenizer;
 
 beforeAll(async () => {
   const { id, folder } = inject('built');
-  const { json, special_tokens } = (await readCheckpoint(id)).tokenizer;
-  tokenizer = createTokenizer(JSON.parse(json) as object, special_tokens);
+  const { packed, special_tokens } = (await readCheckpoint(id)).tokenizer;
+  tokenizer = createTokenizer(packed, special_tokens);
   backend = await engineBackend(await readFile(join(folder, 'model.efm')));
 });
 

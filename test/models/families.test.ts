@@ -113,7 +113,7 @@ describe.each(FAMILIES)('%s', (name) => {
     checkpoint = await readCheckpoint(join(FIXTURES, 'families', name));
     golden = await readGolden(join(checkpoint.folder, 'golden.json'));
     const special_tokens = checkpoint.tokenizer.special_tokens;
-    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer.json) as object, special_tokens);
+    tokenizer = createTokenizer(checkpoint.tokenizer.packed, special_tokens);
     mask_id = special_tokens.mask.id;
   });
 

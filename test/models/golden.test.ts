@@ -65,10 +65,7 @@ describe('the tokenizer', () => {
   });
 
   it('decodes every candidate as transformers does', () => {
-    const tokenizer = createTokenizer(
-      JSON.parse(checkpoint.tokenizer.json) as object,
-      checkpoint.tokenizer.special_tokens,
-    );
+    const tokenizer = createTokenizer(checkpoint.tokenizer.packed, checkpoint.tokenizer.special_tokens);
     for (const { masks } of golden.cases) {
       for (const { token, token_str } of masks.flat()) expect(tokenizer.decode([token])).toBe(token_str);
     }

@@ -11,7 +11,7 @@ import { objectKey } from '../../src/model/manifest.ts';
 const [id = '', revision = ''] = env.MODEL.split('@');
 
 /** What the app reads. */
-export const OBJECTS = ['manifest.json', 'tokenizer.json', kind.file] as const;
+export const OBJECTS = ['manifest.json', 'tokenizer.bin', kind.file] as const;
 export type ObjectName = (typeof OBJECTS)[number];
 
 export const keyOf = (name: ObjectName): string => objectKey(id, revision, name);

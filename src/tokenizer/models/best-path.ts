@@ -2,14 +2,12 @@
 import type { Piece } from './model.ts';
 
 export interface Paths {
-  /** Paths begin here, with a score of 0. */
-  begin(position: number): void;
-  /** The score of the best path that ends here. */
+  /** The score of the best path that ends here. Paths begin at 0, with a score of 0. */
   scoreAt(position: number): number;
   /** Extends the best path to `start` by a piece. Of equal paths, the one that was offered first stays. */
   offer(start: number, end: number, id: number, score: number): void;
-  /** The pieces of the best path between two positions. Adjacent unknown pieces become one. */
-  trace(from: number, to: number): Piece[];
+  /** The pieces of the best path to the end. Adjacent unknown pieces become one. */
+  trace(): Piece[];
 }
 
 /** @param length of the text, in the unit of all positions */
@@ -19,10 +17,6 @@ export function createPaths(length: number, unk_id: number): Paths {
   const starts = new Int32Array(length + 1).fill(-1);
   const ids = new Int32Array(length + 1);
   return {
-    begin(position) {
-      scores[position] = 0;
-    },
-
     scoreAt: (position) => scores[position] ?? 0,
 
     offer(start, end, id, score) {
@@ -33,11 +27,11 @@ export function createPaths(length: number, unk_id: number): Paths {
       ids[end] = id;
     },
 
-    trace(from, to) {
+    trace() {
       const pieces: Piece[] = [];
-      for (let end = to; end > from; end = starts[end] ?? from) {
+      for (let end = length; end > 0; end = starts[end] ?? 0) {
         const id = ids[end] ?? unk_id;
-        const start = starts[end] ?? from;
+        const start = starts[end] ?? 0;
         const after = pieces.at(-1);
         if (id === unk_id && after?.id === unk_id) pieces[pieces.length - 1] = { id, from: start, to: after.to };
         else pieces.push({ id, from: start, to: end });

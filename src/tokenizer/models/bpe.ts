@@ -3,13 +3,17 @@
  */
 import { BYTE_LEVEL_SPACE } from '../pre-tokenizers/byte-level.ts';
 import type { ModelOf } from '../tokenizer-json.ts';
-import { createHeap } from './heap.ts';
-import { type Model, type Piece, readVocabulary } from './model.ts';
+import type { Merges } from '../vocabulary/merges.ts';
+import { NONE, type Vocabulary } from '../vocabulary/vocabulary.ts';
 import { METASPACE, continuesWord } from '../words.ts';
+import { createHeap } from './heap.ts';
+import type { Model, Piece } from './model.ts';
 
-/** A piece that may still be merged: an element of a linked list, with the indices of its neighbours, −1 for none. */
+/**
+ * A piece that may still be merged: an element of a linked list, with the indices of its neighbours, −1 for none. The id of a
+ * part that was merged into the one before it is NONE.
+ */
 interface Part {
-  text: string;
   id: number;
   from: number;
   to: number;
@@ -20,18 +24,9 @@ interface Part {
 /** More than the characters of any word: `rank * PLACES + place` sorts by rank, then by place. */
 const PLACES = 2 ** 28;
 
-export function createBpe(json: ModelOf<'BPE'>): Model {
-  const { idOf, pieceOf } = readVocabulary(json.vocab);
-  const ranks = new Map<string, number>();
-  let next = 0;
-  for (const pair of json.merges) ranks.set(typeof pair === 'string' ? pair : `${pair[0]} ${pair[1]}`, next++);
-  const unk_id = json.unk_token == null ? undefined : idOf(json.unk_token);
-
-  /** The piece that the merge of this rank creates. */
-  function mergedBy(rank: number): string | undefined {
-    const pair = json.merges[rank];
-    return typeof pair === 'string' ? pair.replace(' ', '') : pair?.join('');
-  }
+export function createBpe(json: ModelOf<'BPE'>, vocabulary: Vocabulary, { rankOf, mergedBy }: Merges): Model {
+  const { pieceOf, idOf } = vocabulary;
+  const unk_id = json.unk_token == null ? NONE : idOf(json.unk_token);
 
   /** One part for each character. An unknown character becomes `unk_token`, or is dropped if there is none. */
   function partsOf(word: string): Part[] {
@@ -40,16 +35,16 @@ export function createBpe(json: ModelOf<'BPE'>): Model {
     let from = 0;
     for (const text of word) {
       const known = idOf(text);
-      const isUnknown = known === undefined;
-      const id = known ?? unk_id;
-      if (id === undefined) continue;
+      const isUnknown = known === NONE;
+      const id = isUnknown ? unk_id : known;
+      if (id === NONE) continue;
       const to = from + text.length;
       const last = parts.at(-1);
       if (last && isUnknown && isAfterUnknown && json.fuse_unk) last.to = to;
       else {
         const i = parts.length;
         if (last) last.next = i;
-        parts.push({ text: isUnknown ? (json.unk_token ?? '') : text, id, from, to, previous: i - 1, next: -1 });
+        parts.push({ id, from, to, previous: i - 1, next: -1 });
       }
       isAfterUnknown = isUnknown;
       from = to;
@@ -60,30 +55,33 @@ export function createBpe(json: ModelOf<'BPE'>): Model {
   /** Takes O(n log n) time for a word of n characters. */
   function merge(parts: readonly Part[]): Piece[] {
     const candidates = createHeap();
-    const offer = (left: Part | undefined, at: number) => {
+    const rankAt = (left: Part | undefined): number => {
       const right = left && parts[left.next];
-      const rank = right && ranks.get(`${left.text} ${right.text}`);
-      if (rank !== undefined) candidates.push(rank * PLACES + at);
+      return right && left.id !== NONE ? rankOf(left.id, right.id) : NONE;
     };
-    for (const [at, part] of parts.entries()) offer(part, at);
+    const offer = (at: number) => {
+      const rank = rankAt(parts[at]);
+      if (rank !== NONE) candidates.push(rank * PLACES + at);
+    };
+    for (const at of parts.keys()) offer(at);
     for (let best = candidates.pop(); best !== undefined; best = candidates.pop()) {
       const at = best % PLACES;
       const left = parts[at];
       const right = left && parts[left.next];
-      const isMerge = right && left.text !== '' && ranks.has(`${left.text} ${right.text}`);
+      const rank = rankAt(left);
+      const merged_id = mergedBy((best - at) / PLACES);
       // One of the two may have been merged with another part since.
-      if (!isMerge || left.text + right.text !== mergedBy((best - at) / PLACES)) continue;
-      left.text += right.text;
-      left.id = idOf(left.text) ?? refuseMerge(left.text);
+      if (!right || rank === NONE || mergedBy(rank) !== merged_id) continue;
+      left.id = merged_id;
       left.to = right.to;
       left.next = right.next;
-      right.text = '';
+      right.id = NONE;
       const after = parts[right.next];
       if (after) after.previous = at;
-      offer(parts[left.previous], left.previous);
-      offer(left, at);
+      offer(left.previous);
+      offer(at);
     }
-    return parts.filter(({ text }) => text !== '');
+    return parts.filter(({ id }) => id !== NONE);
   }
 
   return {
@@ -92,12 +90,8 @@ export function createBpe(json: ModelOf<'BPE'>): Model {
     continues: (piece, decoded) => continuesWord(piece, decoded, [BYTE_LEVEL_SPACE, METASPACE]),
 
     tokenize(word) {
-      const whole = json.ignore_merges ? idOf(word) : undefined;
-      return whole === undefined ? merge(partsOf(word)) : [{ id: whole, from: 0, to: word.length }];
+      const whole = json.ignore_merges ? idOf(word) : NONE;
+      return whole === NONE ? merge(partsOf(word)) : [{ id: whole, from: 0, to: word.length }];
     },
   };
-}
-
-function refuseMerge(text: string): never {
-  throw new Error(`tokenizer.json: model.merges makes ${text}, which model.vocab lacks`);
 }

@@ -1,21 +1,23 @@
-/** Creates the `model` of a `tokenizer.json`. No I/O. */
+/** Creates the `model` of a tokenizer. No I/O. */
 import { MODEL, readComponent } from '../tokenizer-json.ts';
+import type { TokenizerFile } from '../vocabulary/format.ts';
+import { createMerges } from '../vocabulary/merges.ts';
+import { createVocabulary } from '../vocabulary/vocabulary.ts';
 import { createBpe } from './bpe.ts';
 import type { Model } from './model.ts';
 import { createUnigramModel } from './unigram.ts';
 import { createWordPiece } from './wordpiece.ts';
 
 /** @throws naming the field that is not supported */
-export function createModel(json: Readonly<Record<string, unknown>>): Model {
-  // Older files do not name the type.
-  const implied = 'merges' in json ? 'BPE' : Array.isArray(json['vocab']) ? 'Unigram' : 'WordPiece';
-  const model = readComponent('model', MODEL, { type: implied, ...json });
+export function createModel({ json, pieces, scores, merges }: TokenizerFile): Model {
+  const model = readComponent('model', MODEL, json['model']);
+  const vocabulary = createVocabulary(pieces);
   switch (model.type) {
     case 'WordPiece':
-      return createWordPiece(model);
+      return createWordPiece(model, vocabulary);
     case 'BPE':
-      return createBpe(model);
+      return createBpe(model, vocabulary, createMerges(merges, vocabulary.size));
     case 'Unigram':
-      return createUnigramModel(model);
+      return createUnigramModel(model, vocabulary, scores);
   }
 }

@@ -20,20 +20,3 @@ export interface Model {
    */
   continues(piece: string, decoded: string): boolean;
 }
-
-/** Looks up ids in the parsed object itself: copying it to a Map would take longer than parsing it. */
-export function readVocabulary(ids: Readonly<Record<string, number>>) {
-  let pieces: string[] | undefined;
-  return {
-    idOf: (piece: string): number | undefined => (Object.hasOwn(ids, piece) ? ids[piece] : undefined),
-
-    /** The first call inverts the vocabulary. */
-    pieceOf: (id: number): string | undefined => {
-      if (!pieces) {
-        pieces = [];
-        for (const piece in ids) pieces[ids[piece] ?? 0] = piece;
-      }
-      return pieces[id];
-    },
-  };
-}

@@ -1,27 +1,32 @@
 /** A unigram model: finds the most likely pieces of a word, as `tokenizers` does. No I/O. */
-import { createPaths } from './best-path.ts';
 import type { ModelOf } from '../tokenizer-json.ts';
-import type { Model } from './model.ts';
+import { refuse } from '../vocabulary/format.ts';
+import { NONE, type Vocabulary } from '../vocabulary/vocabulary.ts';
 import { METASPACE, continuesWord } from '../words.ts';
+import { createPaths } from './best-path.ts';
+import type { Model } from './model.ts';
 
 /** How much less likely an unknown character is than the rarest piece, as in SentencePiece. */
 const UNKNOWN_PENALTY = 10;
 
-/** @throws when `unk_id` names no piece */
-export function createUnigramModel({ vocab, unk_id }: ModelOf<'Unigram'>): Model {
-  const ids = new Map<string, number>();
-  let longest = 0;
-  let least = Infinity;
-  let next = 0;
-  for (const [piece, score] of vocab) {
-    ids.set(piece, next++);
-    longest = Math.max(longest, piece.length);
-    least = Math.min(least, score);
-  }
-  if (!vocab[unk_id]) throw new Error(`tokenizer.json: model.unk_id is ${unk_id} of ${vocab.length} pieces`);
+/**
+ * @param scores (pieces,) log-probabilities
+ * @throws when `unk_id` names no piece
+ */
+export function createUnigramModel(
+  { unk_id }: ModelOf<'Unigram'>,
+  vocabulary: Vocabulary,
+  scores: Float64Array,
+): Model {
+  const { size, longest, root, child, idAt, idOf, pieceOf } = vocabulary;
+  if (pieceOf(unk_id) === undefined) throw new Error(`tokenizer.json: model.unk_id is ${unk_id} of ${size} pieces`);
+  if (scores.length !== size) refuse(`scores is ${scores.length}; there are ${size} pieces`);
+  let unk_score: number | undefined;
+  /** Computed when it is needed: a cold isolate takes a millisecond for 30,000 pieces. */
+  const unknownScore = () => (unk_score ??= scores.reduce((a, b) => (b < a ? b : a), Infinity) - UNKNOWN_PENALTY);
 
   return {
-    pieceOf: (id) => vocab[id]?.[0],
+    pieceOf,
     unmark: (piece) => piece,
     continues: (piece, decoded) => continuesWord(piece, decoded, [METASPACE]),
 
@@ -31,18 +36,24 @@ export function createUnigramModel({ vocab, unk_id }: ModelOf<'Unigram'>): Model
         following = start + ((word.codePointAt(start) ?? 0) > 0xffff ? 2 : 1);
         const stop = Math.min(start + longest, word.length);
         let covered = false;
-        for (let end = start + 1; end <= stop; end++) {
-          const id = ids.get(word.slice(start, end));
-          if (id === undefined) continue;
-          paths.offer(start, end, id, vocab[id]?.[1] ?? 0);
-          covered ||= end === following;
+        for (let node = root, at = start; at < stop;) {
+          const point = word.codePointAt(at) ?? 0;
+          at += point > 0xffff ? 2 : 1;
+          node = child(node, point);
+          if (node === NONE) break;
+          const id = idAt(node);
+          if (id === NONE) continue;
+          paths.offer(start, at, id, scores[id] ?? NaN);
+          covered ||= at === following;
         }
-        if (!covered) paths.offer(start, following, unk_id, least - UNKNOWN_PENALTY);
+        if (!covered) paths.offer(start, following, unk_id, unknownScore());
       }
+      if (!Number.isFinite(paths.scoreAt(word.length))) refuse('scores have a value that is not a finite number');
       // Adjacent unknown characters may form a known piece.
-      return paths
-        .trace(0, word.length)
-        .map(({ id, from, to }) => ({ id: ids.get(word.slice(from, to)) ?? id, from, to }));
+      return paths.trace().map(({ id, from, to }) => {
+        const whole = id === unk_id ? idOf(word.slice(from, to)) : NONE;
+        return { id: whole === NONE ? id : whole, from, to };
+      });
     },
   };
 }

@@ -7,13 +7,16 @@ import { isWhitespace, isIdeograph, isMark, isNonspacing, isOther } from '../uni
 
 export type Normalizer = (source: AlignedText) => AlignedText;
 
-/** @throws naming the field that is not supported */
-export function createNormalizer(json: unknown): Normalizer {
-  const steps = readStage('normalizer', 'normalizers', NORMALIZER, json).map(createStep);
+/**
+ * @param charsmap of `Precompiled`
+ * @throws naming the field that is not supported
+ */
+export function createNormalizer(json: unknown, charsmap: Uint8Array = new Uint8Array()): Normalizer {
+  const steps = readStage('normalizer', 'normalizers', NORMALIZER, json).map((step) => createStep(step, charsmap));
   return (source) => steps.reduce((text, step) => step(text), source);
 }
 
-function createStep(json: NormalizerJson): Normalizer {
+function createStep(json: NormalizerJson, charsmap: Uint8Array): Normalizer {
   switch (json.type) {
     case 'BertNormalizer':
       return createBertNormalizer(json);
@@ -37,7 +40,7 @@ function createStep(json: NormalizerJson): Normalizer {
     case 'Strip':
       return (source) => strip(source, json.strip_left, json.strip_right);
     case 'Precompiled':
-      return createPrecompiled(json.precompiled_charsmap);
+      return createPrecompiled(charsmap);
   }
 }
 

@@ -21,7 +21,7 @@ export function normalizeText(source: AlignedText, form: NormalizationForm): Ali
 }
 
 /** @returns the full decomposition of a character */
-export const decomposition = (character: string, form: 'NFD' | 'NFKD'): string =>
+const decomposition = (character: string, form: 'NFD' | 'NFKD'): string =>
   isIndecomposable(character) ? character : character.normalize(form);
 
 /**

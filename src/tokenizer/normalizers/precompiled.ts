@@ -11,15 +11,12 @@ const hasLeaf = (unit: number) => (unit & 0x100) !== 0;
 const valueOf = (unit: number) => unit & 0x7fffffff;
 
 /**
- * @param charsmap Base64 of: the size of the trie in bytes (32 bits, little-endian); the trie, whose values are offsets into
- *   the rest; texts in UTF-8, each ended by a zero byte
+ * @param bytes the size of the trie in bytes (32 bits, little-endian); the trie, whose values are offsets into the rest; texts
+ *   in UTF-8, each ended by a zero byte
  * @throws when the data is not of this form
  */
-export function createPrecompiled(charsmap: string): (source: AlignedText) => AlignedText {
-  const binary = atob(charsmap);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  const view = new DataView(bytes.buffer);
+export function createPrecompiled(bytes: Uint8Array): (source: AlignedText) => AlignedText {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = bytes.length < 4 ? Infinity : 4 + view.getUint32(0, true);
   if (end > bytes.length) throw new Error('tokenizer.json: precompiled_charsmap ends within its trie');
   const unitAt = (i: number) => (4 + 4 * i + 4 <= end ? view.getUint32(4 + 4 * i, true) : 0);

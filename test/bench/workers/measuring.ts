@@ -5,7 +5,6 @@ import type { Backend, BackendKind, Encoding } from '../../../src/inference/back
 import { sha256Hex } from '../../../src/model/manifest.ts';
 import { R2_READ_BYTES } from '../../../src/limits.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
-import { createUnigramTokenizer } from '../../../src/tokenizer/packed-unigram/create-tokenizer.ts';
 
 /** The steps of a first prediction, in ms. */
 export interface Parts {
@@ -52,11 +51,7 @@ async function firstPrediction(kind: BackendKind, bucket: R2Bucket, model: strin
   lap();
   const backend = await kind.create(inMemory(bytes));
   lap();
-  // As each deployment reads it: the engine's from its binary form.
-  const name = kind.file === 'model.efm' ? 'tokenizer.bin' : 'tokenizer.json';
-  const file = await readAll(bucket, `${model}/${name}`);
-  if (name === 'tokenizer.bin') createUnigramTokenizer(file);
-  else createTokenizer(JSON.parse(new TextDecoder().decode(file)) as object, special_tokens);
+  createTokenizer(await readAll(bucket, `${model}/tokenizer.bin`), special_tokens);
   lap();
   await backend.run([encoding]);
   lap();

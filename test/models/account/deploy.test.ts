@@ -77,7 +77,7 @@ describe('npm run deploy', () => {
         'In the worst month, the answers to one caller at one location cost $305 on the paid plan',
       );
       // Only what the engine reads, and the manifest after it.
-      expect(puts()).toEqual(['model.efm', 'tokenizer.json', 'manifest.json', 'index.json']);
+      expect(puts()).toEqual(['model.efm', 'tokenizer.bin', 'manifest.json', 'index.json']);
       const first = live();
       // Nobody but the test reached it before.
       expect(liveWhenAsked).toEqual([undefined]);
@@ -134,7 +134,7 @@ describe('npm run deploy', () => {
     faults.push({ on: /^PUT .*manifest\.json/, status: 500 });
     await expect(deployIt()).rejects.toThrow(/the API refused PUT .*manifest\.json \(500.*[^]*Nothing is online\./);
     // Three tries.
-    expect(puts()).toEqual(['model.efm', 'tokenizer.json', 'manifest.json', 'manifest.json', 'manifest.json']);
+    expect(puts()).toEqual(['model.efm', 'tokenizer.bin', 'manifest.json', 'manifest.json', 'manifest.json']);
 
     account.server.seen.length = 0;
     faults.splice(0, 1, { on: /^PUT .*manifest\.json/, status: 429, times: 2 }, { on: /^PUT .*scripts/, status: 400 });
@@ -156,7 +156,7 @@ describe('npm run deploy', () => {
   it('uploads the worker of another environment, and what its backend reads', async () => {
     account.server.faults.push({ on: /^PUT .*scripts/, status: 400 });
     await expect(deployIt({ env: 'onnxruntime' })).rejects.toThrow(/wrangler deploy failed: [^]*Nothing is online\./);
-    expect(puts()).toEqual(['model.onnx', 'tokenizer.json', 'manifest.json', 'index.json']);
+    expect(puts()).toEqual(['model.onnx', 'tokenizer.bin', 'manifest.json', 'index.json']);
     expect(account.server.seen.filter((line) => line.startsWith('PUT /workers'))).toEqual([
       `PUT /workers/scripts/${NAME}-onnxruntime`,
     ]);

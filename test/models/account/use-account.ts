@@ -95,7 +95,7 @@ export function useAccount() {
       const version = this.addVersion();
       this.makeLive(version);
       const objects = new Map<string, Uint8Array>();
-      for (const name of ['model.efm', 'tokenizer.json', 'manifest.json']) {
+      for (const name of ['model.efm', 'tokenizer.bin', 'manifest.json']) {
         objects.set(`models/${id}/${revision}/${name}`, await readFile(join(folder, name)));
       }
       started().buckets.set(BUCKET, objects);

@@ -37,8 +37,7 @@ async function trim(family: string, file: string): Promise<{ whole: Checkpoint; 
   return { whole, trimmed: await readCheckpoint(folder), said: said.join('\n') };
 }
 
-const tokenizerOf = ({ tokenizer }: Checkpoint) =>
-  createTokenizer(JSON.parse(tokenizer.json) as object, tokenizer.special_tokens);
+const tokenizerOf = ({ tokenizer }: Checkpoint) => createTokenizer(tokenizer.packed, tokenizer.special_tokens);
 
 describe('a vocabulary that is trimmed to the pieces of a text', () => {
   it.each(['bert', 'bert-untied', 'albert', 'camembert', 'xlm-roberta'])(

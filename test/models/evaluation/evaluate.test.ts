@@ -160,10 +160,7 @@ describe('the items', () => {
   });
 
   it('mask whole words, 15 % of the tokens, once', () => {
-    const tokenizer = createTokenizer(
-      JSON.parse(checkpoint.tokenizer.json) as object,
-      checkpoint.tokenizer.special_tokens,
-    );
+    const tokenizer = createTokenizer(checkpoint.tokenizer.packed, checkpoint.tokenizer.special_tokens);
     const windows = made.items.filter((item) => item.kind === 'window');
     expect(new Set(windows.map(({ set }) => set))).toEqual(
       new Set(['valid', 'wikitext-2-raw', '16', '64', '128', '256', '512']),

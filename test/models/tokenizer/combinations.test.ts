@@ -16,11 +16,8 @@ const COUNT = 500;
 type Reference = Answer['answers'][number];
 type ReferenceText = Extract<Reference, { texts: unknown }>['texts'][number];
 
-const same = ({ json, special_tokens }: FoundTokenizer, { text, ids, offsets }: ReferenceText): boolean => {
-  const { input_ids, offsets: units } = createTokenizer(JSON.parse(json) as object, special_tokens).encodePair(
-    text,
-    '',
-  );
+const same = ({ packed, special_tokens }: FoundTokenizer, { text, ids, offsets }: ReferenceText): boolean => {
+  const { input_ids, offsets: units } = createTokenizer(packed, special_tokens).encodePair(text, '');
   // The first text of a pair is read as it is alone; masks are tokens like any other there.
   const points = Array.from(units.subarray(0, 2 * ids.length), (unit) => Array.from(text.slice(0, unit)).length);
   return input_ids.subarray(0, ids.length).join() === ids.join() && points.join() === offsets.flat().join();

@@ -10,12 +10,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { readTokenizer } from '../../../models/tokenizer/files.ts';
-import { packUnigram } from '../../../models/tokenizer/unigram.ts';
+import { splitCharsmap } from '../../../models/tokenizer/pack.ts';
 import { alignText } from '../../../src/tokenizer/aligned-text.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { createNormalizer } from '../../../src/tokenizer/normalizers/create-normalizer.ts';
-import { createUnigramTokenizer } from '../../../src/tokenizer/packed-unigram/create-tokenizer.ts';
 import { spellBytes } from '../../../src/tokenizer/pre-tokenizers/byte-level.ts';
 import golden from '../../fixtures/golden.json' with { type: 'json' };
 import texts from '../../fixtures/tokenizers/texts.json' with { type: 'json' };
@@ -27,8 +26,8 @@ const GENUINE = process.env['TOKENIZERS_DATA'];
 const CORPUS = process.env['EVALUATION_DATA'];
 const LONG = 900_000;
 const FIXTURES = join(import.meta.dirname, '../../fixtures/tokenizers');
-/** By name, the least number of pieces and whether the packed form is meant. */
-const TOKENIZERS: [name: string, pieces: number, packed?: boolean][] = [
+/** By name, the least number of pieces. */
+const TOKENIZERS: [name: string, pieces: number][] = [
   ['wordpiece-uncased', 700],
   ['wordpiece-cased', 700],
   ['wordpiece-whitespace', 700],
@@ -37,7 +36,6 @@ const TOKENIZERS: [name: string, pieces: number, packed?: boolean][] = [
   ['unigram', 700],
   ['unigram-whole', 700],
   ['unigram-30k', 30_000],
-  ['unigram-30k', 30_000, true],
   ['albert-base-v2', 30_000],
   ['bert-base-uncased', 30_000],
   ['roberta-base', 30_000],
@@ -50,27 +48,25 @@ interface Recorded {
   readonly tokens: readonly string[];
 }
 
-async function load(name: string, isPacked = false) {
+async function load(name: string) {
   const found = await readTokenizer(folderOf(name));
-  const tokenizer = isPacked
-    ? createUnigramTokenizer(packUnigram(found.json) ?? new Uint8Array())
-    : createTokenizer(JSON.parse(found.json) as object, found.special_tokens);
+  const tokenizer = createTokenizer(found.packed, found.special_tokens);
   const recorded = JSON.parse(await readFile(join(FIXTURES, `${name}.recorded.json`), 'utf8')) as Recorded;
   return { ...found, tokenizer, recorded, mask: found.special_tokens.mask };
 }
 
-describe.each(TOKENIZERS)('%s (%i pieces, packed: %s)', (name, pieces, isPacked) => {
+describe.each(TOKENIZERS)('%s (%i pieces)', (name, pieces) => {
   const isAbsent = !isHere(name) && !GENUINE;
   const note = isAbsent ? ' (skipped unless TOKENIZERS_DATA names the folder of its files)' : '';
 
   it.skipIf(isAbsent)(`gives the recorded ids and offsets of every text${note}`, async () => {
-    const { tokenizer, mask, recorded } = await load(name, isPacked);
+    const { tokenizer, mask, recorded } = await load(name);
     expect(recorded.tokens).toHaveLength(texts.length);
     expect(differing(tokenizer, mask.token, texts, recorded.tokens)).toEqual([]);
   });
 
   it.skipIf(isAbsent)(`decodes every id as recorded${note}`, async () => {
-    const { tokenizer, json, recorded } = await load(name, isPacked);
+    const { tokenizer, json, recorded } = await load(name);
     const { model, added_tokens } = JSON.parse(json) as { model: { vocab: object }; added_tokens: { id: number }[] };
     const count = Math.max(Object.keys(model.vocab).length, ...added_tokens.map(({ id }) => id + 1));
     const decoded = Array.from({ length: count }, (_, id) => tokenizer.decode([id]));
@@ -83,7 +79,7 @@ describe.each(TOKENIZERS)('%s (%i pieces, packed: %s)', (name, pieces, isPacked)
     `gives the ids and offsets of tokenizers for ${random} random texts (skipped unless PYTHON has transformers)`,
     { timeout: LONG },
     async () => {
-      const { tokenizer, mask } = await load(name, isPacked);
+      const { tokenizer, mask } = await load(name);
       const given = mixTexts(texts, random);
       const expected = await tokensByPython(PYTHON ?? '', pythonFile(name), given);
       expect(expected).toHaveLength(given.length);
@@ -91,12 +87,12 @@ describe.each(TOKENIZERS)('%s (%i pieces, packed: %s)', (name, pieces, isPacked)
     },
   );
 
-  const lines = isPacked ? 100_000 : 20_000;
+  const lines = 20_000;
   it.skipIf(isAbsent || !PYTHON || !CORPUS || pieces < 30_000)(
     `gives the ids and offsets of tokenizers for ${lines} lines of the corpus (skipped without PYTHON and EVALUATION_DATA)`,
     { timeout: LONG },
     async () => {
-      const { tokenizer, mask } = await load(name, isPacked);
+      const { tokenizer, mask } = await load(name);
       const given = await corpusLines(CORPUS ?? '', lines);
       expect(given).toHaveLength(lines);
       const expected = await tokensByPython(PYTHON ?? '', pythonFile(name), given);
@@ -115,7 +111,8 @@ function pythonFile(name: string): string {
 describe('offsets', () => {
   it.each(['wordpiece-uncased', 'byte-level', 'unigram'])('of %s name the part that a piece spells', async (name) => {
     const { json, tokenizer, mask } = await load(name);
-    const normalizeText = createNormalizer((JSON.parse(json) as { normalizer: unknown }).normalizer);
+    const { normalizer, charsmap } = splitCharsmap((JSON.parse(json) as { normalizer: unknown }).normalizer);
+    const normalizeText = createNormalizer(normalizer, charsmap);
     const spell = name === 'byte-level' ? spellBytes : (text: string) => normalizeText(alignText(text)).text;
     let known = 0;
     let exact = 0;

@@ -59,7 +59,7 @@ async function read(files: Files) {
     const json = JSON.parse(found.json) as Record<string, Record<string, unknown>> & {
       added_tokens: ({ id: number } & ReturnType<typeof special>)[];
     };
-    const tokenizer = createTokenizer(json, found.special_tokens);
+    const tokenizer = createTokenizer(found.packed, found.special_tokens);
     return { ...found, json, ids: (text: string) => tokenizer.encodePair(text, '').input_ids.slice(0, -1).join(' ') };
   } finally {
     await rm(folder, { recursive: true });

@@ -4,12 +4,12 @@ import { type Manifest, parseManifest, revisionOf, sealManifest } from '../../..
 
 const files: Manifest['files'] = [
   { name: 'model.onnx', bytes: 10, sha256: 'a'.repeat(64) },
-  { name: 'tokenizer.json', bytes: 20, sha256: 'b'.repeat(64) },
+  { name: 'tokenizer.bin', bytes: 20, sha256: 'b'.repeat(64) },
 ];
 
 async function sealed(changed: object = {}): Promise<Manifest> {
   return sealManifest({
-    format: 2,
+    format: 3,
     id: 'model',
     revision: await revisionOf(files),
     files,

@@ -30,7 +30,7 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
     checkpoint = await readCheckpoint(join(import.meta.dirname, '../../fixtures/families', family));
     backend = await engineBackend(packEngineFile(checkpoint.weights));
     const special_tokens = checkpoint.tokenizer.special_tokens;
-    tokenizer = createTokenizer(JSON.parse(checkpoint.tokenizer.json) as object, special_tokens);
+    tokenizer = createTokenizer(checkpoint.tokenizer.packed, special_tokens);
     mask_id = special_tokens.mask.id;
     vocab_size = checkpoint.weights.config.vocab_size;
   });

@@ -1,6 +1,7 @@
 /** The normalizers of a tokenizer. Expected values are those of `tokenizers` 0.23. */
 import { describe, expect, it } from 'vitest';
 
+import { splitCharsmap } from '../../../models/tokenizer/pack.ts';
 import { alignText } from '../../../src/tokenizer/aligned-text.ts';
 import { createNormalizer } from '../../../src/tokenizer/normalizers/create-normalizer.ts';
 import characters from '../../fixtures/tokenizers/characters.json' with { type: 'json' };
@@ -17,6 +18,11 @@ const bert = (changes = {}) => ({
 const replace = (pattern: object, content: string) => ({ type: 'Replace', pattern, content });
 const strip = (strip_left: boolean, strip_right: boolean) => ({ type: 'Strip', strip_left, strip_right });
 const sequence = (...normalizers: unknown[]) => ({ type: 'Sequence', normalizers });
+
+const normalizerOf = (json: unknown) => {
+  const { normalizer, charsmap } = splitCharsmap(json);
+  return createNormalizer(normalizer, charsmap);
+};
 
 describe('a normalizer', () => {
   it.each<[unknown, string, string]>([
@@ -66,14 +72,22 @@ describe('a normalizer', () => {
     [replace({ Regex: '(?<!a' }, ''), 'the pattern (?<!a is not supported'],
     [{ type: 'Precompiled', precompiled_charsmap: btoa('\xff\0\0\0') }, 'ends within its trie'],
     [{ type: 'Precompiled', precompiled_charsmap: '' }, 'ends within its trie'],
+    [
+      { type: 'Precompiled', precompiled_charsmap: 'a?b' },
+      'precompiled_charsmap is not supported: it is not in Base64',
+    ],
+    [
+      sequence(...['AAAAAA==', 'AAAAAQ=='].map((text) => ({ type: 'Precompiled', precompiled_charsmap: text }))),
+      'normalizer has more than one precompiled_charsmap',
+    ],
   ])('%j is refused by name', (json, message) => {
-    expect(() => createNormalizer(json)).toThrow(message);
+    expect(() => normalizerOf(json)).toThrow(message);
   });
 
   it.each(characters.cases.filter(({ component }) => !('pre_tokenizer' in component)))(
     'gives for every character what tokenizers gives: %j',
     ({ component, sha256 }) => {
-      const normalize = createNormalizer(component.normalizer);
+      const normalize = normalizerOf(component.normalizer);
       expect(sha256OfLines(blocksOfCharacters().map((block) => normalize(alignText(block)).text))).toBe(sha256);
     },
   );

@@ -1,4 +1,5 @@
 /** A WordPiece, a byte-level BPE and a unigram tokenizer with a few pieces each, as their `tokenizer.json`. No I/O. */
+import { packTokenizer } from '../../../models/tokenizer/pack.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 import { spellBytes } from '../../../src/tokenizer/pre-tokenizers/byte-level.ts';
 import type { SpecialTokens, Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
@@ -104,7 +105,8 @@ function specialTokensOf({ added_tokens }: TokenizerJson): SpecialTokens {
   return { mask: find(/mask/i), unk: find(/unk/i) };
 }
 
-export const createSmall = (json: TokenizerJson): Tokenizer => createTokenizer(json, specialTokensOf(json));
+export const createSmall = (json: TokenizerJson): Tokenizer =>
+  createTokenizer(packTokenizer(json), specialTokensOf(json));
 
 export const SMALL = {
   bert: createSmall(bertJson()),

@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
 
 import { type Manifest, objectKey, revisionOf, sealManifest, sha256Hex } from '../../../src/model/manifest.ts';
+import { FIELDS } from '../../../src/tokenizer/vocabulary/format.ts';
 import { builtFile, freshApp } from '../bucket.ts';
 
 /** The built model with one more token, in the bucket under its own revision. */
@@ -11,16 +12,17 @@ async function putModelWithTooManyTokens(): Promise<{ MODEL: string; weights: st
   const { checksum: _, ...manifest } = JSON.parse(
     new TextDecoder().decode(await builtFile('manifest.json')),
   ) as Manifest;
-  const tokenizer = JSON.parse(new TextDecoder().decode(await builtFile('tokenizer.json'))) as {
-    added_tokens: { id: number; content: string }[];
-  };
-  tokenizer.added_tokens.push({
-    ...tokenizer.added_tokens[0],
-    id: manifest.architecture.vocab_size,
-    content: '[MORE]',
-  });
+  const tokenizer = (await builtFile('tokenizer.bin')).slice();
+  const words = new Uint32Array(tokenizer.buffer, 0, FIELDS.length);
+  const [at = 0, length = 0] = [words[FIELDS.indexOf('json_at')], words[FIELDS.indexOf('json_bytes')]];
+  const json = tokenizer.subarray(at, at + length);
+  const stages = JSON.parse(new TextDecoder().decode(json)) as { added_tokens: { id: number; content: string }[] };
+  Object.assign(stages.added_tokens[0] ?? {}, { id: manifest.architecture.vocab_size, content: '[MORE]' });
+  // Shorter without a field that nothing reads, so that the rest can be filled with spaces.
+  const shorter = JSON.stringify(stages, (key, value: unknown) => (key === 'special' ? undefined : value));
+  json.set(new TextEncoder().encode(shorter.padEnd(length)));
   const contents = {
-    'tokenizer.json': new TextEncoder().encode(JSON.stringify(tokenizer)),
+    'tokenizer.bin': tokenizer,
     [kind.file]: await builtFile(kind.file),
   };
   const files = await Promise.all(
@@ -33,7 +35,7 @@ async function putModelWithTooManyTokens(): Promise<{ MODEL: string; weights: st
   const revision = await revisionOf(files);
   const sealed = await sealManifest({ ...manifest, id: 'one-more', revision, files });
   for (const [name, bytes] of Object.entries(contents)) {
-    await env.MODELS.put(objectKey('one-more', revision, name as 'tokenizer.json'), bytes);
+    await env.MODELS.put(objectKey('one-more', revision, name as 'tokenizer.bin'), bytes);
   }
   await env.MODELS.put(objectKey('one-more', revision, 'manifest.json'), JSON.stringify(sealed));
   return { MODEL: `one-more@${revision}`, weights: objectKey('one-more', revision, kind.file) };

@@ -27,12 +27,9 @@ const work = (response: Response) => response.headers.get('server-timing');
 let number = 0;
 const unasked = () => `Question ${++number} of ${kind.file} is a [MASK].`;
 
-const readJson = async (name: 'manifest.json' | 'tokenizer.json') =>
-  JSON.parse(new TextDecoder().decode(await builtFile(name))) as object;
-
 async function keysOf(text: string, top_k = 5) {
-  const { special_tokens } = (await readJson('manifest.json')) as Manifest;
-  const encoding = createTokenizer(await readJson('tokenizer.json'), special_tokens).encode(findMasks(text));
+  const { special_tokens } = JSON.parse(new TextDecoder().decode(await builtFile('manifest.json'))) as Manifest;
+  const encoding = createTokenizer(await builtFile('tokenizer.bin'), special_tokens).encode(findMasks(text));
   const served = { model: env.MODEL, numerics: kind.numerics, partition: '[null,null]' };
   const question = { top_k, strategy: 'independent', return_offsets: false, truncation: false } as const;
   return {
@@ -94,7 +91,7 @@ describe('a repeated request', () => {
     const bucket = { get: (key: string) => (read.push(key), env.MODELS.get(key)) } as unknown as R2Bucket;
     const answer = await freshApp({ MODELS: bucket }).ask({ inputs: inputs.toUpperCase() });
     expect(status(answer)).toMatch(/^isolate; fwd=miss, edge; hit/);
-    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.json']));
+    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.bin']));
     expect(read).toHaveLength(2);
   });
 

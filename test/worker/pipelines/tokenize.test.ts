@@ -47,6 +47,6 @@ describe('POST /tokenize', () => {
     const read: string[] = [];
     const bucket = { get: (key: string) => (read.push(key), env.MODELS.get(key)) } as unknown as R2Bucket;
     expect((await freshApp({ MODELS: bucket }).ask({ inputs: 'A dog.' }, '/tokenize')).status).toBe(200);
-    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.json']));
+    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.bin']));
   });
 });
