@@ -18,6 +18,10 @@ export function showAlert(message: string, wait_s = 0): void {
     startCountdown(wait_s);
   }
   alert.replaceChildren(paragraph);
+  offerToAsk();
+}
+
+export function offerToAsk(): void {
   button.hidden = false;
 }
 

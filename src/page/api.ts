@@ -10,6 +10,12 @@ export type Outcome =
   /** By the caller, so there is nothing to report. */
   | { readonly kind: 'cancelled' };
 
+export type Settled = Exclude<Outcome, { kind: 'cancelled' }>;
+
+/** Whether the server asks to wait or wants a key, so that asking while a person types is of no use. */
+export const isRefused = (outcome: Settled): boolean =>
+  outcome.kind === 'failed' && (outcome.status === 401 || outcome.status === 429);
+
 /** @param headers with the API key, where there is one */
 export async function ask(
   path: string,

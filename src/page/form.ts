@@ -9,7 +9,7 @@ const relative = byId('relative', HTMLInputElement);
 const summary = byId('options-summary', HTMLSpanElement);
 const answer = byId('answer', HTMLDivElement);
 
-export function readOptions(): Omit<Question, 'text' | 'model'> {
+export function readOptions(): Omit<Question, 'text' | 'model' | 'other'> {
   return { top_k: Number(topK.value), targets: parseTargets(targets.value), joint: joint.checked };
 }
 

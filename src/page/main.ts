@@ -1,7 +1,7 @@
 /** The page: asks while a person types, and shows the answer in the sentence and below it. */
-import { clearAlert, secondsToWait, showAlert } from './alert.ts';
+import { clearAlert, offerToAsk, secondsToWait, showAlert } from './alert.ts';
 import { askForKey, bindKey, keyHeaders } from './api-key.ts';
-import { ask } from './api.ts';
+import { ask, isRefused, type Outcome, type Settled } from './api.ts';
 import { describeSeconds } from './cache-status.ts';
 import { bindCode, showCode } from './code.ts';
 import { bindCompare } from './compare.ts';
@@ -12,8 +12,8 @@ import { showExamples } from './examples.ts';
 import { onOptions, readOptions, updateOptions, writeOptions } from './form.ts';
 import { findGaps, MASK, spellGaps } from './gaps.ts';
 import { ASK_KEY, MASK_KEY, onKeys } from './keys.ts';
-import { modelPath } from './model-path.ts';
-import { bindModels, pickedModel, pickModel } from './model-picker.ts';
+import { modelPath, otherPath } from './model-path.ts';
+import { bindModels, modelNames, pickedModels, pickModels } from './model-picker.ts';
 import { parseModels } from './parse-response.ts';
 import { bodyOf, fragmentOf, parseFragment, type Question } from './question.ts';
 import { focusGap, setBusy, setStale, showHint, showOutcome } from './results.ts';
@@ -43,12 +43,15 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let asked = '';
 let shown = '';
 let best: readonly (string | undefined)[] = [];
+/** Shows the answers of two models again, with the names that `/models` has told since. */
+let showNames = () => {};
 
+const pause = (ms: number) => new Promise<undefined>((resolve) => setTimeout(resolve, ms));
 const typed = () => findGaps(editor.text);
 /** The question as the API understands it. */
-const read = (): Question => ({ text: spellGaps(typed()).text, ...readOptions(), model: pickedModel() });
+const read = (): Question => ({ text: spellGaps(typed()).text, ...readOptions(), ...pickedModels() });
 /** Equal for questions that have one answer. */
-const identify = (question: Question): string => JSON.stringify([modelPath(), bodyOf(question)]);
+const identify = (question: Question): string => JSON.stringify([modelPath(), otherPath(), bodyOf(question)]);
 
 /** After every change of the text or the options. */
 function update(): void {
@@ -98,20 +101,45 @@ async function askNow({ onlyNew, pushes }: { onlyNew: boolean; pushes: boolean }
   }
 
   const mine = (current = new AbortController());
-  const busyTimer = setTimeout(() => setBusy(true), BUSY_AFTER_MS);
-  const outcome = await ask(`${modelPath()}/fill-mask`, body, mine.signal, keyHeaders());
+  const busyTimer = setTimeout(() => mine === current && setBusy(true), BUSY_AFTER_MS);
+  const send = (path: string) => ask(`${path}/fill-mask`, body, mine.signal, keyHeaders());
+  const show = (outcome: Settled, other?: Settled) => {
+    const outcomes = other ? [outcome, other] : [outcome];
+    isLive = !outcomes.some(isRefused);
+    if (outcomes.some((one) => one.kind === 'failed' && one.status === 401)) askForKey(pushes);
+    const compared = question.other === '' ? undefined : { names: modelNames(), outcome: other };
+    const answer = showOutcome({ typed: gaps, sent: spellGaps(gaps) }, question.joint, outcome, compared, choose);
+    best = answer?.best ?? [];
+    shown = json;
+    // A failed question is asked again by any change that leads back to it.
+    if (!answer || other?.kind === 'failed') {
+      asked = '';
+      offerToAsk();
+    }
+    update();
+  };
+
+  const second = question.other === '' ? undefined : send(otherPath());
+  const outcome = await send(modelPath());
+  let other: Outcome | undefined;
+  if (second && outcome.kind === 'answered') {
+    // Both answers appear at once, so that nothing flickers, unless the second model is slow.
+    other = await Promise.race([second, pause(BUSY_AFTER_MS)]);
+    if (!other && mine === current) {
+      show(outcome);
+      other = await second;
+    }
+  }
   clearTimeout(busyTimer);
-  if (mine !== current || outcome.kind === 'cancelled') return;
+  if (mine !== current || outcome.kind === 'cancelled' || other?.kind === 'cancelled') return;
+  // Without an answer of the first model, that of the second is not shown.
+  mine.abort();
   setBusy(false);
   current = undefined;
-  isLive = outcome.kind === 'answered' || (outcome.status !== 401 && outcome.status !== 429);
-  if (outcome.kind === 'failed' && outcome.status === 401) askForKey(pushes);
-  const answer = showOutcome({ typed: gaps, sent: spellGaps(gaps) }, question.joint, outcome, choose);
-  best = answer?.best ?? [];
-  shown = json;
-  // A failed question is asked again by any change that leads back to it.
-  if (!answer) asked = '';
-  update();
+  show(outcome, other);
+  showNames = () => {
+    if (other && shown === json) show(outcome, other);
+  };
 }
 
 function keepInLink(question: Question, pushes: boolean): void {
@@ -155,7 +183,7 @@ function openLink(): boolean {
   if (!question) return false;
   selectView('view-fill');
   area.value = question.text;
-  pickModel(question.model);
+  pickModels(question);
   const hadConflict = writeOptions(question);
   update();
   // The same question may be encoded differently in the link: add no entry to the history.
@@ -197,7 +225,7 @@ document.querySelector('.skip')?.addEventListener('click', (event) => {
 copyOnClick(
   byId('share', HTMLButtonElement),
   () => 'Link',
-  () => new URL(fragmentOf({ text: editor.text, ...readOptions(), model: pickedModel() }), location.href).href,
+  () => new URL(fragmentOf({ text: editor.text, ...readOptions(), ...pickedModels() }), location.href).href,
 );
 onKeys({ insertMask, ask: () => void askNow({ onlyNew: false, pushes: true }), cancel: cancelNow });
 onOptions(() => {
@@ -239,5 +267,7 @@ const opened = editor.text;
 
 void ask('/models', undefined, new AbortController().signal).then((outcome) => {
   const models = outcome.kind === 'answered' ? parseModels(outcome.document) : undefined;
-  if (models) showModels(models);
+  if (!models) return;
+  showModels(models);
+  showNames();
 });

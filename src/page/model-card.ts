@@ -10,14 +10,15 @@ const FAMILIES: Readonly<Record<string, string>> = {
   distilbert: 'DistilBERT',
 };
 
-/** Of a model that is not served: the card has the picker only. */
-export function showNoModel(): void {
-  byId('model-facts', HTMLDListElement).replaceChildren();
-  byId('model-card', HTMLElement).hidden = false;
+/** @param infos of the models that answer, undefined for one that is not served */
+export function showModels(infos: readonly (ModelInfo | undefined)[]): void {
+  const cards = infos.filter((info) => info !== undefined).map(describeModel);
+  byId('model-facts', HTMLDivElement).replaceChildren(...cards);
+  byId('model-card', HTMLElement).hidden = cards.length === 0;
+  if (infos[0]) useHead(infos[0].heads);
 }
 
-export function showModel(info: ModelInfo): void {
-  useHead(info.heads);
+function describeModel(info: ModelInfo): HTMLElement {
   const { architecture: shape, quantization } = info;
   const error = quantization?.error;
   const facts: [string, string][] = [
@@ -43,8 +44,5 @@ export function showModel(info: ModelInfo): void {
     ['Runs on', info.backend.instruction_set],
     ['Licence', info.license],
   ];
-  byId('model-facts', HTMLDListElement).replaceChildren(
-    ...facts.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))),
-  );
-  byId('model-card', HTMLElement).hidden = false;
+  return make('dl', {}, ...facts.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));
 }

@@ -1,29 +1,54 @@
-/** The model that answers: with several in the deployment, a person picks one. Its card describes it. */
+/** The models that answer: with several in the deployment, a person picks one, or two to compare. Cards describe them. */
 import { announce, byId, make } from './elements.ts';
-import { showModel, showNoModel } from './model-card.ts';
-import { modelPath } from './model-path.ts';
+import { showModels } from './model-card.ts';
+import { modelPath, otherPath } from './model-path.ts';
 import type { ServedModel } from './parse-response.ts';
+import type { Question } from './question.ts';
 
-const field = byId('model-field', HTMLDivElement);
+type Picked = Pick<Question, 'model' | 'other'>;
+
+const fields = byId('models', HTMLDivElement);
 const select = byId('model', HTMLSelectElement);
+const other = byId('other', HTMLSelectElement);
 
 let served: readonly ServedModel[] = [];
 
-/** The id for a link. Empty for the default model. */
-export const pickedModel = (): string => modelPath().replace('/models/', '');
+const idOf = (path: string): string => path.replace('/models/', '');
+/** Of an option: the picker has an empty value for the default model. */
+const servedAt = (path: string): ServedModel | undefined =>
+  served.find((one) => (path === '' ? one.default : one.path === path));
 
-/** @param id of a link, which may be of a model that is not served: the API says so. Empty for the default model */
-export function pickModel(id: string): void {
-  const path = `/models/${id}`;
-  const isDefault = id === '' || served.some((one) => one.default && one.path === path);
-  const value = isDefault ? '' : path;
-  if (!Array.from(select.options).some((option) => option.value === value))
-    select.append(make('option', { value }, id));
-  select.value = value;
-  field.hidden = select.options.length < 2;
-  const info = served.find((one) => (isDefault ? one.default : one.path === path))?.info;
-  if (info) showModel(info);
-  else if (served.length > 0) showNoModel();
+/** For a link. */
+export const pickedModels = (): Picked => ({ model: idOf(modelPath()), other: idOf(otherPath()) });
+
+/** The names of the first and the second model, for their answers. */
+export const modelNames = (): [string, string] => [
+  idOf(servedAt(modelPath())?.path ?? modelPath()) || 'default model',
+  idOf(otherPath()),
+];
+
+/** @param picked of a link, whose models may not be served: the API says so */
+export function pickModels({ model, other: second }: Picked): void {
+  const path = `/models/${model}`;
+  pick(select, model === '' || servedAt(path)?.default === true ? '' : path);
+  pick(other, second === '' ? '' : `/models/${second}`);
+  showPicked();
+}
+
+function pick(list: HTMLSelectElement, value: string): void {
+  if (!Array.from(list.options).some((option) => option.value === value)) {
+    list.append(make('option', { value }, idOf(value)));
+  }
+  list.value = value;
+}
+
+function showPicked(): void {
+  const first = servedAt(modelPath())?.path;
+  for (const option of other.options) {
+    if (option.value !== '') option.disabled = option.value === first || servedAt(option.value)?.info === undefined;
+  }
+  fields.hidden = select.options.length < 2 && other.value === '';
+  showModels([servedAt(modelPath())?.info, otherPath() === '' ? undefined : servedAt(otherPath())?.info]);
 }
 
 /**
@@ -31,22 +56,26 @@ export function pickModel(id: string): void {
  * @returns shows the models, once they are known
  */
 export function bindModels(onPick: () => void): (models: readonly ServedModel[]) => void {
-  select.addEventListener('change', () => {
-    pickModel(pickedModel());
-    announce(`Answers now come from ${select.selectedOptions[0]?.textContent ?? ''}.`);
+  fields.addEventListener('change', () => {
+    // A model is not compared with itself.
+    if (servedAt(modelPath())?.path === otherPath()) other.value = '';
+    showPicked();
+    const [first, second] = modelNames();
+    announce(`Answers now come from ${otherPath() === '' ? first : `${first} and ${second}`}.`);
     onPick();
   });
   return (models) => {
-    const picked = pickedModel();
+    const picked = pickedModels();
     served = models;
-    select.replaceChildren(
-      ...models.map(({ path, info, ...one }) => {
-        const id = path.replace('/models/', '');
-        const option = make('option', { value: one.default ? '' : path }, info ? id : `${id} (not in the bucket)`);
-        option.disabled = !info;
+    const options = (valueOf: (model: ServedModel) => string) =>
+      models.map((model) => {
+        const id = idOf(model.path);
+        const option = make('option', { value: valueOf(model) }, model.info ? id : `${id} (not in the bucket)`);
+        option.disabled = !model.info;
         return option;
-      }),
-    );
-    pickModel(picked);
+      });
+    select.replaceChildren(...options((model) => (model.default ? '' : model.path)));
+    other.replaceChildren(make('option', { value: '' }, 'no other model'), ...options(({ path }) => path));
+    pickModels(picked);
   };
 }

@@ -9,6 +9,8 @@ export interface Question {
   readonly joint: boolean;
   /** The id of the model. Empty for the default one. It is part of the path, not of the body. */
   readonly model: string;
+  /** The id of a second model, which is asked the same. Empty for none. */
+  readonly other: string;
 }
 
 const DEFAULT_TOP_K = 5;
@@ -28,12 +30,13 @@ export function parseTargets(list: string): string[] {
 }
 
 /** The fragment of a link. Browsers never send it to a server. */
-export function fragmentOf({ text, top_k, targets, joint, model }: Question): string {
+export function fragmentOf({ text, top_k, targets, joint, model, other }: Question): string {
   const fragment = new URLSearchParams({ text });
   if (top_k !== DEFAULT_TOP_K) fragment.set('top_k', String(top_k));
   if (targets.length > 0) fragment.set('targets', targets.join(', '));
   if (joint) fragment.set('joint', 'true');
   if (model !== '') fragment.set('model', model);
+  if (other !== '') fragment.set('compare', other);
   return `#${fragment.toString()}`;
 }
 
@@ -49,5 +52,6 @@ export function parseFragment(fragment: string): Question | undefined {
     targets: parseTargets(fields.get('targets') ?? ''),
     joint: fields.get('joint') === 'true',
     model: fields.get('model') ?? '',
+    other: fields.get('compare') ?? '',
   };
 }

@@ -1,30 +1,20 @@
 /** Shows candidates as bars, in one column per gap. Each candidate is a button that fills it in. */
-import type { Answer, Asked, Choose } from './answer.ts';
+import type { Answer, Asked, Choose, Source } from './answer.ts';
+import { besideEachOther, summarize } from './beside-each-other.ts';
 import type { Candidate } from './parse-response.ts';
 import { make } from './elements.ts';
 import { displayWord, fillMask, percent, replacementIn } from './filling.ts';
 
 /**
  * @param asked the text as a person typed it and as it was sent
- * @param lists (masks,) of candidates
+ * @param sources of each model: (masks,) of candidates
  */
 export function showCandidates(
-  { typed, sent }: Asked,
-  lists: readonly (readonly Candidate[])[],
+  asked: Asked,
+  sources: readonly Source<readonly (readonly Candidate[])[]>[],
   choose: Choose,
 ): Answer {
-  const columns = lists.map((candidates, mask) => {
-    const best = Math.max(...candidates.map(({ score }) => score));
-    const items = candidates.map((candidate) => {
-      const { token_str, score, pieces, sequence } = candidate;
-      const replacement = replacementIn(sequence, sent, mask) ?? { word: token_str, joins: false };
-      const button = candidateButton(wordOrPiece(token_str), score, best);
-      if (pieces > 1) button.querySelector('.word')?.after(' ', make('span', { class: 'pieces' }, `${pieces} pieces`));
-      button.addEventListener('click', () => {
-        choose(fillMask(typed, mask, replacement), `Gap ${mask + 1} filled with “${displayWord(replacement.word)}”.`);
-      });
-      return make('li', {}, button);
-    });
+  const columns = asked.sent.masks.map((_, mask) => {
     const id = `mask-${mask + 1}`;
     return make(
       'div',
@@ -35,16 +25,43 @@ export function showCandidates(
         make('span', { class: 'number', 'aria-hidden': 'true' }, String(mask + 1)),
         ` Gap ${mask + 1}`,
       ),
-      make('ol', { class: 'bars', 'aria-labelledby': id }, ...items),
-      ...coverage(candidates),
+      ...besideEachOther(sources, id, (lists, label) => showList(asked, mask, lists[mask] ?? [], label, choose)),
     );
   });
-  const best = lists.map((list) => (list[0] ? displayWord(list[0].token_str) : undefined));
+  const [first] = sources;
   return {
     element: make('div', { class: 'columns' }, ...columns),
-    summary: best.map((word, i) => `Gap ${i + 1}: ${word ?? 'nothing'}.`).join(' '),
-    best,
+    summary: summarize(sources, (lists) =>
+      bestOf(lists)
+        .map((word, i) => `Gap ${i + 1}: ${word ?? 'nothing'}.`)
+        .join(' '),
+    ),
+    best: first && typeof first.answer !== 'string' ? bestOf(first.answer) : [],
   };
+}
+
+const bestOf = (lists: readonly (readonly Candidate[])[]): readonly (string | undefined)[] =>
+  lists.map(([first]) => first && displayWord(first.token_str));
+
+function showList(
+  { typed, sent }: Asked,
+  mask: number,
+  candidates: readonly Candidate[],
+  label: string,
+  choose: Choose,
+): HTMLElement[] {
+  const best = Math.max(...candidates.map(({ score }) => score));
+  const items = candidates.map((candidate) => {
+    const { token_str, score, pieces, sequence } = candidate;
+    const replacement = replacementIn(sequence, sent, mask) ?? { word: token_str, joins: false };
+    const button = candidateButton(wordOrPiece(token_str), score, best);
+    if (pieces > 1) button.querySelector('.word')?.after(' ', make('span', { class: 'pieces' }, `${pieces} pieces`));
+    button.addEventListener('click', () => {
+      choose(fillMask(typed, mask, replacement), `Gap ${mask + 1} filled with “${displayWord(replacement.word)}”.`);
+    });
+    return make('li', {}, button);
+  });
+  return [make('ol', { class: 'bars', 'aria-labelledby': label }, ...items), ...coverage(candidates)];
 }
 
 /** A piece that continues a word looks like one: without the `##` of its vocabulary, and marked as joined. */

@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 
 import { columns, field, inChromium, linkTo, openOptions } from './chromium.ts';
 import { EXAMPLE } from './example.ts';
+import { serveTwo } from './two-models.ts';
 
 const axe = await readFile(join(import.meta.dirname, '../../node_modules/axe-core/axe.min.js'), 'utf8');
 
@@ -60,6 +61,21 @@ const STATES: {
     state: 'with combinations',
     path: linkTo(EXAMPLE, { joint: 'true' }),
     reach: columns,
+  },
+  {
+    state: 'with two models, one of which is missing from the bucket',
+    path: linkTo(EXAMPLE, { compare: 'other' }),
+    before: (page) =>
+      serveTwo(page, (route) =>
+        route.fulfill({
+          status: 502,
+          json: { error: `The object ${'models/'.repeat(20)} is missing from the bucket.` },
+        }),
+      ),
+    reach: async (page) => {
+      await page.locator('.pair').getByText('missing').first().waitFor();
+      await page.locator('#models').waitFor();
+    },
   },
   {
     state: 'without a gap',

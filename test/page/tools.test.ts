@@ -145,55 +145,6 @@ inChromium('the tabs of the page', ({ open, origin }) => {
     expect(text).toContain(`${((info['weights_bytes'] as number) / 1e6).toFixed(1)} MB`);
   });
 
-  it('are answered by the model that is picked, which the link keeps', async () => {
-    const asked: string[] = [];
-    const before = async (opened: Page) => {
-      await opened.route('**/models', async (route) => {
-        const [model] = (await (await route.fetch()).json()) as { info: object }[];
-        const other = { ...model, path: '/models/other', default: false, info: { ...model?.info, model: 'other' } };
-        const missing = { model: 'missing', path: '/models/missing', default: false };
-        await route.fulfill({ json: [model, other, missing] });
-      });
-      await opened.route('**/models/other/*', async (route) => {
-        asked.push(new URL(route.request().url()).pathname);
-        const url = route.request().url().replace('/models/other', '');
-        await route.fulfill({ response: await route.fetch({ url }) });
-      });
-    };
-    const page = await open({ before });
-    await columns(page);
-    const picker = page.getByLabel('Answers come from');
-    expect(await picker.locator('option').allTextContents()).toEqual([
-      'albert-edge',
-      'other',
-      'missing (not in the bucket)',
-    ]);
-    expect(await picker.locator('option:disabled').count()).toBe(1);
-    await picker.selectOption('other');
-    await expect.poll(() => page.locator('#model-facts').innerText()).toContain('other');
-    await columns(page);
-    expect(asked).toEqual(['/models/other/fill-mask']);
-    expect(await page.locator('#panel-curl').textContent()).toContain('/models/other/fill-mask');
-    await tab(page, 'Compare');
-    await page.locator('.verdict').waitFor();
-    expect(asked.at(-1)).toBe('/models/other/score');
-    const link = new URL(page.url());
-    expect(new URLSearchParams(link.hash.slice(1)).get('model')).toBe('other');
-    asked.length = 0;
-    const linked = await open({ path: link.pathname + link.hash, before });
-    await columns(linked);
-    expect(await linked.getByLabel('Answers come from').inputValue()).toBe('/models/other');
-    expect(asked).toEqual(['/models/other/fill-mask']);
-  });
-
-  it('say that a model of a link is not served', async () => {
-    const page = await open({ path: linkTo('One [MASK].', { model: 'nobody' }), allow: /Failed to load/ });
-    await page.getByRole('alert').getByText('The model "nobody" is not served here. Served are albert-edge@').waitFor();
-    await page.getByLabel('Answers come from').selectOption('albert-edge');
-    expect(await columns(page)).toHaveLength(1);
-    expect(await page.getByRole('alert').textContent()).toBe('');
-  });
-
   it('do without a card when /models fails', async () => {
     const page = await open({
       allow: /Failed to load/,

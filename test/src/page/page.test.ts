@@ -95,11 +95,18 @@ describe('where the time went', () => {
 });
 
 describe('a question', () => {
-  const question = { text: 'A & b\n#[MASK] 🦊+%', top_k: 20, targets: ['you', 'me'], joint: true, model: 'other' };
+  const question = {
+    text: 'A & b\n#[MASK] 🦊+%',
+    top_k: 20,
+    targets: ['you', 'me'],
+    joint: true,
+    model: 'other',
+    other: 'third',
+  };
 
   it('is the same after it was a link', () => {
     expect(parseFragment(fragmentOf(question))).toEqual(question);
-    const plain = { text: '[MASK]', top_k: 5, targets: [], joint: false, model: '' };
+    const plain = { text: '[MASK]', top_k: 5, targets: [], joint: false, model: '', other: '' };
     expect(fragmentOf(plain)).toBe('#text=%5BMASK%5D');
     expect(parseFragment(fragmentOf(plain))).toEqual(plain);
   });
@@ -113,7 +120,7 @@ describe('a question', () => {
   });
 
   it('sends only what differs from what is usual', () => {
-    const usual = { text: 'a', top_k: 5, targets: [], joint: false, model: '' };
+    const usual = { text: 'a', top_k: 5, targets: [], joint: false, model: '', other: '' };
     expect(bodyOf(usual)).toEqual({ inputs: 'a' });
     expect(bodyOf({ ...usual, top_k: 3 })).toEqual({ inputs: 'a', parameters: { top_k: 3 } });
     expect(bodyOf({ ...usual, top_k: 3, targets: ['b'] })).toEqual({ inputs: 'a', parameters: { targets: ['b'] } });
