@@ -13,13 +13,13 @@ export type WorkerManifest = NonNullable<WorkerOptions['config']['manifest']>;
 
 /**
  * What wrangler would deploy.
- * @param more arguments of `wrangler deploy`
+ * @param more arguments of `wrangler deploy`; with `--minify=false` the script keeps its names
  */
 export async function bundle(...more: string[]): Promise<WorkerManifest> {
   const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
   try {
     const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
-    const args = ['deploy', ...more, '--dry-run', '--minify', '--outdir', out];
+    const args = ['deploy', '--minify', ...more, '--dry-run', '--outdir', out];
     const env = { ...process.env, WRANGLER_SEND_METRICS: 'false' };
     await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: ROOT, env });
     const modules: WorkerManifest['modules'] = {};

@@ -10,6 +10,7 @@ import { DEFAULT_CACHE_DAYS, DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
 import { ConfigurationError, type DeployedModel } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
 import { MAX_MODELS_BYTES } from '../model/memory.ts';
+import { readAhead } from '../model/object-store.ts';
 import { ServedModels } from '../model/served-models.ts';
 import type { Answered, PipelineContext } from '../pipelines/context.ts';
 import { ok, type Result } from '../result.ts';
@@ -31,11 +32,25 @@ export function createIsolate(kind: BackendKind) {
     (models ??= new ServedModels(kind, maxWorkOf(c), MAX_MODELS_BYTES));
   const deployedModelOf = (c: Context<Worker>): DeployedModel => modelsOf(c).get(modelOf(c));
 
-  const loads = (c: Context<Worker>) => ({
-    readManifest: () => keepAlive(c, deployedModelOf(c).manifest(c.env.MODELS)),
-    loadTokenizer: () => keepAlive(c, deployedModelOf(c).tokenizer(c.env.MODELS)),
-    loadModel: () => keepAlive(c, deployedModelOf(c).load(c.env.MODELS)),
-  });
+  /** @param expects_load whether a request that needs the tokenizer will probably need the weights */
+  function loads(c: Context<Worker>, expects_load = false) {
+    const store = readAhead(c.env.MODELS);
+    async function cancelAfterFailure<T>(load: Promise<T>): Promise<T> {
+      try {
+        return await load;
+      } catch (error) {
+        store.cancel();
+        throw error;
+      }
+    }
+    const settled = <T>(load: Promise<T>) => keepAlive(c, cancelAfterFailure(load));
+    return {
+      readManifest: () => settled(deployedModelOf(c).manifest(store)),
+      loadTokenizer: () => settled(deployedModelOf(c).tokenizer(store, expects_load)),
+      loadModel: () => settled(deployedModelOf(c).load(store)),
+      cancelReads: () => store.cancel(),
+    };
+  }
 
   /** Runs a pipeline, and sets the headers that say how its answer came about. */
   async function run<T>(
@@ -44,7 +59,7 @@ export function createIsolate(kind: BackendKind) {
   ): Promise<Result<T, RequestError>> {
     const policy = policyOf(c);
     const shows = showsCache(c);
-    const loaded = loads(c);
+    const { cancelReads, ...loaded } = loads(c, true);
     const found = await pipeline({
       model: modelOf(c),
       numerics: kind.numerics,
@@ -60,7 +75,7 @@ export function createIsolate(kind: BackendKind) {
         ttl_s: 0,
         waitUntil: (work) => void keepAlive(c, work),
       },
-    });
+    }).finally(cancelReads);
     if (!found.ok) return found;
     const { answers, work, cached } = found.value;
     c.set('answered', { work, cached });

@@ -9,6 +9,8 @@ import { type ModelConfig, headerBytesOf, layerOrder, readHeader } from './efm-f
 interface Kernels {
   readonly memory: WebAssembly.Memory;
   readonly relaxedSimd: WebAssembly.Global;
+  /** Which of two inner loops runs; the results are the same. */
+  readonly fusedDot: WebAssembly.Global;
   blobStart(): number;
   prepare(): number;
   embed(texts: number): void;

@@ -4,11 +4,7 @@ import { withTimeout } from '../concurrency/with-timeout.ts';
 import type { ModelBytes } from '../inference/backend.ts';
 import { R2_READ_BYTES, READ_RETRIES_MS, READ_TIMEOUT_MS } from '../limits.ts';
 import { type Manifest, type ModelFile, objectKey, parseManifest, sha256Hex } from './manifest.ts';
-
-/** Where bytes come from. `R2Bucket` is one. */
-export interface ObjectStore {
-  get(key: string): Promise<{ readonly size: number; readonly body: ReadableStream<Uint8Array> } | null>;
-}
+import type { ObjectStore } from './object-store.ts';
 
 /** The store's fault, not the caller's: which object it is, and what is wrong with it. */
 export class ModelObjectError extends Error {
@@ -150,11 +146,12 @@ async function readPieces(
   take: (piece: Uint8Array) => void,
 ): Promise<void> {
   const reader = body.getReader({ mode: 'byob' });
-  let spare = new ArrayBuffer(R2_READ_BYTES);
+  const length = Math.min(R2_READ_BYTES, size + 1);
+  let spare = new ArrayBuffer(length);
   let filled = 0;
   try {
     for (;;) {
-      const read = await withDeadline(key, reader.readAtLeast(R2_READ_BYTES, new Uint8Array(spare)));
+      const read = await withDeadline(key, reader.readAtLeast(length, new Uint8Array(spare)));
       beat();
       if (read.value) {
         filled += read.value.length;

@@ -3,19 +3,23 @@ import type { RunQueue } from '../concurrency/run-queue.ts';
 import { SharedValue } from '../concurrency/shared-value.ts';
 import type { Backend, BackendKind, Encoding, Logits, Pause } from '../inference/backend.ts';
 import { LOAD_LEASE_MS, LOAD_PAUSE_MS } from '../limits.ts';
-import { type ObjectStore, readManifest } from './bucket.ts';
+import { readManifest } from './bucket.ts';
 import { checkModel, loadBackend, type LoadedModel, type LoadedTokenizer, loadTokenizer } from './loaded-model.ts';
-import type { Manifest } from './manifest.ts';
+import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
 import { modelBytes } from './memory.ts';
+import type { ObjectStore, ReadAhead } from './object-store.ts';
 
 /** Requests share what is loaded and plain state, never a promise: each call does its own waiting. */
 export interface DeployedModel {
   /** Reads the manifest alone. */
   manifest(store: ObjectStore): Promise<Manifest>;
-  /** Reads the manifest and the tokenizer. */
-  tokenizer(store: ObjectStore): Promise<LoadedTokenizer>;
+  /**
+   * Reads the manifest and the tokenizer.
+   * @param expects_load whether the request will probably call `load`: the read of the weights begins meanwhile
+   */
+  tokenizer(store: ReadAhead, expects_load: boolean): Promise<LoadedTokenizer>;
   /** Reads all of it, at the first call of the isolate. */
-  load(store: ObjectStore): Promise<LoadedModel>;
+  load(store: ReadAhead): Promise<LoadedModel>;
   /** Releases the weights, if they are loaded. */
   dispose(): Promise<void>;
 }
@@ -67,19 +71,29 @@ export function deployedModel(
   }
 
   const manifest = (store: ObjectStore) => manifests.get((beat) => readManifest(store, id, revision, beat));
-  const tokenizer = (store: ObjectStore) =>
+  /** Without it the reads would wait for each other: the manifest says what is in the objects, not what they are called. */
+  const beginReads = (store: ReadAhead, ...names: readonly ModelFile[]): void => {
+    if (!manifests.current) store.begin(objectKey(id, revision, 'manifest.json'));
+    for (const name of names) store.begin(objectKey(id, revision, name));
+  };
+  const tokenizer = (store: ReadAhead, expects_load: boolean) =>
     tokenizers.get(async (beat) => {
+      beginReads(store, 'tokenizer.bin', ...(expects_load && !models.current ? [kind.file] : []));
       const read = await manifest(store);
       return { manifest: read, tokenizer: await loadTokenizer(store, read, beat) };
     });
-  const load = (store: ObjectStore) =>
+  const load = (store: ReadAhead) =>
     models.get(async (beat) => {
+      beginReads(store, kind.file, ...(tokenizers.current ? [] : ['tokenizer.bin' as const]));
       const read = await manifest(store);
       beat();
       await disposeLast();
       await makeRoom(modelBytes(kind.file, read));
       // Both settle before the first error is thrown: a request that ends takes its unfinished reads with it.
-      const [loaded, created] = await Promise.allSettled([tokenizer(store), loadBackend(store, read, kind, beat)]);
+      const [loaded, created] = await Promise.allSettled([
+        tokenizer(store, false),
+        loadBackend(store, read, kind, beat),
+      ]);
       if (created.status === 'rejected') throw created.reason;
       last = created.value;
       if (loaded.status === 'rejected') throw loaded.reason;

@@ -6,9 +6,10 @@ import type { Result } from '../result.ts';
 import { createTokenizer } from '../tokenizer/create-tokenizer.ts';
 import { findMasks } from '../tokenizer/masks.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { ModelObjectError, type ObjectStore, openModelFile, readModelFile, retryReads } from './bucket.ts';
+import { ModelObjectError, openModelFile, readModelFile, retryReads } from './bucket.ts';
 import { costModelOf } from './cost.ts';
 import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
+import type { ObjectStore } from './object-store.ts';
 
 export interface LoadedTokenizer {
   readonly manifest: Manifest;

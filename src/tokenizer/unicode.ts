@@ -46,24 +46,33 @@ export const WORD = String.raw`[[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}
 /** BERT's punctuation includes every ASCII symbol. U+166D was punctuation until Unicode 12.0, U+111C9 from 8.0 to 11.0. */
 export const PUNCTUATION = String.raw`[[\p{P}\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e\u{166d}\u{111c9}]--[${PUNCTUATION_SINCE}]]`;
 
-/** Compiled on first use: an isolate needs few of these patterns. */
-const is = (pattern: string) => {
+const NONE = /(?!)/;
+/**
+ * Compiled on first use, which takes a cold isolate milliseconds: most texts need none of these patterns.
+ * @param ascii matches the ASCII characters of the class
+ */
+const is = (pattern: string, ascii: RegExp) => {
   let whole: RegExp | undefined;
-  return (character: string) => (whole ??= new RegExp(`^${pattern}$`, 'v')).test(character);
+  return (character: string) =>
+    (character.charCodeAt(0) < 0x80 ? ascii : (whole ??= new RegExp(`^${pattern}$`, 'v'))).test(character);
 };
 
-export const isWhitespace = is(WHITESPACE);
+export const isWhitespace = is(WHITESPACE, /[\t-\r ]/);
 /** `\w` of crate regex. */
-export const isWordCharacter = is(WORD);
+export const isWordCharacter = is(WORD, /\w/);
 /** Characters that `StripAccents` removes. U+1CF2 and U+1CF3 were marks until Unicode 12.0. */
-export const isMark = is(String.raw`[[\p{M}\u{1cf2}\u{1cf3}]--[${MARKS_SINCE_9}]]`);
+export const isMark = is(String.raw`[[\p{M}\u{1cf2}\u{1cf3}]--[${MARKS_SINCE_9}]]`, NONE);
 /** Characters that `BertNormalizer` removes as accents. U+1734 and U+1171E were such until Unicode 14.0. */
-export const isNonspacing = is(String.raw`[[\p{Mn}\u{1734}\u{1171e}]--[${NONSPACING_SINCE}]]`);
+export const isNonspacing = is(String.raw`[[\p{Mn}\u{1734}\u{1171e}]--[${NONSPACING_SINCE}]]`, NONE);
 /** Characters that `BertNormalizer` removes as control characters. */
-export const isOther = is(String.raw`[[\p{Cc}\p{Cf}\p{Co}\u{fffd}]--[\t\n\r${FORMATS_SINCE}]]`);
+export const isOther = is(
+  String.raw`[[\p{Cc}\p{Cf}\p{Co}\u{fffd}]--[\t\n\r${FORMATS_SINCE}]]`,
+  /[^\P{Cc}\t\n\r]/u,
+);
 /** BERT's CJK characters: neither Hangul nor kana. */
 export const isIdeograph = is(
   `[${escape('4e00-9fff 3400-4dbf 20000-2a6df 2a700-2b73f 2b740-2b81f 2b920-2ceaf f900-faff 2f800-2fa1f')}]`,
+  NONE,
 );
 /** Characters without a decomposition in Unicode 9.0, even if they have one now. */
-export const isIndecomposable = is(`[${DECOMPOSABLE_SINCE_9}]`);
+export const isIndecomposable = is(`[${DECOMPOSABLE_SINCE_9}]`, NONE);

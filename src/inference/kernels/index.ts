@@ -15,6 +15,7 @@ export { encode, encodeSelected } from './encoder';
 export { classifyPair, predict } from './heads';
 export {
   blobStart,
+  fusedDot,
   hidden,
   inputIds,
   logits,

@@ -48,6 +48,9 @@ import {
 /** Whether this is the build that uses relaxed SIMD. */
 export const relaxedSimd: bool = ASC_FEATURE_RELAXED_SIMD;
 
+/** Whether the host multiplies and adds fours in one instruction; `prepare` finds out, and a caller may change it. */
+export let fusedDot: bool = false;
+
 /** Bytes of one quantized activation: the plain build multiplies 16-bit lanes. */
 export const ACTIVATION_BYTES: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 2;
 
@@ -202,6 +205,7 @@ function place(bytes: i32): usize {
  * @returns false when the memory cannot be grown that far
  */
 export function prepare(): bool {
+  fusedDot = hasFusedDot();
   const blob = blobStart();
   V = load<i32>(blob + OFFSET_VOCAB_SIZE);
   E = load<i32>(blob + OFFSET_EMBEDDING_SIZE);
@@ -254,4 +258,17 @@ export function prepare(): bool {
 
   const pages = <i32>((end + 0xffff) >>> 16) - memory.size();
   return pages <= 0 || memory.grow(pages) >= 0;
+}
+
+/**
+ * Whether `relaxed_dot_add` is one instruction of this host (VNNI). Other hosts of this architecture add pairs in 16 bits first, where a
+ * second operand above 7 bits saturates: twice 127 × 255 becomes 32,767.
+ */
+function hasFusedDot(): bool {
+  if (!ASC_FEATURE_RELAXED_SIMD) return false;
+  // From memory, so that the compiler does not compute it.
+  memory.fill(tile, 127, 16);
+  memory.fill(tile + 16, 255, 16);
+  const sums = i32x4.relaxed_dot_i8x16_i7x16_add_s(v128.load(tile), v128.load(tile, 16), i32x4.splat(0));
+  return i32x4.extract_lane(sums, 0) == 4 * 127 * 255;
 }

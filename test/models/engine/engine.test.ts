@@ -114,8 +114,9 @@ function untied(config: EncoderConfig): EncoderWeights {
   return { ...weights, mlm: { ...weights.mlm, decoder: randomWeights(config, 2).embeddings.words } };
 }
 
-async function hashes(packed: Uint8Array, build: 'relaxed' | 'plain'): Promise<string[]> {
-  const backend = await engineBackend(packed, build);
+async function hashes(packed: Uint8Array, build: 'relaxed' | 'plain' | 'fused'): Promise<string[]> {
+  const backend = await engineBackend(packed, build === 'fused' ? 'relaxed' : build);
+  if (build === 'fused') backend.kernels.fusedDot.value = 1;
   const found = [];
   for (let seed = 0; seed < 20; seed++) {
     found.push(hash(await backend.run([encoding(3 + 7 * seed, [1, 2], seed, SMALL.vocab_size, 2)])));
@@ -123,11 +124,23 @@ async function hashes(packed: Uint8Array, build: 'relaxed' | 'plain'): Promise<s
   return found;
 }
 
-describe('the two builds', () => {
+describe('the two builds, and the two inner loops of one,', () => {
   it('give the same bits on every probe, and on packed texts', async () => {
     for (const one of encodings) expect(hash(await plain.run([one]))).toBe(hash(await relaxed.run([one])));
     const batch = encodings.slice(0, 64);
     expect(hash(await plain.run(batch))).toBe(hash(await relaxed.run(batch)));
+    // The loop for hosts with VNNI gives the same bits on others, too.
+    const chosen: unknown = relaxed.kernels.fusedDot.value;
+    try {
+      const both = [];
+      for (const loop of [0, 1]) {
+        relaxed.kernels.fusedDot.value = loop;
+        both.push(hash(await relaxed.run(batch)));
+      }
+      expect(both[1]).toBe(both[0]);
+    } finally {
+      relaxed.kernels.fusedDot.value = chosen;
+    }
   });
 
   it('give the same bits with weights and activations at their ends', async () => {
@@ -137,18 +150,24 @@ describe('the two builds', () => {
       for (const [i, value] of array.entries()) array[i] = Math.sign(value);
     }
     const packed = packEngineFile(weights);
-    expect(await hashes(packed, 'plain')).toEqual(await hashes(packed, 'relaxed'));
+    const expected = await hashes(packed, 'relaxed');
+    expect(await hashes(packed, 'plain')).toEqual(expected);
+    expect(await hashes(packed, 'fused')).toEqual(expected);
   });
 
   it.each([4, 8] as const)('give the same bits with outlier channels and weights of %i bits', async (bits) => {
     const weights = randomWeights(BERT);
     const packed = packEngineFile(weights, bits, withOutliers(weights, bits === 4 ? 32 : 8));
-    expect(await hashes(packed, 'plain')).toEqual(await hashes(packed, 'relaxed'));
+    const expected = await hashes(packed, 'relaxed');
+    expect(await hashes(packed, 'plain')).toEqual(expected);
+    expect(await hashes(packed, 'fused')).toEqual(expected);
   });
 
   it('give the same bits with weights of 4 bits', async () => {
     const packed = packEngineFile(randomWeights(BERT), 4);
-    expect(await hashes(packed, 'plain')).toEqual(await hashes(packed, 'relaxed'));
+    const expected = await hashes(packed, 'relaxed');
+    expect(await hashes(packed, 'plain')).toEqual(expected);
+    expect(await hashes(packed, 'fused')).toEqual(expected);
   });
 });
 

@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { Backend, BackendKind, Encoding } from '../../../src/inference/backend.ts';
+import { readAhead } from '../../../src/model/object-store.ts';
 import { ServedModels } from '../../../src/model/served-models.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { fillBucket } from '../bucket.ts';
@@ -29,12 +30,12 @@ describe('dispose', () => {
       },
     };
     const model = new ServedModels(logged, 200e9, 96e6).get(env.MODEL);
-    const loaded = await model.load(env.MODELS);
-    expect(await model.load(env.MODELS)).toBe(loaded);
+    const loaded = await model.load(readAhead(env.MODELS));
+    expect(await model.load(readAhead(env.MODELS))).toBe(loaded);
     isBroken = true;
     await expect(loaded.backend.run([])).rejects.toThrow('broken');
     isBroken = false;
-    expect(await model.load(env.MODELS)).not.toBe(loaded);
+    expect(await model.load(readAhead(env.MODELS))).not.toBe(loaded);
     expect(log).toEqual(['read', 'disposed', 'read']);
   });
 
@@ -51,7 +52,7 @@ describe('dispose', () => {
         },
       };
       const model = new ServedModels(kept, 200e9, 96e6).get(env.MODEL);
-      const { tokenizer } = await model.load(env.MODELS);
+      const { tokenizer } = await model.load(readAhead(env.MODELS));
       const batch: Encoding[] = [tokenizer.encode(findMasks('The [MASK] barked.'))];
       expect(await created[0]?.run(batch)).toHaveLength(1);
       await model.dispose();

@@ -84,15 +84,26 @@ describe('a repeated request', () => {
     }
   });
 
-  it('in a new spelling is answered by a cold isolate that reads only the tokenizer', async () => {
+  it('in a new spelling is answered by a cold isolate that reads the tokenizer, and no byte of the weights', async () => {
     const inputs = unasked();
     await freshApp().ask({ inputs });
     const read: string[] = [];
-    const bucket = { get: (key: string) => (read.push(key), env.MODELS.get(key)) } as unknown as R2Bucket;
+    const cancelled: string[] = [];
+    const bucket = {
+      async get(key: string) {
+        read.push(key.split('/').at(-1) ?? '');
+        const object = await env.MODELS.get(key);
+        if (!object) return object;
+        const { body, size } = object;
+        const cancel = body.cancel.bind(body);
+        body.cancel = (reason) => (cancelled.push(read.at(-1) ?? ''), cancel(reason));
+        return { body, size };
+      },
+    } as unknown as R2Bucket;
     const answer = await freshApp({ MODELS: bucket }).ask({ inputs: inputs.toUpperCase() });
     expect(status(answer)).toMatch(/^isolate; fwd=miss, edge; hit/);
-    expect(new Set(read.map((key) => key.split('/').at(-1)))).toEqual(new Set(['manifest.json', 'tokenizer.bin']));
-    expect(read).toHaveLength(2);
+    expect(read).toEqual(['manifest.json', 'tokenizer.bin', kind.file]);
+    await vi.waitFor(() => expect(cancelled).toEqual([kind.file]));
   });
 
   it('with other parameters is a miss', async () => {

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { BackendKind } from '../../../src/inference/backend.ts';
 import { type Manifest, objectKey, sealManifest } from '../../../src/model/manifest.ts';
 import { modelBytes } from '../../../src/model/memory.ts';
+import { readAhead } from '../../../src/model/object-store.ts';
 import { ServedModels } from '../../../src/model/served-models.ts';
 import { builtFile, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
 
@@ -132,20 +133,20 @@ describe('an isolate', () => {
   it('keeps the models that fit together', async () => {
     const { log, logging } = recorded();
     const models = new ServedModels(logging, 200e9, 2 * bytes());
-    for (const name of [env.MODEL, OTHER, env.MODEL, OTHER]) await models.get(name).load(env.MODELS);
+    for (const name of [env.MODEL, OTHER, env.MODEL, OTHER]) await models.get(name).load(readAhead(env.MODELS));
     expect(log).toEqual(['loads', 'loads']);
   });
 
   it('releases the least recently used one before it loads another', async () => {
     const { log, logging } = recorded();
     const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);
-    await models.get(env.MODEL).load(env.MODELS);
-    await models.get(OTHER).load(env.MODELS);
+    await models.get(env.MODEL).load(readAhead(env.MODELS));
+    await models.get(OTHER).load(readAhead(env.MODELS));
     expect(log).toEqual(['loads', 'releases', 'loads']);
     await models.peek(env.MODEL).manifest(env.MODELS);
-    await models.get(OTHER).load(env.MODELS);
+    await models.get(OTHER).load(readAhead(env.MODELS));
     expect(log).toHaveLength(3);
-    await models.get(env.MODEL).load(env.MODELS);
+    await models.get(env.MODEL).load(readAhead(env.MODELS));
     expect(log).toEqual(['loads', 'releases', 'loads', 'releases', 'loads']);
   });
 });

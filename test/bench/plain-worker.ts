@@ -1,0 +1,146 @@
+/**
+ * The deployed worker in plain miniflare, with its bucket in this process: workerd's CPU time is that of the worker alone. Starts
+ * wrangler and workerd; reads /proc, so it needs Linux.
+ */
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+import { Miniflare } from 'miniflare';
+
+import { build } from '../../models/build/build.ts';
+import { selectedModel } from '../../models/bucket/deployed.ts';
+import { bundle } from '../bundle.ts';
+import { workerds } from './workerds.ts';
+
+/** What an isolate still does after an answer. */
+const SETTLE_MS = 20;
+
+/** The worker with a bucket that is reached over HTTP. */
+const ENTRY = `
+import app from './index.js';
+const bucket = (origin) => ({
+  async get(key) {
+    const { body, headers } = await fetch(origin + key);
+    return { body, size: Number(headers.get('content-length')) };
+  },
+});
+export default {
+  fetch: (request, env, ctx) => app.fetch(request, { ...env, MODELS: bucket(env.STORE) }, ctx),
+};
+`;
+
+export interface Request {
+  readonly path: string;
+  /** For a POST. */
+  readonly text?: string;
+}
+
+export interface Cost {
+  /** Of the main thread, in ms. */
+  readonly cpu: number;
+  /** As the client sees it, in ms. */
+  readonly wall: number;
+}
+
+export interface PlainWorker {
+  readonly ask: (request: Request) => Promise<unknown>;
+  readonly cost: (request: Request) => Promise<Cost>;
+  /** A URL of the inspector of the worker. */
+  readonly inspector: () => Promise<string>;
+  readonly close: () => Promise<void>;
+}
+
+export interface PlainWorkers {
+  readonly model: string;
+  /** The script as it is served. */
+  readonly script: string;
+  /** @param read_ms how long the bucket takes before an object's first byte */
+  readonly start: (read_ms?: number) => Promise<PlainWorker>;
+  readonly close: () => void;
+}
+
+/** @param readable whether the script keeps its names */
+export async function plainWorkers(readable = false): Promise<PlainWorkers> {
+  const { id, revision, folder } = await build(selectedModel().id);
+  const code = await bundle('--env', '', ...(readable ? ['--minify=false'] : []));
+  const script = code.modules[code.mainModule]?.contents ?? new Uint8Array();
+  const modules = {
+    ...code.modules,
+    'index.js': { type: 'esm' as const, contents: script },
+    'entry.js': { type: 'esm' as const, contents: new TextEncoder().encode(ENTRY) },
+  };
+  let delay = 0;
+  const store = createServer((request, response) => {
+    const name = request.url?.split('/').at(-1) ?? '';
+    void Promise.all([readFile(join(folder, name)), pause(delay)]).then(([file]) =>
+      response.writeHead(200, { 'content-length': file.length }).end(file),
+    );
+  });
+  store.listen(0, '127.0.0.1');
+  await once(store, 'listening');
+  const STORE = `http://127.0.0.1:${(store.address() as AddressInfo).port}/`;
+  const texts = { MODEL: `${id}@${revision}`, ALLOWED_ORIGINS: '*', CACHE: 'on', REQUEST_LOG: 'off', STORE };
+  const env = Object.fromEntries(Object.entries(texts).map(([key, value]) => [key, { type: 'text' as const, value }]));
+
+  async function start(read_ms = 0): Promise<PlainWorker> {
+    delay = read_ms;
+    const before = new Set(await workerds());
+    const miniflare = new Miniflare({
+      inspectorPort: 0,
+      workers: [
+        {
+          config: { name: 'app', compatibilityDate: '2026-10-01', manifest: { mainModule: 'entry.js', modules }, env },
+        },
+      ],
+    });
+    const { origin } = await miniflare.ready;
+    const pid = (await workerds()).find((one) => !before.has(one));
+    if (pid === undefined) throw new Error('workerd is not a child of this process');
+    async function ask({ path, text }: Request): Promise<unknown> {
+      const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+      const post = { method: 'POST', headers, body: JSON.stringify({ inputs: text }) };
+      const answer = await fetch(origin + path, text === undefined ? {} : post);
+      if (!answer.ok) throw new Error(`${path} answers ${answer.status}: ${await answer.text()}`);
+      return answer.json();
+    }
+    return {
+      ask,
+      async cost(request) {
+        const [begun, at] = [await cpuOf(pid), performance.now()];
+        await ask(request);
+        const wall = performance.now() - at;
+        await pause(SETTLE_MS);
+        return { cpu: (await cpuOf(pid)) - begun, wall };
+      },
+      async inspector() {
+        const { origin: at } = await miniflare.getInspectorURL();
+        const targets = (await (await fetch(new URL('/json', at.replace(/^ws/, 'http')))).json()) as {
+          id: string;
+          webSocketDebuggerUrl: string;
+        }[];
+        const found = targets.find((target) => target.id === 'core:user:app');
+        if (!found) throw new Error('the inspector lists no worker');
+        return found.webSocketDebuggerUrl;
+      },
+      close: () => miniflare.dispose(),
+    };
+  }
+  return {
+    model: `${id}@${revision}`,
+    script: new TextDecoder().decode(script as Uint8Array),
+    start,
+    close: () => store.close(),
+  };
+}
+
+async function cpuOf(pid: string): Promise<number> {
+  const [nanoseconds] = (await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'utf8')).split(' ');
+  return Number(nanoseconds) / 1e6;
+}
+
+/** With the mask and the two special tokens, so many tokens: each "the" is one. */
+export const textOf = (tokens: number): string => `${'the '.repeat(tokens - 3)}[MASK]`;
