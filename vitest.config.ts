@@ -28,13 +28,17 @@ export default defineConfig({
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'], globalSetup } },
       {
         extends: true,
-        // One after the other, and after all others: some bundle the worker with other kernels.
+        test: { name: 'e2e', include: ['test/e2e/*.test.ts'], globalSetup, sequence: { groupOrder: 1 } },
+      },
+      {
+        extends: true,
+        // One after the other, and when no other project runs: they bundle the worker with other kernels.
         test: {
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          name: 'e2e-builds',
+          include: ['test/e2e/builds/*.test.ts'],
           globalSetup,
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 3 },
         },
       },
       {

@@ -9,9 +9,15 @@ export interface SharedValueOptions {
   readonly pause_ms: number;
 }
 
-/** Thrown to a leader that another one has replaced: it must stop. */
+/** Thrown to a leader that another one has replaced: it must stop, and then waits for the other one. */
 class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
+  readonly flight: object;
+
+  constructor(flight: object) {
+    super('another request has taken over');
+    this.flight = flight;
+  }
 }
 
 export class SharedValue<T> {
@@ -33,7 +39,7 @@ export class SharedValue<T> {
 
   /**
    * @param make is called by one request at a time. It must call `beat` whenever it makes progress; `beat` throws once the
-   *   lease was lost
+   *   lease was lost, and the request then waits for the one that took over
    * @throws what `make` throws, to the leader, to its followers, and to everybody during the pause after it
    */
   async get(make: (beat: () => void) => Promise<T>): Promise<T> {
@@ -48,7 +54,12 @@ export class SharedValue<T> {
       }
       const failure = this.#failure;
       if (failure && this.#clock.now() - failure.at < this.#options.pause_ms) throw failure.error;
-      return this.#lead(make);
+      const led: Flight<T> = { beat: this.#clock.now() };
+      try {
+        return await this.#lead(led, make);
+      } catch (error) {
+        if (!(error instanceof LeaseLost && error.flight === led)) throw error;
+      }
     }
   }
 
@@ -57,12 +68,11 @@ export class SharedValue<T> {
     if (this.#value?.value === value) this.#value = undefined;
   }
 
-  async #lead(make: (beat: () => void) => Promise<T>): Promise<T> {
-    const flight: Flight<T> = { beat: this.#clock.now() };
+  async #lead(flight: Flight<T>, make: (beat: () => void) => Promise<T>): Promise<T> {
     this.#flight = flight;
     try {
       const value = await make(() => {
-        if (this.#flight !== flight) throw new LeaseLost('another request has taken over');
+        if (this.#flight !== flight) throw new LeaseLost(flight);
         flight.beat = this.#clock.now();
       });
       if (this.#flight === flight) {
@@ -76,8 +86,8 @@ export class SharedValue<T> {
       if (this.#flight === flight) {
         this.#failure = { error, at: this.#clock.now() };
         this.#flight = undefined;
+        flight.outcome = { error };
       }
-      flight.outcome = { error };
       throw error;
     }
   }

@@ -21,11 +21,12 @@ const COMPILER = join(root, 'node_modules/assemblyscript/bin/asc.js');
 
 /**
  * Compiles a build, unless there is one that is newer than the sources and the compiler.
+ * @param entry the engine, or only its inner loop, for a benchmark
  * @returns the file
  * @throws with what the compiler says
  */
-export async function compileKernels(build: Build): Promise<string> {
-  const file = join(FOLDER, `engine-${build}.wasm`);
+export async function compileKernels(build: Build, entry: 'index' | 'bare-loop' = 'index'): Promise<string> {
+  const file = join(FOLDER, `${entry === 'index' ? 'engine' : entry}-${build}.wasm`);
   const sources = (await readdir(SOURCES)).map((name) => join(SOURCES, name));
   const times = await Promise.all([...sources, FORMAT, import.meta.filename, COMPILER].map(changed));
   if ((await changed(file)) > Math.max(...times)) return file;
@@ -37,7 +38,7 @@ export async function compileKernels(build: Build): Promise<string> {
   try {
     await promisify(execFile)(process.execPath, [
       COMPILER,
-      relative(root, join(SOURCES, 'index.ts')),
+      relative(root, join(SOURCES, `${entry}.ts`)),
       `--baseDir=${root}`,
       `--outFile=${relative(root, part)}`,
       // No collector and no allocator: the kernels lay their memory out themselves.

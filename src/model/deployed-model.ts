@@ -80,6 +80,7 @@ export function deployedModel(
     tokenizers.get(async (beat) => {
       beginReads(store, 'tokenizer.bin', ...(expects_load && !models.current ? [kind.file] : []));
       const read = await manifest(store);
+      beat();
       return { manifest: read, tokenizer: await loadTokenizer(store, read, beat) };
     });
   const load = (store: ReadAhead) =>

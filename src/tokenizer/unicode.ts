@@ -65,10 +65,7 @@ export const isMark = is(String.raw`[[\p{M}\u{1cf2}\u{1cf3}]--[${MARKS_SINCE_9}]
 /** Characters that `BertNormalizer` removes as accents. U+1734 and U+1171E were such until Unicode 14.0. */
 export const isNonspacing = is(String.raw`[[\p{Mn}\u{1734}\u{1171e}]--[${NONSPACING_SINCE}]]`, NONE);
 /** Characters that `BertNormalizer` removes as control characters. */
-export const isOther = is(
-  String.raw`[[\p{Cc}\p{Cf}\p{Co}\u{fffd}]--[\t\n\r${FORMATS_SINCE}]]`,
-  /[^\P{Cc}\t\n\r]/u,
-);
+export const isOther = is(String.raw`[[\p{Cc}\p{Cf}\p{Co}\u{fffd}]--[\t\n\r${FORMATS_SINCE}]]`, /[^\P{Cc}\t\n\r]/u);
 /** BERT's CJK characters: neither Hangul nor kana. */
 export const isIdeograph = is(
   `[${escape('4e00-9fff 3400-4dbf 20000-2a6df 2a700-2b73f 2b740-2b81f 2b920-2ceaf f900-faff 2f800-2fa1f')}]`,

@@ -4,6 +4,7 @@ import { selectedModel } from '../../models/bucket/deployed.ts';
 import { randomWeights } from '../../models/evaluation/geometry-cost.ts';
 import { encoderGraph } from '../../models/onnx/encoder.ts';
 import { OPSETS } from '../../models/onnx/graph-builder.ts';
+import { uncalibratedPlan } from '../../models/quantization/plan.ts';
 import { encodeModel, FLOAT, type Graph, INT32, INT64, type Node } from '../../models/onnx/protobuf.ts';
 
 export const MODELS = ['base', 'default'] as const;
@@ -27,8 +28,9 @@ export async function benchModel(name: ModelName): Promise<BenchModel> {
     num_hidden_layers: 12,
     num_attention_heads: 12,
     intermediate_size: 3072,
+    layers_stored: 1,
   });
-  const checkpoint = { ...trained, id: 'bench-base', weights };
+  const checkpoint = { ...trained, id: 'bench-base', weights, plan: uncalibratedPlan(weights) };
   return { checkpoint, artifacts: await makeArtifacts(checkpoint) };
 }
 

@@ -1,10 +1,13 @@
 /** Reads that begin before they are needed. */
 import { describe, expect, it } from 'vitest';
 
+import { CLOCK } from '../../../src/concurrency/clock.ts';
+import { READ_TIMEOUT_MS } from '../../../src/limits.ts';
 import { type ObjectStore, readAhead } from '../../../src/model/object-store.ts';
+import { FakeClock } from '../concurrency/fake-clock.ts';
 
 /** A store that says what is asked of it, and which bodies are cancelled. */
-function recording(get: (key: string) => Promise<unknown> = async () => ({})) {
+function recording(get: (key: string) => Promise<unknown> = async () => ({}), clock = CLOCK) {
   const asked: string[] = [];
   const cancelled: string[] = [];
   const store: ObjectStore = {
@@ -15,7 +18,7 @@ function recording(get: (key: string) => Promise<unknown> = async () => ({})) {
       return { size: 1, body: new ReadableStream({ cancel: () => void cancelled.push(key) }) };
     },
   };
-  return { asked, cancelled, reads: readAhead(store) };
+  return { asked, cancelled, reads: readAhead(store, clock) };
 }
 
 describe('a read that begins early', () => {
@@ -49,6 +52,16 @@ describe('a read that begins early', () => {
     await expect(reads.get('a')).rejects.toThrow('no a');
     expect(asked).toEqual(['a', 'b', 'a']);
     reads.cancel();
+  });
+
+  it('that stalls is not taken after its deadline: another read begins', async () => {
+    const clock = new FakeClock();
+    const { asked, cancelled, reads } = recording(undefined, clock);
+    reads.begin('a');
+    await clock.pass(READ_TIMEOUT_MS);
+    await reads.get('a');
+    expect(asked).toEqual(['a', 'a']);
+    await expect.poll(() => cancelled).toEqual(['a']);
   });
 
   it('of an object that is missing finds nothing', async () => {

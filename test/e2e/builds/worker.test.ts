@@ -3,9 +3,9 @@ import { connect } from 'node:net';
 
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 
-import type { Manifest } from '../../src/model/manifest.ts';
-import { postJson } from '../post-json.ts';
-import { useWorker } from './use-worker.ts';
+import type { Manifest } from '../../../src/model/manifest.ts';
+import { postJson } from '../../post-json.ts';
+import { useWorker } from '../use-worker.ts';
 
 /** The environments of wrangler.toml, and both builds of the engine. */
 const DEPLOYMENTS = [

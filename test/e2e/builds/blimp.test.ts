@@ -1,14 +1,14 @@
 /** Compares POST /score with models/evaluation on the same pairs of BLiMP. */
 import { describe, expect, inject, it } from 'vitest';
 
-import { readCheckpoint } from '../../models/build/build.ts';
-import { readEvaluationData } from '../../models/evaluation/data.ts';
-import { makeItems } from '../../models/evaluation/items.ts';
-import { pseudoLogLikelihoods } from '../../models/evaluation/score.ts';
-import { packEngineFile } from '../../models/engine/pack.ts';
-import { engineBackend } from '../../models/evaluation/backends.ts';
-import { postJson } from '../post-json.ts';
-import { useWorker } from './use-worker.ts';
+import { readCheckpoint } from '../../../models/build/build.ts';
+import { readEvaluationData } from '../../../models/evaluation/data.ts';
+import { makeItems } from '../../../models/evaluation/items.ts';
+import { pseudoLogLikelihoods } from '../../../models/evaluation/score.ts';
+import { packEngineFile } from '../../../models/engine/pack.ts';
+import { engineBackend } from '../../../models/evaluation/backends.ts';
+import { postJson } from '../../post-json.ts';
+import { useWorker } from '../use-worker.ts';
 
 const DATA = process.env['EVALUATION_DATA'];
 const PAIRS_OF_EACH_SET = 3;
