@@ -40,7 +40,7 @@ async function withBoth(
   }
 }
 
-it('understands a mask that only this model spells so', async () => {
+it('understands a mask that only this model spells so', { timeout: 120_000 }, async () => {
   const folder = join(state, `own-mask-${process.pid}`);
   await cp(BERT, folder, { recursive: true });
   const renamed = (await readFile(join(BERT, 'tokenizer.json'), 'utf8')).replaceAll('[MASK]', '<MASK>');
