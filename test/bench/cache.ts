@@ -26,7 +26,7 @@ const REPLAYED = 20_000;
 /** Without a cache each question runs the model, so a sample suffices. */
 const REPLAYED_WITHOUT = 1_000;
 const ISOLATES = 4;
-const REMEMBERED = [10_000, 50_000, 100_000];
+const REMEMBERED = [5_000, 10_000, 20_000];
 
 const SECTIONS = { costs, replay, held };
 const USAGE = `npm run bench:cache -- [--only ${Object.keys(SECTIONS).join(' | --only ')}] [--rounds 400]`;
