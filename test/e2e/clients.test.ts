@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { InferenceClient } from '@huggingface/inference';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 
 import { postJson } from '../post-json.ts';
 import { useWorker } from './use-worker.ts';
@@ -22,8 +22,8 @@ async function ask(inputs: unknown, parameters: object = {}): Promise<unknown> {
   return response.json();
 }
 
-async function python(script: string): Promise<unknown> {
-  const head = `import json, sys\nfrom huggingface_hub import InferenceClient\nurl = ${JSON.stringify(worker.url.href)}\n`;
+async function python(script: string, url = worker.url): Promise<unknown> {
+  const head = `import json, sys\nfrom huggingface_hub import InferenceClient\nurl = ${JSON.stringify(url.href)}\n`;
   const { stdout } = await promisify(execFile)(PYTHON ?? '', ['-c', head + script]);
   // The client's type has two spellings of one field, and leaves one of them empty.
   return JSON.parse(stdout, (_, value: unknown) => value ?? undefined) as unknown;
@@ -89,6 +89,33 @@ try:
 except Exception as error:
     print(json.dumps(str(error)))`;
     expect(await python(script)).toContain('inputs has no mask. Put [MASK] where a word is missing.');
+  });
+});
+
+describe('a second model, by its URL,', () => {
+  const { id, revision } = inject('built');
+  // The first one is missing from the bucket, so that only the second can answer.
+  const several = useWorker({ vars: { MODEL: 'first@0123456789abcdef', MORE_MODELS: `${id}@${revision}` } });
+  const second = () => new URL(`/models/${id}`, several.url);
+
+  it.each(['', '/', '/fill-mask'])('answers @huggingface/inference at /models/<id>%s', async (path) => {
+    const endpointUrl = second().href + path;
+    expect(await new InferenceClient().fillMask({ endpointUrl, inputs: ONE })).toEqual(await ask(ONE));
+  });
+
+  it.skipIf(!PYTHON)('answers huggingface_hub', async () => {
+    const script = `print(json.dumps(InferenceClient().fill_mask(${JSON.stringify(ONE)}, model=url)))`;
+    expect(await python(script, second())).toEqual(await ask(ONE));
+  });
+
+  it('is not the model of other URLs, which say what is wrong', async () => {
+    const client = new InferenceClient();
+    await expect(client.fillMask({ endpointUrl: several.url.href, inputs: ONE })).rejects.toThrow(
+      'models/first/0123456789abcdef/manifest.json',
+    );
+    await expect(client.fillMask({ endpointUrl: `${several.url.href}models/nobody`, inputs: ONE })).rejects.toThrow(
+      'The model "nobody" is not served here.',
+    );
   });
 });
 
