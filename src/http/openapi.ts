@@ -7,6 +7,8 @@ import { toJsonSchemaDefs } from '@valibot/to-json-schema';
 import packageJson from '../../package.json' with { type: 'json' };
 import { BODY_TIMEOUT_MS, MAX_BODY_BYTES, MAX_TEXTS, RATE_LIMIT_PERIOD_S } from '../limits.ts';
 import { describeError, describeUnavailable, type HttpError, INTERNAL } from './describe-error.ts';
+import { SAMPLE_ORIGIN } from '../page/sample-origin.ts';
+import { snippet } from '../page/snippets.ts';
 import examples from './examples.json' with { type: 'json' };
 import { type Operation, OPERATIONS, type SchemaName, SCHEMAS, TAGS } from './operations.ts';
 
@@ -19,6 +21,11 @@ export interface Example {
   readonly status: number;
   readonly response: unknown;
 }
+
+const SAMPLES = [
+  { lang: 'TypeScript', language: 'javascript' },
+  { lang: 'Python', language: 'python' },
+] as const;
 
 /** `GET /`, beside the operation `POST /`. */
 const PAGE = {
@@ -175,7 +182,25 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
         ]),
       ),
     },
+    'x-codeSamples': codeSamples(operation, recorded[0]?.request as SampleRequest | undefined),
   };
+}
+
+/** What a recorded example sends; for a GET, as a query. */
+interface SampleRequest {
+  readonly inputs: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+/** The first example of an operation as code, by the extension of OpenAPI that documentation tools read. */
+function codeSamples({ method, path }: Operation, request: SampleRequest | undefined): object[] {
+  const url = new URL(path, SAMPLE_ORIGIN);
+  if (method === 'get' && request) {
+    url.searchParams.set('inputs', request.inputs);
+    for (const [name, value] of Object.entries(request.parameters ?? {})) url.searchParams.set(name, String(value));
+  }
+  const body = method === 'post' ? request : undefined;
+  return SAMPLES.map(({ lang, language }) => ({ lang, source: snippet(language, url.href, body) }));
 }
 
 function json(schema: SchemaName, given: Record<string, object>) {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 import { inChromium } from './chromium.ts';
 
-inChromium('the API documentation', ({ open }) => {
+inChromium('the API documentation', ({ open, origin }) => {
   it('shows /openapi.json, with no request to another host', async () => {
     const page = await open({ path: '/docs' });
     await page.getByRole('heading', { name: 'edge-fill-mask' }).waitFor();
@@ -11,6 +11,10 @@ inChromium('the API documentation', ({ open }) => {
     await operation.getByRole('button').first().click();
     await operation.getByText('Responses').first().waitFor();
     expect(await page.locator('.errors-wrapper').count()).toBe(0);
+    await operation.getByText('TypeScript', { exact: true }).click();
+    await operation.getByText(`await fetch("${origin()}/fill-mask"`).waitFor();
+    await operation.getByText('Python', { exact: true }).click();
+    await operation.getByText('from urllib.request import').waitFor();
     expect(await page.getByRole('main').count()).toBe(1);
     await page.getByRole('link', { name: 'edge-fill-mask', exact: true }).first().click();
     await page.getByLabel('Your sentence').waitFor();
