@@ -1,4 +1,7 @@
-/** Takes the picture in the README and the preview of shared links, with the default model: `node test/page/screenshot.ts`. */
+/**
+ * Takes the picture in the README and the preview of shared links, with the default model: `node test/page/screenshot.ts`. Both are
+ * committed, not built: they need a browser, or the fonts of the machine, and a build must need neither.
+ */
 import { join } from 'node:path';
 
 import { buildSelected, deploy } from '../deployed.ts';
