@@ -3,7 +3,7 @@ import { createBlob, type ModelConfig, OUTLIER_INPUTS, type OutlierInput } from 
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { concatenate, multiplyColumns } from '../quantization/int8.ts';
 import { packFourBits } from '../quantization/int4.ts';
-import { packMatrix } from '../quantization/lanes.ts';
+import { packMatrix, roundingRest } from '../quantization/lanes.ts';
 import {
   divisorsOf,
   type LayerPlan,
@@ -110,6 +110,8 @@ export function packEngineFile(
     write('sentence.weight', sentence.classifier.weight);
     write('sentence.bias', sentence.classifier.bias);
   }
+  const rest = roundingRest(mlm.dense);
+  if (rest) matrix('mlm_rest', rest);
   if (unwritten.size > 0) throw new Error(`${[...unwritten.keys()].join(', ')}: nothing was written there`);
   return blob;
 }
@@ -126,6 +128,7 @@ export function geometryOf(
     sentence: sentence !== undefined,
     gelu: config.hidden_act === 'gelu' ? 'erf' : 'tanh',
     decoder: mlm.decoder !== undefined,
+    mlm_rest: roundingRest(mlm.dense) !== undefined,
     layer_bits,
     outliers: outlierCounts(plan),
   };

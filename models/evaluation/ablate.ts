@@ -12,7 +12,7 @@ import { buildGraph, buildProbedGraph, probeName } from '../onnx/encoder.ts';
 import { type Int8Scheme, SERVED } from '../onnx/linear.ts';
 import { quantizeToFourBits } from '../quantization/int4.ts';
 import { multiplyColumns, quantizeRows } from '../quantization/int8.ts';
-import { roundColumn } from '../quantization/lanes.ts';
+import { roundColumn, roundingRest } from '../quantization/lanes.ts';
 import {
   divisorsOf,
   type LayerPlan,
@@ -229,6 +229,9 @@ function roundWords(weights: EncoderWeights): EncoderWeights {
 function roundEnds(weights: EncoderWeights): EncoderWeights {
   const { config, embeddings, mlm } = weights;
   const round = <T extends Linear>(linear: T): T => ({ ...linear, weight: eightBitValues(linear, true) });
+  const rest = roundingRest(mlm.dense);
+  const second = rest && eightBitValues(rest, true);
+  const dense = round(mlm.dense);
   const decoder = mlm.decoder && {
     weight: mlm.decoder,
     inputs: config.embedding_size,
@@ -237,6 +240,10 @@ function roundEnds(weights: EncoderWeights): EncoderWeights {
   return {
     ...weights,
     embeddings: { ...embeddings, projection: embeddings.projection && round(embeddings.projection) },
-    mlm: { ...mlm, dense: round(mlm.dense), decoder: decoder && eightBitValues(decoder, true) },
+    mlm: {
+      ...mlm,
+      dense: { ...dense, weight: dense.weight.map((w, i) => w + (second?.[i] ?? 0)) },
+      decoder: decoder && eightBitValues(decoder, true),
+    },
   };
 }

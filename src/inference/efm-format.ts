@@ -36,6 +36,8 @@ export interface ModelConfig {
   readonly gelu: 'erf' | 'tanh';
   /** Whether the MLM head has its own decoder, other than the words. */
   readonly decoder: boolean;
+  /** Whether the dense matrix of the MLM head has a second one in 8 bits: what the rounding of the first leaves. */
+  readonly mlm_rest: boolean;
   /** Of the weights in the layers; all others have 8. */
   readonly layer_bits: 4 | 8;
   /** (layers_stored,): how many outlier channels each input has. */
@@ -92,8 +94,8 @@ const FIELDS = [
   'type_vocab_size',
   'inner_group_num',
 ] as const;
-const FLAGS = { projection: 1, sentence: 2, tanh: 4, decoder: 8, four_bits: 16 } as const;
-const KNOWN_FLAGS = 31;
+const FLAGS = { projection: 1, sentence: 2, tanh: 4, decoder: 8, four_bits: 16, mlm_rest: 32 } as const;
+const KNOWN_FLAGS = 63;
 
 // Byte offsets of the header; the kernels read the same ones.
 const AT = {
@@ -199,6 +201,7 @@ export function layoutSections(geometry: ModelConfig): {
     floats('sentence.weight', 2 * H);
     floats('sentence.bias', 2);
   }
+  if (geometry.mlm_rest) matrix('mlm_rest', H, E);
 
   const headerBytes = align(tableOffset(geometry.layers_stored) + sizes.length * ENTRY_BYTES);
   let end = headerBytes;
@@ -234,7 +237,8 @@ export function createBlob(geometry: ModelConfig): { blob: Uint8Array<ArrayBuffe
       (geometry.sentence ? FLAGS.sentence : 0) |
       (geometry.gelu === 'tanh' ? FLAGS.tanh : 0) |
       (geometry.decoder ? FLAGS.decoder : 0) |
-      (geometry.layer_bits === 4 ? FLAGS.four_bits : 0),
+      (geometry.layer_bits === 4 ? FLAGS.four_bits : 0) |
+      (geometry.mlm_rest ? FLAGS.mlm_rest : 0),
   );
   view.setFloat32(AT.epsilon, geometry.layer_norm_eps, true);
   write(AT.positionOffset, geometry.position_offset);
@@ -300,6 +304,7 @@ export function readHeader(header: Uint8Array, size: number): ModelConfig {
     sentence: (flags & FLAGS.sentence) !== 0,
     gelu: flags & FLAGS.tanh ? 'tanh' : 'erf',
     decoder: (flags & FLAGS.decoder) !== 0,
+    mlm_rest: (flags & FLAGS.mlm_rest) !== 0,
     layer_bits: flags & FLAGS.four_bits ? 4 : 8,
     outliers: Array.from({ length: layers }, (_, i) => {
       const counts = OUTLIER_INPUTS.map(
@@ -400,6 +405,7 @@ export function kernelConstants(): Readonly<Record<string, number>> {
     sentence: true,
     gelu: 'erf',
     decoder: true,
+    mlm_rest: true,
     layer_bits: 8,
     outliers: [NO_OUTLIERS],
   });
@@ -440,5 +446,6 @@ export function kernelConstants(): Readonly<Record<string, number>> {
     MLM_NORM: head('mlm.gamma'),
     DECODER: head('decoder.weight'),
     DECODER_SECTIONS: head('pooler.weight') - head('decoder.weight'),
+    SENTENCE_SECTIONS: head('mlm_rest.weight') - head('pooler.weight'),
   };
 }

@@ -9,10 +9,12 @@ import {
   V,
   decoderSection,
   headSection,
+  hasMlmRest,
   hasSentence,
   hidden,
   logits,
   masked,
+  mlmRestSection,
   narrow,
   logSumExpParts,
   poolerSection,
@@ -41,6 +43,12 @@ export function predict(first: i32, count: i32): void {
   }
   quantize14(wide, count, H, quantizedBlock, quantizedBlockScales);
   matmul14(quantizedBlock, quantizedBlockScales, count, H, head + MLM, E, narrow);
+  if (hasMlmRest) {
+    matmul14(quantizedBlock, quantizedBlockScales, count, H, mlmRestSection(), E, wide);
+    for (let at = 0; at < count * E * 4; at += 16) {
+      v128.store(narrow + at, f32x4.add(v128.load(narrow + at), v128.load(wide + at)));
+    }
+  }
   applyGelu(narrow, count, E);
   addAndNormalize(narrow, 0, count, E, head + MLM_NORM);
   quantize14(narrow, count, E, quantizedBlock, quantizedBlockScales);

@@ -19,6 +19,7 @@ import {
   ENTRY_OFFSET,
   FLAG_DECODER,
   FLAG_FOUR_BITS,
+  FLAG_MLM_REST,
   FLAG_PROJECTION,
   FLAG_SENTENCE,
   FLAG_TANH,
@@ -41,6 +42,7 @@ import {
   OUTLIER_BYTES,
   PROJECTION,
   PROJECTION_SECTIONS,
+  SENTENCE_SECTIONS,
   SWAPS,
   WORDS,
 } from '../.build/efm-constants';
@@ -81,6 +83,7 @@ export let hasSentence: bool = false;
 export let geluTanh: bool = false;
 /** Whether the weights of the layers have 4 bits. */
 export let fourBits: bool = false;
+export let hasMlmRest: bool = false;
 let hasDecoder: bool = false;
 export let epsilon: f32 = 0;
 let layersStored: i32 = 0;
@@ -110,7 +113,7 @@ export let keyScales: usize = 0;
 /** (A, D / 8, CAPACITY / 2, 8, 2) i16 and (A, CAPACITY) f32 */
 export let values: usize = 0;
 export let valueScales: usize = 0;
-/** (BLOCK, max(F, 2 H)) f32 and (BLOCK, max(H, E)) f32: activations between two products. */
+/** (BLOCK, max(F, 2 H, E)) f32 and (BLOCK, max(H, E)) f32: activations between two products. */
 export let wide: usize = 0;
 export let narrow: usize = 0;
 /** Quantized (BLOCK, max(F, 2 H, 2 E)) and outliers, with room for two rows for each, and their scales and minima. */
@@ -192,6 +195,11 @@ export function poolerSection(): i32 {
   return headSection() + DECODER + (hasDecoder ? DECODER_SECTIONS : 0);
 }
 
+/** What the rounding of the MLM head's dense matrix leaves. */
+export function mlmRestSection(): i32 {
+  return poolerSection() + (hasSentence ? SENTENCE_SECTIONS : 0);
+}
+
 let end: usize = 0;
 
 function place(bytes: i32): usize {
@@ -226,6 +234,7 @@ export function prepare(): bool {
   geluTanh = (flags & FLAG_TANH) != 0;
   hasDecoder = (flags & FLAG_DECODER) != 0;
   fourBits = (flags & FLAG_FOUR_BITS) != 0;
+  hasMlmRest = (flags & FLAG_MLM_REST) != 0;
   epsilon = load<f32>(blob + OFFSET_EPSILON);
 
   end = blob + load<u32>(blob + OFFSET_TOTAL_BYTES);
@@ -243,7 +252,7 @@ export function prepare(): bool {
   keyScales = place(CAPACITY * A * 4);
   values = place(CAPACITY * H * 2);
   valueScales = place(CAPACITY * A * 4);
-  wide = place(BLOCK * max(F, 2 * H) * 4);
+  wide = place(BLOCK * max(max(F, 2 * H), E) * 4);
   narrow = place(BLOCK * max(H, E) * 4);
   quantizedBlock = place(BLOCK * max(F + mostOutliers(INPUT_OUTPUT), 2 * max(H, E)) * ACTIVATION_BYTES);
   quantizedBlockScales = place(BLOCK * SCALE_BYTES);

@@ -74,7 +74,8 @@ const ALBERT_XLARGE = {
 function shapeOf(config: object): EncoderWeights {
   const read = readConfig(JSON.stringify(config));
   const projection = read.family === 'albert' ? {} : undefined;
-  return { config: read, embeddings: { projection }, mlm: {}, sentence: undefined } as EncoderWeights;
+  const dense = { weight: new Float32Array(), inputs: 0, outputs: 0 };
+  return { config: read, embeddings: { projection }, mlm: { dense }, sentence: undefined } as EncoderWeights;
 }
 
 /** No outliers; ranges do not matter. */

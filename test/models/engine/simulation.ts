@@ -118,7 +118,10 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
       });
     },
     predict(row) {
-      const dense = normalize('mlm', activate(multiply('mlm', round(row, 16_383), E)));
+      const rounded = round(row, 16_383);
+      const product = multiply('mlm', rounded, E);
+      const whole = geometry.mlm_rest ? add(product, multiply('mlm_rest', rounded, E)) : product;
+      const dense = normalize('mlm', activate(whole));
       return multiply(geometry.decoder ? 'decoder' : 'words', round(dense, 16_383), V);
     },
     classifyPair(row) {

