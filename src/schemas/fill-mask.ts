@@ -60,7 +60,10 @@ export const fillMaskParameters = v.strictObject(
 
 /** Other top-level fields are ignored: clients of the Hugging Face task send some, such as `options`. */
 export const fillMaskRequest = v.object({
-  inputs: textOrTexts(' with a [MASK] in it', 'A text with masks, written [MASK] or <mask>.'),
+  inputs: textOrTexts(
+    ' with a [MASK] in it',
+    'A text with masks, written [MASK], <mask> or as the model spells its mask.',
+  ),
   model: modelName,
   parameters: v.pipe(
     v.nullish(fillMaskParameters),
