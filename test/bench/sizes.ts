@@ -1,14 +1,15 @@
 /**
  * npm run bench:sizes -- --tokenizers <folder>: published geometries with random weights, each served by the bundled worker in
  * plain miniflare. Prints what they take in the bucket and in memory, and the times of a first and of a later request.
- * The folder has the files of a tokenizer in a folder for each model of TOKENIZERS.
+ * The folder has a folder with the files of each tokenizer of TOKENIZERS.
  */
-import { mkdtemp, readdir, copyFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { makeArtifacts, makeManifest } from '../../models/build/build.ts';
+import { makeArtifacts, makeManifest, readCheckpoint } from '../../models/build/build.ts';
 import { needsOf } from '../../models/build/memory-needs.ts';
+import { convert } from '../../models/convert/convert.ts';
 import type { EncoderConfig } from '../../models/checkpoint/encoder.ts';
 import { randomWeights } from '../../models/evaluation/geometry-cost.ts';
 import { uncalibratedPlan } from '../../models/quantization/plan.ts';
@@ -19,11 +20,13 @@ import { readOptions, refuse } from '../options.ts';
 import { ask, bundleWithFaults, serve } from '../chaos/isolate.ts';
 import { spreadOf } from './statistics.ts';
 
-/** The files, and `config.json` as far as the tokenizer reads it. */
+/** The folder of the files, and `config.json` as far as the tokenizer reads it. */
 const TOKENIZERS = {
-  'albert-base-v2': { model_type: 'albert', architectures: ['AlbertForMaskedLM'] },
-  'bert-base-uncased': { model_type: 'bert', architectures: ['BertForMaskedLM'] },
-  'roberta-base': { model_type: 'roberta', architectures: ['RobertaForMaskedLM'] },
+  albert: { folder: 'albert-base-v2', model_type: 'albert', architectures: ['AlbertForMaskedLM'] },
+  bert: { folder: 'bert-base-uncased', model_type: 'bert', architectures: ['BertForMaskedLM'] },
+  roberta: { folder: 'roberta-base', model_type: 'roberta', architectures: ['RobertaForMaskedLM'] },
+  // The 30,000 pieces of ALBERT, read as CamemBERT's 32,000 are.
+  camembert: { folder: 'albert-base-v2', model_type: 'camembert', architectures: ['CamembertForMaskedLM'] },
 } as const;
 
 const BASE: Partial<EncoderConfig> = {
@@ -43,13 +46,13 @@ interface Published {
 const MODELS: readonly Published[] = [
   {
     name: 'ALBERT-base',
-    tokenizer: 'albert-base-v2',
+    tokenizer: 'albert',
     bits: 8,
     config: { ...BASE, family: 'albert', embedding_size: 128, layers_stored: 1 },
   },
   {
     name: 'ELECTRA-small generator',
-    tokenizer: 'bert-base-uncased',
+    tokenizer: 'bert',
     bits: 8,
     config: {
       family: 'electra',
@@ -62,38 +65,56 @@ const MODELS: readonly Published[] = [
   },
   {
     name: 'DistilBERT',
-    tokenizer: 'bert-base-uncased',
+    tokenizer: 'bert',
     bits: 8,
     config: { ...BASE, family: 'distilbert', num_hidden_layers: 6 },
   },
-  { name: 'BERT-base, 4 bits', tokenizer: 'bert-base-uncased', bits: 4, config: { ...BASE, family: 'bert' } },
+  { name: 'BERT-base, 4 bits', tokenizer: 'bert', bits: 4, config: { ...BASE, family: 'bert' } },
   {
     name: 'DistilRoBERTa',
-    tokenizer: 'roberta-base',
+    tokenizer: 'roberta',
     bits: 8,
     config: { ...BASE, family: 'roberta', num_hidden_layers: 6 },
   },
-  { name: 'RoBERTa-base, 4 bits', tokenizer: 'roberta-base', bits: 4, config: { ...BASE, family: 'roberta' } },
+  { name: 'RoBERTa-base, 4 bits', tokenizer: 'roberta', bits: 4, config: { ...BASE, family: 'roberta' } },
+  {
+    name: 'CamemBERT-base, 4 bits',
+    tokenizer: 'camembert',
+    bits: 4,
+    config: { ...BASE, family: 'camembert', vocab_size: 32_005 },
+  },
 ];
 
 const LATER = 20;
 
+const folders = [...new Set(Object.values(TOKENIZERS).map(({ folder }) => folder))];
 const USAGE = `npm run bench:sizes -- --tokenizers <folder> [--only NAME]
+npm run bench:sizes -- --added <folder>
 
-  --tokenizers     has the files of ${Object.keys(TOKENIZERS).join(', ')}, each in a folder of that name
-  --only NAME      models whose name contains this`;
-const { tokenizers, only = '' } = readOptions(USAGE, {
+  --tokenizers     has the files of ${folders.join(', ')}, each in a folder of that name
+  --only NAME      models whose name contains this
+  --added FOLDER   instead, a checkpoint that \`npm run models -- add\` has added`;
+const {
+  tokenizers,
+  only = '',
+  added,
+} = readOptions(USAGE, {
   tokenizers: { type: 'string' },
   only: { type: 'string' },
+  added: { type: 'string' },
 }).values;
-if (tokenizers === undefined) refuse('--tokenizers is missing', USAGE);
+if (tokenizers === undefined && added === undefined) refuse('--tokenizers is missing', USAGE);
 
 async function tokenizerOf(name: keyof typeof TOKENIZERS): Promise<FoundTokenizer> {
+  const { folder: named, ...config } = TOKENIZERS[name];
   const folder = await mkdtemp(join(tmpdir(), 'sizes-'));
   try {
-    const from = join(tokenizers ?? '', name);
-    for (const file of await readdir(from)) await copyFile(join(from, file), join(folder, file));
-    await writeFile(join(folder, 'config.json'), JSON.stringify(TOKENIZERS[name]));
+    const from = join(tokenizers ?? '', named);
+    for (const file of await readdir(from)) {
+      const renamed = name === 'camembert' && file === 'spiece.model' ? 'sentencepiece.bpe.model' : file;
+      await copyFile(join(from, file), join(folder, renamed));
+    }
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config));
     return await readTokenizer(folder);
   } finally {
     await rm(folder, { recursive: true });
@@ -102,7 +123,7 @@ async function tokenizerOf(name: keyof typeof TOKENIZERS): Promise<FoundTokenize
 
 function configOf({ config }: Published, vocab_size: number): EncoderConfig {
   const layers = config.num_hidden_layers ?? 0;
-  const isRoberta = config.family === 'roberta';
+  const isRoberta = config.family === 'roberta' || config.family === 'camembert';
   return {
     family: 'bert',
     vocab_size,
@@ -134,7 +155,43 @@ console.log(
   '| model | in R2, MB | WASM, MB | computed, MB | script, MB | together, MB | first request, ms | later, ms |',
 );
 console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
-for (const published of MODELS.filter(({ name }) => name.includes(only))) {
+/** Serves a build and prints its row. */
+async function measureServed(
+  name: string,
+  id: string,
+  revision: string,
+  mask: string,
+  files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
+  computed: { readonly fileBytes: number; readonly heapBytes: number },
+): Promise<void> {
+  const objects = new Map(
+    Object.entries(files).map(([file, bytes]) => [objectKey(id, revision, file as 'manifest.json'), bytes]),
+  );
+  const isolate = await serve({ ...built, model: `${id}@${revision}`, objects });
+  try {
+    await isolate.put();
+    const short = (i: number) => ({ inputs: `The old man number ${i} went to the ${mask} with his dog.` });
+    const answered = async (body: unknown) => {
+      const reply = await ask(isolate.url, '/fill-mask', { body, headers: { 'cache-control': 'no-store' } });
+      if (reply.status !== 200) throw new Error(`${name}: ${reply.status} ${reply.body.slice(0, 200)}`);
+      return reply.ms;
+    };
+    const first = await answered(short(0));
+    const later = [];
+    for (let i = 1; i <= LATER; i++) later.push(await answered(short(i)));
+    const long = `${'the old man went to the sea and '.repeat(50)}${`${mask} `.repeat(16)}`;
+    await answered({ inputs: long, parameters: { truncation: true, top_k: 100 } });
+    const { script, wasm } = await isolate.memory();
+    console.log(
+      `| ${name} | ${mega(computed.fileBytes)} | ${mega(wasm)} | ${mega(computed.heapBytes)} | ${mega(script)} | ` +
+        `${mega(wasm + script)}${wasm + script < ISOLATE_BYTES ? '' : ', too much'} | ${first.toFixed(0)} | ${spreadOf(later).median.toFixed(1)} |`,
+    );
+  } finally {
+    await isolate.close();
+  }
+}
+
+for (const published of added === undefined ? MODELS.filter(({ name }) => name.includes(only)) : []) {
   const tokenizer = await tokenizerOf(published.tokenizer);
   const weights = randomWeights(configOf(published, sizeOf(tokenizer)));
   const plan = uncalibratedPlan(weights);
@@ -153,33 +210,16 @@ for (const published of MODELS.filter(({ name }) => name.includes(only))) {
   const card = { license: 'none', source: 'random weights' };
   const manifest = await makeManifest(checkpoint, artifacts, { 'model.efm': error }, card);
   const files = { ...artifacts.files, 'manifest.json': new TextEncoder().encode(JSON.stringify(manifest)) };
-  const objects = new Map(
-    Object.entries(files).map(([name, bytes]) => [
-      objectKey('sized', manifest.revision, name as keyof typeof files),
-      bytes,
-    ]),
+  await measureServed(published.name, 'sized', manifest.revision, tokenizer.special_tokens.mask.token, files, engine);
+}
+
+if (added !== undefined) {
+  const { id, revision, folder } = await convert(added, { say: () => undefined });
+  const { weights, tokenizer, bits, plan } = await readCheckpoint(added);
+  const { engine } = await needsOf(weights, tokenizer.packed.length, bits, plan);
+  const names = await readdir(folder);
+  const read = await Promise.all(
+    names.map(async (name) => [name, new Uint8Array(await readFile(join(folder, name)))] as const),
   );
-  const isolate = await serve({ ...built, model: `sized@${manifest.revision}`, objects });
-  try {
-    await isolate.put();
-    const { mask } = tokenizer.special_tokens;
-    const short = (i: number) => ({ inputs: `The old man number ${i} went to the ${mask.token} with his dog.` });
-    const answered = async (body: unknown) => {
-      const reply = await ask(isolate.url, '/fill-mask', { body, headers: { 'cache-control': 'no-store' } });
-      if (reply.status !== 200) throw new Error(`${published.name}: ${reply.status} ${reply.body.slice(0, 200)}`);
-      return reply.ms;
-    };
-    const first = await answered(short(0));
-    const later = [];
-    for (let i = 1; i <= LATER; i++) later.push(await answered(short(i)));
-    const long = `${'the old man went to the sea and '.repeat(50)}${`${mask.token} `.repeat(16)}`;
-    await answered({ inputs: long, parameters: { truncation: true, top_k: 100 } });
-    const { script, wasm } = await isolate.memory();
-    console.log(
-      `| ${published.name} | ${mega(engine.fileBytes)} | ${mega(wasm)} | ${mega(engine.heapBytes)} | ${mega(script)} | ` +
-        `${mega(wasm + script)}${wasm + script < ISOLATE_BYTES ? '' : ', too much'} | ${first.toFixed(0)} | ${spreadOf(later).median.toFixed(1)} |`,
-    );
-  } finally {
-    await isolate.close();
-  }
+  await measureServed(id, id, revision, tokenizer.special_tokens.mask.token, Object.fromEntries(read), engine);
 }
