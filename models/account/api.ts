@@ -91,6 +91,9 @@ export async function find<T>(answer: Promise<T>): Promise<T | undefined> {
 export const findResult = <T>(access: Access, path: string, request: ApiRequest): Promise<T | undefined> =>
   find(readResult<T>(access, path, request));
 
+export const lacks = (permission: string): string =>
+  `the token lacks the permission "${permission}": add it in the dashboard under My Profile, API Tokens`;
+
 async function explain(answer: Response, what: string, permission: string): Promise<ApiError> {
   const { status } = answer;
   const text = await answer.text().catch(() => '');
@@ -101,7 +104,7 @@ async function explain(answer: Response, what: string, permission: string): Prom
       : status === 401
         ? `the account does not accept the token: ${HOW_TO_LOG_IN}`
         : status === 403
-          ? `the token lacks the permission "${permission}": add it in the dashboard under My Profile, API Tokens`
+          ? lacks(permission)
           : `the API refused ${what}`;
   return new ApiError(
     `${problem} (${status}${code ? `, code ${code}` : ''}${message && `: ${message}`})`,

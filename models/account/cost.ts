@@ -4,7 +4,8 @@ import { EXPENSIVE_WORK, SLOW_WORK_PER_SECOND } from '../../src/limits.ts';
 import { costModelOf } from '../../src/model/cost.ts';
 
 /** Of Workers Standard, in dollars; included are so many a month. */
-const PRICES = {
+export const PRICES = {
+  published: 'November 2026',
   plan: 5,
   request: 0.3e-6,
   includedRequests: 10e6,

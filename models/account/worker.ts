@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { unstable_readConfig as readConfig } from 'wrangler';
 
-import { type Access, findAccount, findResult, readResult } from './api.ts';
+import { type Access, findAccount, findResult, lacks, readResult } from './api.ts';
 import type { RateLimits } from './cost.ts';
 import { ROOT, runWrangler } from './wrangler.ts';
 
@@ -70,9 +70,18 @@ export async function findTarget(env: string | undefined, given: Omit<Access, 't
     rateLimits: vars['RATE_LIMITS'] === 'off' ? undefined : rateLimitsOf(ratelimits),
     dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,
     wrangler: (args, say, input = '') =>
-      runWrangler([...args, '--env', env ?? ''], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }),
+      runWrangler([...args, '--env', env ?? ''], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }).catch(
+        (error: Error) => {
+          throw isForbidden(error.message)
+            ? new Error(`${error.message}\n${lacks(PERMISSION)}`, { cause: error })
+            : error;
+        },
+      ),
   };
 }
+
+/** As wrangler reports that the API answered 403: with its code, or else with the status. */
+const isForbidden = (message: string): boolean => /\[code: (?:10000|9109)\]|\b403 Forbidden\b/.test(message);
 
 const isBoundTo =
   (name: string) =>

@@ -1,5 +1,5 @@
 /** npm run cost: what a month of a deployment costs at most. See USAGE. */
-import { type Usage, monthlyCost } from '../account/cost.ts';
+import { type Usage, monthlyCost, PRICES } from '../account/cost.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -11,8 +11,8 @@ const USAGE = `npm run cost -- --requests N [options]
   --hit-rate S     the share of the requests that a cache answers, from 0 to 1; 0 if not given
   --model ID       a model that is built, <id> or <id>@<revision>; MODEL of wrangler.toml if not given
 
-The result is an upper bound for the engine on the paid plan, with the CPU time of a slow host and prices of 2025. The bucket
-is within the free allowance of R2.`;
+The result is an upper bound for the engine on the paid plan, with the CPU time of a slow host and the prices of
+${PRICES.published}. The bucket is within the free allowance of R2.`;
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
 
@@ -46,7 +46,7 @@ await runScript(USAGE, options, async ({ requests, tokens, 'hit-rate': hitRate, 
   print(`${id}@${revision}, ${usage.requests.toLocaleString('en')} requests a month of ${usage.tokens} tokens, ${100 * usage.hitRate} % from a cache
 
   CPU time of a miss   ${cost.cpuMsPerMiss.toFixed(1)} ms
-  plan                 $5.00
+  plan                 $${PRICES.plan.toFixed(2)}
   requests             $${cost.requests.toFixed(2)}
   CPU time             $${cost.cpu.toFixed(2)}
   at most              $${cost.total.toFixed(2)} a month`);

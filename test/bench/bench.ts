@@ -7,6 +7,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { PRICES } from '../../models/account/cost.ts';
 import { weightsIn } from '../../models/build/build.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
 import { readOptions, refuse } from '../options.ts';
@@ -19,9 +20,6 @@ import { encodingOf, type Parts } from './workers/measuring.ts';
 
 const TOKENS = [4, 16, 64, 128, 512];
 const PRICED_TOKENS = 16;
-/** Workers' Paid plan, beyond its included usage, as published in November 2026. */
-const DOLLARS_PER_MILLION_REQUESTS = 0.3;
-const DOLLARS_PER_MILLION_CPU_MS = 0.02;
 const QUESTION = 'I love [MASK] because you are [MASK].';
 
 const PARTS: Record<keyof Parts, string> = {
@@ -108,12 +106,12 @@ async function compare(model: ModelName, contestants: readonly [string, Timed][]
 
   const prices = contestants.slice(0, BACKENDS.length).map(([name], i) => {
     const { median } = spreadOf(priced[i] ?? []);
-    const dollars = DOLLARS_PER_MILLION_REQUESTS + DOLLARS_PER_MILLION_CPU_MS * median;
+    const dollars = 1e6 * (PRICES.request + PRICES.cpuMs * median);
     return [name, median.toFixed(1), `$${dollars.toFixed(2)}`];
   });
   console.log(table([`${PRICED_TOKENS} tokens`, 'CPU, ms', 'a million predictions'], prices));
   console.log(`
-At $${DOLLARS_PER_MILLION_REQUESTS} for a million requests and $${DOLLARS_PER_MILLION_CPU_MS} for a million ms, of the model alone, on this machine.
+At $${1e6 * PRICES.request} for a million requests and $${1e6 * PRICES.cpuMs} for a million ms (${PRICES.published}, beyond what the plan includes), of the model alone, on this machine.
 `);
 }
 

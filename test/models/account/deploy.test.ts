@@ -178,6 +178,11 @@ describe('npm run deploy', () => {
 
   it.each([
     ['its address cannot be set', { on: /^POST .*\/subdomain$/, status: 400 }, /wrangler triggers deploy failed/],
+    [
+      'the token may not upload it',
+      { on: /^POST .*\/versions$/, status: 403, code: 10_000 },
+      /wrangler versions upload failed: [^]*the token lacks the permission "Workers Scripts: Edit"/,
+    ],
     ['it cannot be made live', { on: /^POST .*\/deployments$/, status: 400 }, /wrangler versions deploy failed/],
   ])('leaves the live version when %s', async (_, fault, problem) => {
     const before = await account.withLiveVersion();
