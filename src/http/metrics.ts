@@ -13,24 +13,27 @@ export function createMetrics(): Metrics {
   const requests = new Map<string, number>();
   const cache = new Map<string, number>();
   const durations: number[] = BUCKETS.map(() => 0);
-  const sums = { requests: 0, seconds: 0, tokens: 0, multiply_adds: 0 };
+  const sums = { requests: 0, seconds: 0 };
+  const read = new Map<string, number>();
+  const admitted = new Map<string, number>();
   return {
-    count({ route, method, status, cache: tier, tokens, multiply_adds, duration_ms }) {
-      add(requests, `method="${method}",route="${route}",status="${status}"`);
-      if (tier) add(cache, `tier="${tier}"`);
+    count({ route, method, status, cache: tier, tokens, multiply_adds, model, duration_ms }) {
+      const ofModel = `model="${model}"`;
+      add(requests, `${ofModel},method="${method}",route="${route}",status="${status}"`);
+      if (tier) add(cache, `${ofModel},tier="${tier}"`);
+      add(read, ofModel, tokens);
+      add(admitted, ofModel, multiply_adds);
       const seconds = duration_ms / 1000;
       for (const [i, bound] of BUCKETS.entries()) if (seconds <= bound) durations[i] = (durations[i] ?? 0) + 1;
       sums.requests++;
       sums.seconds += seconds;
-      sums.tokens += tokens;
-      sums.multiply_adds += multiply_adds;
     },
     text: () =>
       [
-        ...family('requests_total', 'counter', 'Requests of this isolate.', requests),
-        ...family('answers_total', 'counter', 'Answers by the slowest cache tier that they needed.', cache),
-        ...single('tokens_total', 'Tokens that the model read.', sums.tokens),
-        ...single('multiply_adds_total', 'Multiply-adds that were admitted.', sums.multiply_adds),
+        ...family('requests_total', 'Requests of this isolate.', requests),
+        ...family('answers_total', 'Answers by the slowest cache tier that they needed.', cache),
+        ...family('tokens_total', 'Tokens that the model read.', read),
+        ...family('multiply_adds_total', 'Multiply-adds that were admitted.', admitted),
         ...head('request_duration_seconds', 'histogram', 'Time without computing, since clocks stand still meanwhile.'),
         ...BUCKETS.map((bound, i) => `${PREFIX}request_duration_seconds_bucket{le="${bound}"} ${durations[i]}`),
         `${PREFIX}request_duration_seconds_bucket{le="+Inf"} ${sums.requests}`,
@@ -41,7 +44,7 @@ export function createMetrics(): Metrics {
   };
 }
 
-const add = (to: Map<string, number>, labels: string) => to.set(labels, (to.get(labels) ?? 0) + 1);
+const add = (to: Map<string, number>, labels: string, value = 1) => to.set(labels, (to.get(labels) ?? 0) + value);
 
 const PREFIX = 'edge_fill_mask_';
 
@@ -50,12 +53,7 @@ const head = (name: string, type: string, help: string) => [
   `# TYPE ${PREFIX}${name} ${type}`,
 ];
 
-const family = (name: string, type: string, help: string, values: ReadonlyMap<string, number>) => [
-  ...head(name, type, help),
-  ...Array.from(values, ([labels, value]) => `${PREFIX}${name}{${labels}} ${value}`),
-];
-
-const single = (name: string, help: string, value: number) => [
+const family = (name: string, help: string, values: ReadonlyMap<string, number>) => [
   ...head(name, 'counter', help),
-  `${PREFIX}${name} ${value}`,
+  ...Array.from(values, ([labels, value]) => `${PREFIX}${name}{${labels}} ${value}`),
 ];

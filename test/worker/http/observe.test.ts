@@ -134,20 +134,35 @@ it('writes a data point for each request where the binding is there', async () =
   ]);
 });
 
+/** A line of the metrics, before its value. */
+const counter = (name: string, model: string, labels: string) =>
+  `edge_fill_mask_${name}{model="${model}"${labels && `,${labels}`}} `;
+
 describe('GET /metrics', () => {
   it('counts the requests of the isolate in the format of Prometheus', async () => {
-    const counted = freshApp();
+    const other = 'other@0123456789abcdef';
+    const counted = freshApp({ MORE_MODELS: other });
     await counted.ask(question);
     await counted.ask(question);
+    await counted.ask(question, '/models/other/fill-mask');
     await counted.request('/nowhere');
     const response = await counted.request('/metrics');
     expect(response.headers.get('content-type')).toContain('version=0.0.4');
     const text = await response.text();
-    expect(text).toContain('edge_fill_mask_requests_total{method="POST",route="/fill-mask",status="200"} 2\n');
-    expect(text).toContain('edge_fill_mask_requests_total{method="GET",route="/*",status="404"} 1\n');
-    expect(text).toContain('edge_fill_mask_answers_total{tier="computed"} 1\n');
-    expect(text).toContain('edge_fill_mask_answers_total{tier="isolate"} 1\n');
-    expect(text).toContain('edge_fill_mask_request_duration_seconds_count 3\n');
+    expect(text).toContain(
+      `${counter('requests_total', env.MODEL, 'method="POST",route="/fill-mask",status="200"')}2\n`,
+    );
+    expect(text).toContain(`${counter('requests_total', env.MODEL, 'method="GET",route="/*",status="404"')}1\n`);
+    // Its objects are missing from the bucket.
+    expect(text).toContain(
+      `${counter('requests_total', other, 'method="POST",route="/models/:model/fill-mask",status="502"')}1\n`,
+    );
+    for (const tier of ['computed', 'isolate']) {
+      expect(text).toContain(`${counter('answers_total', env.MODEL, `tier="${tier}"`)}1\n`);
+    }
+    expect(text).toMatch(new RegExp(`^${counter('tokens_total', env.MODEL, '')}[1-9]`, 'm'));
+    expect(text).toContain(`${counter('tokens_total', other, '')}0\n`);
+    expect(text).toContain('edge_fill_mask_request_duration_seconds_count 4\n');
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [\d.e+-]+)$/);
     }
