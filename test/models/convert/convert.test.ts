@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { findNewestBuild } from '../../../models/bucket/built.ts';
+import { selectedModel } from '../../../models/bucket/deployed.ts';
 import { readCheckpoint } from '../../../models/build/build.ts';
 import { readConfig } from '../../../models/checkpoint/config.ts';
 import type { EncoderWeights } from '../../../models/checkpoint/encoder.ts';
@@ -17,10 +18,12 @@ import { forInputs, type LayerPlan, uncalibratedPlan } from '../../../models/qua
 import { engineBackend } from '../../../models/evaluation/backends.ts';
 import { measure } from '../../../models/convert/measure.ts';
 import { parseManifest } from '../../../src/model/manifest.ts';
+import { wasmBytes } from '../../../src/model/memory.ts';
 
 const FAMILIES = join(import.meta.dirname, '../../fixtures/families');
 const MODELS = join(import.meta.dirname, '../../../models');
 const BUILDS = join(MODELS, '.build');
+const { id: DEFAULT_MODEL } = selectedModel();
 
 let folder: string;
 beforeAll(async () => {
@@ -95,6 +98,19 @@ describe('what a model needs', () => {
   ] as const)('of %s, in MB of file and of WASM memory', async (_, config, bits, file, heap) => {
     const { engine } = await needsOf(shapeOf(config), 1_000_000, bits, planOf(shapeOf(config)));
     expect([megabytes(engine.fileBytes), megabytes(engine.heapBytes)]).toEqual([file, heap]);
+    // The worker's own estimate, by which models leave its memory.
+    const reckoned = wasmBytes('model.efm', engine.fileBytes, shapeOf(config).config);
+    expect(reckoned).toBeGreaterThanOrEqual(engine.heapBytes);
+    expect(reckoned).toBeLessThan(1.13 * engine.heapBytes);
+  });
+
+  it.each([
+    ...['albert', 'albert-grouped', 'bert', 'bert-untied', 'distilbert', 'roberta'].map((name) => join(FAMILIES, name)),
+    DEFAULT_MODEL,
+  ])('is never more than the worker reckons, for %s', async (model) => {
+    const { weights, bits, plan } = await readCheckpoint(model);
+    const { engine } = await needsOf(weights, 1_000_000, bits, plan);
+    expect(wasmBytes('model.efm', engine.fileBytes, weights.config)).toBeGreaterThanOrEqual(engine.heapBytes);
   });
 
   it.each([4, 8] as const)('is, for the engine, what it takes with weights of %i bits', async (bits) => {

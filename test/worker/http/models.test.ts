@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 import type { BackendKind } from '../../../src/inference/backend.ts';
 import { type Manifest, objectKey, sealManifest } from '../../../src/model/manifest.ts';
+import { ModelEvicted } from '../../../src/model/deployed-model.ts';
 import { modelBytes } from '../../../src/model/memory.ts';
 import { readAhead } from '../../../src/model/object-store.ts';
 import { ServedModels } from '../../../src/model/served-models.ts';
@@ -148,5 +149,26 @@ describe('an isolate', () => {
     expect(log).toHaveLength(3);
     await models.get(env.MODEL).load(readAhead(env.MODELS));
     expect(log).toEqual(['loads', 'releases', 'loads', 'releases', 'loads']);
+  });
+
+  it('answers 429 with Retry-After where the release has broken a run, as with onnxruntime-web', async () => {
+    let runs = 0;
+    const evicting: BackendKind = {
+      ...kind,
+      async create(file) {
+        const backend = await kind.create(file);
+        const run: typeof backend.run = (batch, pause) => {
+          // The first run checks the model.
+          if (runs++ === 1) throw new ModelEvicted('another model has taken the memory');
+          return backend.run(batch, pause);
+        };
+        return { run, dispose: async () => backend.dispose?.() };
+      },
+    };
+    const crowded = freshApp({ CACHE: 'off' }, evicting);
+    const response = await crowded.ask({ inputs });
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await problem(response)).toMatchObject({ status: 429, error_type: 'overloaded' });
+    expect(await (await crowded.ask({ inputs })).json()).toEqual(await app.answer({ inputs }));
   });
 });
