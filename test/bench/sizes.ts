@@ -29,6 +29,17 @@ const TOKENIZERS = {
   camembert: { folder: 'albert-base-v2', model_type: 'camembert', architectures: ['CamembertForMaskedLM'] },
 } as const;
 
+/** The special tokens of ALBERT's pieces. */
+const ALBERT_TOKENS = {
+  bos_token: '[CLS]',
+  cls_token: '[CLS]',
+  eos_token: '[SEP]',
+  sep_token: '[SEP]',
+  pad_token: '<pad>',
+  unk_token: '<unk>',
+  mask_token: '[MASK]',
+};
+
 const BASE: Partial<EncoderConfig> = {
   hidden_size: 768,
   intermediate_size: 3072,
@@ -115,6 +126,7 @@ async function tokenizerOf(name: keyof typeof TOKENIZERS): Promise<FoundTokenize
       await copyFile(join(from, file), join(folder, renamed));
     }
     await writeFile(join(folder, 'config.json'), JSON.stringify(config));
+    if (name === 'camembert') await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(ALBERT_TOKENS));
     return await readTokenizer(folder);
   } finally {
     await rm(folder, { recursive: true });
