@@ -23,8 +23,8 @@ export const FAULTS: readonly Fault[] = ['missing', 'throw', 'stall', 'stall-bod
 const OTHERS = Array.from({ length: 8 }, (_, i) => `other-${i}`);
 
 /** Wraps the worker: `PUT /control?fault=…&model=…` sets the fault and the model. */
-const entryFor = (id: string): string => `
-import app from './index.js';
+const entryFor = (id: string, main: string): string => `
+import app from './${main}';
 let fault = 'none', model, seen = 0;
 const never = () => new Promise(() => {});
 function streamOf(body, size, change) {
@@ -69,10 +69,11 @@ export interface Bundle {
   readonly objects: ReadonlyMap<string, Uint8Array>;
 }
 
-export async function bundleWithFaults(): Promise<Bundle> {
+/** @param env of wrangler.toml */
+export async function bundleWithFaults(env = ''): Promise<Bundle> {
   const { folder, id, revision, files } = await buildSelected();
-  const { modules } = await bundle('--env', '');
-  modules['entry.js'] = { type: 'esm', contents: new TextEncoder().encode(entryFor(id)) };
+  const { modules, mainModule } = await bundle('--env', env);
+  modules['entry.js'] = { type: 'esm', contents: new TextEncoder().encode(entryFor(id, mainModule)) };
   const objects = new Map<string, Uint8Array>();
   for (const name of files) {
     const contents = new Uint8Array(await readFile(join(folder, name)));
