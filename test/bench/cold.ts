@@ -11,6 +11,8 @@ import { ratioOf, shown, spreadOf, table } from './statistics.ts';
 const QUESTION = { path: '/fill-mask', text: 'I love [MASK] because you are [MASK].' };
 const READ_MS = [0, 30];
 const LATER = 30;
+/** Between two samples of the profile, in microseconds. A longer gap is time in which the worker waited. */
+const SAMPLE_US = 50;
 /** Rows of the profile. */
 const SHOWN = 30;
 
@@ -89,7 +91,7 @@ async function profileOf(worker: PlainWorker, run: () => Promise<unknown>): Prom
     });
   try {
     await call('Profiler.enable');
-    await call('Profiler.setSamplingInterval', { interval: 50 });
+    await call('Profiler.setSamplingInterval', { interval: SAMPLE_US });
     await call('Profiler.start');
     await run();
     return (await call<{ profile: Profile }>('Profiler.stop')).profile;
@@ -130,7 +132,7 @@ async function profile(): Promise<void> {
     const spent = new Map<string, number>();
     for (const [k, id] of samples.entries()) {
       const name = names.get(id) ?? '';
-      if (name !== '') spent.set(name, (spent.get(name) ?? 0) + (timeDeltas[k] ?? 0) / 1000);
+      if (name !== '') spent.set(name, (spent.get(name) ?? 0) + Math.min(timeDeltas[k] ?? 0, 4 * SAMPLE_US) / 1000);
     }
     wholes.push(sumOf([...spent.values()]));
     for (const [name, ms] of spent) shares.set(name, [...(shares.get(name) ?? []), ms]);

@@ -15,29 +15,36 @@ const BYTE_LEVEL =
   `'s|'t|'re|'ve|'m|'ll|'d| ?${LETTER}+| ?${NUMBER}+| ?[^${WHITESPACE}${LETTER}${NUMBER}]+|` +
   `${WHITESPACE}+(?![^${WHITESPACE}])|${WHITESPACE}+`;
 
+const BYTE_LEVEL_ASCII =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?\d+| ?[^\t-\r A-Za-z\d]+|[\t-\r ]+(?![^\t-\r ])|[\t-\r ]+/g;
+
 /** @throws naming the field that is not supported */
 export function createPreTokenizer(json: unknown): PreTokenizer {
   const steps = readStage('pre_tokenizer', 'pretokenizers', PRE_TOKENIZER, json).map(createStep);
   return (text) => steps.reduce((words, step) => words.flatMap(step), text.text === '' ? [] : [text]);
 }
 
-function splitInto(words: string): PreTokenizer {
-  const pattern = new RegExp(words, 'gv');
-  return (text) => matchesOf(text, pattern);
+/**
+ * @param words the pattern of a word, compiled on first use: its classes take a cold isolate a millisecond
+ * @param ascii the same for a text of ASCII
+ */
+function splitInto(words: string, ascii: RegExp): PreTokenizer {
+  let whole: RegExp | undefined;
+  return (text) => matchesOf(text, /^\p{ASCII}*$/v.test(text.text) ? ascii : (whole ??= new RegExp(words, 'gv')));
 }
 
 function createStep(json: PreTokenizerJson): PreTokenizer {
   switch (json.type) {
     case 'BertPreTokenizer':
-      return splitInto(`${PUNCTUATION}|[^${WHITESPACE}${PUNCTUATION}]+`);
+      return splitInto(`${PUNCTUATION}|[^${WHITESPACE}${PUNCTUATION}]+`, /[!-/:-@[-`{-~]|[^\t-\r !-/:-@[-`{-~]+/g);
     case 'Whitespace':
-      return splitInto(`${WORD}+|[^${WORD}${WHITESPACE}]+`);
+      return splitInto(`${WORD}+|[^${WORD}${WHITESPACE}]+`, /\w+|[^\w\t-\r ]+/g);
     case 'WhitespaceSplit':
-      return splitInto(`[^${WHITESPACE}]+`);
+      return splitInto(`[^${WHITESPACE}]+`, /[^\t-\r ]+/g);
     case 'Punctuation':
-      return splitInto(`${PUNCTUATION}|[^${PUNCTUATION}]+`);
+      return splitInto(`${PUNCTUATION}|[^${PUNCTUATION}]+`, /[!-/:-@[-`{-~]|[^!-/:-@[-`{-~]+/g);
     case 'ByteLevel': {
-      const split: PreTokenizer = json.use_regex ? splitInto(BYTE_LEVEL) : (text) => [text];
+      const split: PreTokenizer = json.use_regex ? splitInto(BYTE_LEVEL, BYTE_LEVEL_ASCII) : (text) => [text];
       return (text) => {
         const begun = json.add_prefix_space && !text.text.startsWith(' ') ? prepend(text, ' ') : text;
         return split(begun).map((word) => mapCharacters(word, spellBytes));
@@ -47,7 +54,8 @@ function createStep(json: PreTokenizerJson): PreTokenizer {
       const { replacement } = json;
       const scheme = json.add_prefix_space ? json.prepend_scheme : 'never';
       const escaped = escapePattern(replacement);
-      const split: PreTokenizer = json.split ? splitInto(`${escaped}[^${escaped}]*|[^${escaped}]+`) : (text) => [text];
+      const words = new RegExp(`${escaped}[^${escaped}]*|[^${escaped}]+`, 'gv');
+      const split: PreTokenizer = json.split ? (text) => matchesOf(text, words) : (text) => [text];
       return (text) => {
         const spelled = replaceMatches(text, / /g, replacement);
         const isBegun = scheme === 'never' || (scheme === 'first' && text.starts[0] !== 0);
