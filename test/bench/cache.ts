@@ -41,7 +41,17 @@ if (!(rounds >= 10) || !values.only.every((name) => name in SECTIONS)) {
 
 const { id, revision, folder, manifest } = await build(selectedModel().id);
 const vars = { MODEL: `${id}@${revision}`, ALLOWED_ORIGINS: '*', CACHE: 'on', CACHE_STATUS: 'all' };
-const app = await bundle('--env', '');
+const deployed = await bundle('--env', '');
+/** At one address, whichever its host here is: the edge cache keeps the answers of each address apart. */
+const ENTRY = `
+import app from './index.js';
+const at = (url) => { const same = new URL(url); same.host = 'edge.test'; return same; };
+export default { fetch: (request, env, ctx) => app.fetch(new Request(at(request.url), request), env, ctx) };
+`;
+const app: WorkerManifest = {
+  mainModule: 'entry.js',
+  modules: { ...deployed.modules, 'entry.js': { type: 'esm', contents: new TextEncoder().encode(ENTRY) } },
+};
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.versions.node}\n`);
 for (const [name, section] of Object.entries(SECTIONS)) if (values.only.includes(name)) await section();
 
