@@ -240,7 +240,7 @@ function makeQuestions(random: () => number): Question[] {
   ]).flat();
 }
 
-/** Mixed traffic over every route, with a store that fails, a model that changes, and clients that leave. */
+/** Mixed traffic over every route of two models, with a store that fails, a model that changes, and clients that leave. */
 async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   const random = seeded(SEED);
   const questions = makeQuestions(random);
@@ -254,6 +254,7 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   await isolate.put();
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const stop = new AbortController();
+  const second = `/models/${built.others[0]?.split('@')[0]}`;
   /** The time of the last store failure or change of model, which explains a 502 for a while. */
   let faultUntil = 0;
   const found = { answers: 0, wrong: 0, shed: 0, explained: 0, unexplained: 0, hangs: 0, left: 0 };
@@ -262,8 +263,10 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
       const q = Math.floor(random() * questions.length);
       const { path, options } = questions[q] as Question;
       const fresh = random() < 0.3;
+      // The second model has the same weights, so that its answers are known.
+      const isOfSecond = options.body !== undefined && random() < 0.3;
       const leaves = random() < 0.1;
-      const reply = await ask(isolate.url, path, {
+      const reply = await ask(isolate.url, (isOfSecond ? second : '') + path, {
         ...options,
         agent,
         timeout_ms: 15_000,
@@ -302,7 +305,7 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   const { script, wasm } = await isolate.memory();
   await isolate.close();
   report(
-    `${seconds} s of mixed requests at 64 connections with faults, seed ${SEED}`,
+    `${seconds} s of mixed requests to two models at 64 connections with faults, seed ${SEED}`,
     `${found.answers} right, ${found.wrong} wrong, ${found.unexplained} unexplained, ${found.hangs} hangs; 502 while the store fails: ${found.explained}, 429: ${found.shed}, clients that left: ${found.left}`,
     'some 502, 0 wrong, 0 unexplained, 0 hangs',
     found.answers > 0 && found.explained > 0 && found.wrong + found.unexplained + found.hangs === 0,

@@ -64,6 +64,7 @@ export default {
 
 export interface Bundle {
   readonly model: string;
+  /** The first one is served beside the model, which may change to any of them. */
   readonly others: readonly string[];
   readonly modules: WorkerManifest['modules'];
   readonly objects: ReadonlyMap<string, Uint8Array>;
@@ -112,7 +113,7 @@ export interface Isolate {
 
 const text = (value: string) => ({ type: 'text' as const, value });
 
-export async function serve({ model, modules, objects }: Bundle, cache: 'on' | 'off' = 'on'): Promise<Isolate> {
+export async function serve({ model, others, modules, objects }: Bundle, cache: 'on' | 'off' = 'on'): Promise<Isolate> {
   const mf = new Miniflare({
     host: '127.0.0.1',
     port: 0,
@@ -127,6 +128,7 @@ export async function serve({ model, modules, objects }: Bundle, cache: 'on' | '
           env: {
             MODELS: { type: 'r2', name: 'models' },
             MODEL: text(model),
+            MORE_MODELS: text(others.slice(0, 1).join()),
             ALLOWED_ORIGINS: text('*'),
             CACHE_STATUS: text('all'),
             CACHE: text(cache),
