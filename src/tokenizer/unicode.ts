@@ -46,6 +46,8 @@ export const WORD = String.raw`[[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}
 /** BERT's punctuation includes every ASCII symbol. U+166D was punctuation until Unicode 12.0, U+111C9 from 8.0 to 11.0. */
 export const PUNCTUATION = String.raw`[[\p{P}\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e\u{166d}\u{111c9}]--[${PUNCTUATION_SINCE}]]`;
 
+export const isAscii = (text: string): boolean => /^\p{ASCII}*$/v.test(text);
+
 const NONE = /(?!)/;
 /**
  * Compiled on first use, which takes a cold isolate milliseconds: most texts need none of these patterns.

@@ -70,25 +70,8 @@ interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
-/** By the inspector's protocol (https://chromedevtools.github.io/devtools-protocol/v8/Profiler/). */
 async function profileOf(worker: PlainWorker, run: () => Promise<unknown>): Promise<Profile> {
-  const socket = new WebSocket(await worker.inspector());
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve);
-    socket.addEventListener('error', () => reject(new Error('the inspector does not answer')));
-  });
-  let number = 0;
-  const call = <T>(method: string, params = {}) =>
-    new Promise<T>((resolve, reject) => {
-      const id = ++number;
-      socket.addEventListener('message', ({ data }) => {
-        const message = JSON.parse(String(data)) as { id?: number; result?: T; error?: { message: string } };
-        if (message.id !== id) return;
-        if (message.error) reject(new Error(`${method}: ${message.error.message}`));
-        else resolve(message.result as T);
-      });
-      socket.send(JSON.stringify({ id, method, params }));
-    });
+  const { call, close } = await worker.inspect();
   try {
     await call('Profiler.enable');
     await call('Profiler.setSamplingInterval', { interval: SAMPLE_US });
@@ -96,7 +79,7 @@ async function profileOf(worker: PlainWorker, run: () => Promise<unknown>): Prom
     await run();
     return (await call<{ profile: Profile }>('Profiler.stop')).profile;
   } finally {
-    socket.close();
+    close();
   }
 }
 

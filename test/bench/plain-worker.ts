@@ -14,6 +14,7 @@ import { Miniflare } from 'miniflare';
 import { build } from '../../models/build/build.ts';
 import { selectedModel } from '../../models/bucket/deployed.ts';
 import { bundle } from '../bundle.ts';
+import { type Inspector, openInspector } from '../inspector.ts';
 import { workerds } from './workerds.ts';
 
 /** What an isolate still does after an answer. */
@@ -49,8 +50,7 @@ export interface Cost {
 export interface PlainWorker {
   readonly ask: (request: Request) => Promise<unknown>;
   readonly cost: (request: Request) => Promise<Cost>;
-  /** A URL of the inspector of the worker. */
-  readonly inspector: () => Promise<string>;
+  readonly inspect: () => Promise<Inspector>;
   readonly close: () => Promise<void>;
 }
 
@@ -116,16 +116,7 @@ export async function plainWorkers(readable = false): Promise<PlainWorkers> {
         await pause(SETTLE_MS);
         return { cpu: (await cpuOf(pid)) - begun, wall };
       },
-      async inspector() {
-        const { origin: at } = await miniflare.getInspectorURL();
-        const targets = (await (await fetch(new URL('/json', at.replace(/^ws/, 'http')))).json()) as {
-          id: string;
-          webSocketDebuggerUrl: string;
-        }[];
-        const found = targets.find((target) => target.id === 'core:user:app');
-        if (!found) throw new Error('the inspector lists no worker');
-        return found.webSocketDebuggerUrl;
-      },
+      inspect: () => openInspector(miniflare),
       close: () => miniflare.dispose(),
     };
   }

@@ -1,5 +1,5 @@
 /**
- * npm run bench:roofline: how near the engine comes to its bare inner loop, in multiply-adds a second. Both run in this process, in turns,
+ * npm run bench:roofline: how near the engine comes to its bare inner loop, in multiply-adds a second. Both run in this process,
  * and the least CPU time of a round counts. Prints Markdown.
  */
 import { readFile } from 'node:fs/promises';
@@ -7,7 +7,9 @@ import { cpus } from 'node:os';
 
 import { weightsIn } from '../../models/build/build.ts';
 import { engineBackend } from '../../models/evaluation/backends.ts';
+import type { Backend } from '../../src/inference/backend.ts';
 import { compileKernels } from '../../src/inference/compile-kernels.ts';
+import { costModelOf } from '../../src/model/cost.ts';
 import { readOptions } from '../options.ts';
 import { leastCpuTimes } from './least-cpu.ts';
 import { benchModel, MODELS, TITLES } from './models.ts';
@@ -22,13 +24,13 @@ const TIMES = 20_000;
 readOptions('npm run bench:roofline', {});
 const module = await WebAssembly.compile(new Uint8Array(await readFile(await compileKernels('relaxed', 'bare-loop'))));
 const { multiply } = new WebAssembly.Instance(module).exports as { multiply: (K: number, times: number) => void };
-let least = Infinity;
-for (let round = 0; round < ROUNDS; round++) {
-  const begun = process.cpuUsage();
-  multiply(K, TIMES);
-  const { user, system } = process.cpuUsage(begun);
-  least = Math.min(least, user + system);
-}
+const bareLoop: Backend = {
+  async run() {
+    multiply(K, TIMES);
+    return [];
+  },
+};
+const [least = NaN] = await leastCpuTimes([bareLoop], 1, { rounds: ROUNDS, round_tokens: 1 });
 const bare = (TIMES * 4 * 8 * K) / least / 1000;
 console.log(
   `${cpus()[0]?.model.trim()}, Node ${process.versions.node}: ${bare.toFixed(1)} billion multiply-adds a second in the bare loop\n`,
@@ -37,21 +39,15 @@ console.log(
 const rows: string[][] = [];
 for (const name of MODELS) {
   const { checkpoint, artifacts } = await benchModel(name);
-  const {
-    hidden_size: H,
-    intermediate_size: F,
-    num_hidden_layers: N,
-    embedding_size: E,
-    vocab_size: V,
-  } = checkpoint.weights.config;
+  const { hidden_size: H, embedding_size: E, vocab_size: V } = checkpoint.weights.config;
+  const { text } = costModelOf(checkpoint.weights.config);
   const backend = await engineBackend(weightsIn(artifacts, 'model.efm'));
   for (const tokens of TOKENS) {
     const round_tokens = Math.max(tokens, 64);
     const [time = NaN] = await leastCpuTimes([backend], tokens, { rounds: ROUNDS, round_tokens });
     const runs = Math.ceil(round_tokens / tokens);
-    const layers = N * (tokens * (4 * H * H + 2 * H * F) + 2 * tokens * tokens * H);
     // The head multiplies in 14 bits: twice.
-    const work = layers + tokens * E * H + 2 * (H * E + E * V);
+    const work = text(tokens, 0) + 2 * (H * E + E * V);
     const rate = (runs * work) / time / 1000;
     rows.push([TITLES[name], String(tokens), rate.toFixed(1), (rate / bare).toFixed(2)]);
   }

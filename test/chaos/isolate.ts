@@ -11,6 +11,7 @@ import { Miniflare } from 'miniflare';
 import { type Manifest, objectKey, sealManifest } from '../../src/model/manifest.ts';
 import { bundle, type WorkerManifest } from '../bundle.ts';
 import { buildSelected } from '../deployed.ts';
+import { openInspector } from '../inspector.ts';
 
 /** The fault of every read while it is set. */
 export type Fault = 'none' | 'missing' | 'throw' | 'stall' | 'stall-body' | 'cut' | 'alter';
@@ -97,11 +98,6 @@ interface Memory {
   readonly wasm: number;
 }
 
-interface Target {
-  readonly id: string;
-  readonly webSocketDebuggerUrl: string;
-}
-
 export interface Isolate {
   readonly url: string;
   put(which?: (key: string) => boolean): Promise<void>;
@@ -152,49 +148,15 @@ export async function serve({ model, others, modules, objects }: Bundle, cache: 
   };
 }
 
-interface Message {
-  readonly id?: number;
-  readonly result?: unknown;
-  readonly error?: { readonly message: string };
-  readonly params?: { readonly context?: { readonly id: number } };
-}
-
-/**
- * Of the worker `app`, by the inspector's protocol (https://chromedevtools.github.io/devtools-protocol/v8/Runtime/).
- * @param mf with an `inspectorPort`
- */
+/** Of the worker `app`. @param mf with an `inspectorPort` */
 export async function memoryOf(mf: Miniflare): Promise<Memory> {
-  const inspector = (await mf.getInspectorURL()).origin.replace(/^ws/, 'http');
-  const targets = (await (await fetch(new URL('/json', inspector))).json()) as Target[];
-  // Miniflare's own workers, the simulator of R2 among them, are isolates too.
-  const target = targets.find(({ id }) => id === 'core:user:app');
-  if (!target) throw new Error('the inspector lists no worker');
-  const socket = new WebSocket(target.webSocketDebuggerUrl.replace(/^http/, 'ws'));
-  const pending = new Map<number, (message: Message) => void>();
-  let contextId: number | undefined;
-  socket.addEventListener('message', ({ data }) => {
-    const message = JSON.parse(String(data)) as Message;
-    contextId ??= message.params?.context?.id;
-    pending.get(message.id ?? 0)?.(message);
-  });
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve);
-    socket.addEventListener('error', () => reject(new Error('the inspector does not answer')));
-  });
-  const call = <T>(method: string, params = {}) =>
-    new Promise<T>((resolve, reject) => {
-      const id = pending.size + 1;
-      pending.set(id, ({ result, error }) => {
-        if (error) reject(new Error(`${method}: ${error.message}`));
-        else resolve(result as T);
-      });
-      socket.send(JSON.stringify({ id, method, params }));
-    });
+  const { call, events, close } = await openInspector(mf);
   try {
     await call('Runtime.enable');
+    const created = events.get('Runtime.executionContextCreated') as { context: { id: number } } | undefined;
     const { result: prototype } = await call<{ result: { objectId: string } }>('Runtime.evaluate', {
       expression: 'WebAssembly.Memory.prototype',
-      contextId,
+      contextId: created?.context.id,
     });
     // Collects garbage first.
     const { objects } = await call<{ objects: { objectId: string } }>('Runtime.queryObjects', {
@@ -210,7 +172,7 @@ export async function memoryOf(mf: Miniflare): Promise<Memory> {
     });
     return { script: usedSize + backingStorageSize, wasm: result.value };
   } finally {
-    socket.close();
+    close();
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * The inner loops: products of four rows and eight columns of integers. They take nine tenths of the time. Each loop is a
- * function of its own that stores its sums in memory: the code that follows would take registers from it.
+ * function of its own that stores its sums in memory: the code that follows would take registers from it. `fused` and
+ * `gemmTileI16` differ in one instruction only; with one loop for both, a run of 16 tokens took 1.15 times as long.
  */
 import { ACTIVATION_BYTES, fusedDot, tile } from './model';
 
@@ -61,14 +62,7 @@ function relaxed(a: usize, w: usize, K: i32, out: usize): void {
     a += 32;
     w += 64;
   }
-  v128.store(out, s00);
-  v128.store(out, s01, 16);
-  v128.store(out, s10, 32);
-  v128.store(out, s11, 48);
-  v128.store(out, s20, 64);
-  v128.store(out, s21, 80);
-  v128.store(out, s30, 96);
-  v128.store(out, s31, 112);
+  storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31);
 }
 
 /** The same with one instruction, which multiplies 16 pairs and adds fours of them in 32 bits. */
@@ -101,14 +95,7 @@ function fused(a: usize, w: usize, K: i32, out: usize): void {
     a += 16;
     w += 32;
   }
-  v128.store(out, s00);
-  v128.store(out, s01, 16);
-  v128.store(out, s10, 32);
-  v128.store(out, s11, 48);
-  v128.store(out, s20, 64);
-  v128.store(out, s21, 80);
-  v128.store(out, s30, 96);
-  v128.store(out, s31, 112);
+  storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31);
 }
 
 // @ts-ignore: decorator
@@ -200,12 +187,29 @@ export function gemmTileI16(a: usize, b: usize, pairs: i32): void {
     a += 16;
     b += 32;
   }
-  v128.store(tile, s00);
-  v128.store(tile, s01, 16);
-  v128.store(tile, s10, 32);
-  v128.store(tile, s11, 48);
-  v128.store(tile, s20, 64);
-  v128.store(tile, s21, 80);
-  v128.store(tile, s30, 96);
-  v128.store(tile, s31, 112);
+  storeTile(tile, s00, s01, s10, s11, s20, s21, s30, s31);
+}
+
+/** (4, 8) i32. */
+// @ts-ignore: decorator
+@inline
+function storeTile(
+  out: usize,
+  s00: v128,
+  s01: v128,
+  s10: v128,
+  s11: v128,
+  s20: v128,
+  s21: v128,
+  s30: v128,
+  s31: v128,
+): void {
+  v128.store(out, s00);
+  v128.store(out, s01, 16);
+  v128.store(out, s10, 32);
+  v128.store(out, s11, 48);
+  v128.store(out, s20, 64);
+  v128.store(out, s21, 80);
+  v128.store(out, s30, 96);
+  v128.store(out, s31, 112);
 }

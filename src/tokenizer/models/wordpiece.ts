@@ -31,7 +31,7 @@ export function createWordPiece(json: ModelOf<'WordPiece'>, vocabulary: Vocabula
     continues: (piece) => piece.startsWith(prefix),
 
     tokenize(word, continues) {
-      // The number of look-ups is quadratic in the length of a word, so the limit bounds it.
+      // As in BERT. It bounds the look-ups of a word, too.
       if (word.length > limit && Array.from(word).length > limit) return unk(word);
       const pieces: Piece[] = [];
       for (let from = 0; from < word.length;) {

@@ -1,6 +1,6 @@
 /** The four normalization forms (Unicode Standard Annex #15) with alignments, as Unicode 9.0 had them. No I/O. */
 import { type AlignedText, type Change, transform } from '../aligned-text.ts';
-import { isIndecomposable, isMark } from '../unicode.ts';
+import { isAscii, isIndecomposable, isMark } from '../unicode.ts';
 
 export type NormalizationForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
@@ -15,7 +15,7 @@ const HIGHEST = '\u0345';
 const orders = new Map<string, number>();
 
 export function normalizeText(source: AlignedText, form: NormalizationForm): AlignedText {
-  if (/^\p{ASCII}*$/v.test(source.text)) return source;
+  if (isAscii(source.text)) return source;
   const decomposed = decompose(source.text, form === 'NFC' || form === 'NFD' ? 'NFD' : 'NFKD');
   return transform(source, form === 'NFC' || form === 'NFKC' ? compose(decomposed) : decomposed);
 }

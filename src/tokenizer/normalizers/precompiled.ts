@@ -1,5 +1,6 @@
 /** SentencePiece's precompiled normalization rules, applied as crate spm_precompiled applies them. No I/O. */
 import { type AlignedText, type Change, transform } from '../aligned-text.ts';
+import { isAscii } from '../unicode.ts';
 
 /** A grapheme with more UTF-8 bytes is looked up character by character. */
 const LONGEST_GRAPHEME = 5;
@@ -73,6 +74,6 @@ function replace(changes: Change[], from: string, to: string): void {
 
 function graphemesOf(text: string): Iterable<string> {
   // Most texts are ASCII, and this is much faster.
-  if (/^\p{ASCII}*$/v.test(text)) return text.match(/\r\n|./gs) ?? [];
+  if (isAscii(text)) return text.match(/\r\n|./gs) ?? [];
   return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }

@@ -5,7 +5,7 @@ import { type AlignedText, mapCharacters, matchesOf, prepend, replaceMatches } f
 import { spellBytes } from './byte-level.ts';
 import { escapePattern } from '../escape-pattern.ts';
 import { PRE_TOKENIZER, type PreTokenizerJson, readStage } from '../tokenizer-json.ts';
-import { WHITESPACE, LETTER, NUMBER, PUNCTUATION, WORD } from '../unicode.ts';
+import { isAscii, WHITESPACE, LETTER, NUMBER, PUNCTUATION, WORD } from '../unicode.ts';
 
 /** Drops the text between the words. */
 export type PreTokenizer = (text: AlignedText) => AlignedText[];
@@ -30,7 +30,7 @@ export function createPreTokenizer(json: unknown): PreTokenizer {
  */
 function splitInto(words: string, ascii: RegExp): PreTokenizer {
   let whole: RegExp | undefined;
-  return (text) => matchesOf(text, /^\p{ASCII}*$/v.test(text.text) ? ascii : (whole ??= new RegExp(words, 'gv')));
+  return (text) => matchesOf(text, isAscii(text.text) ? ascii : (whole ??= new RegExp(words, 'gv')));
 }
 
 function createStep(json: PreTokenizerJson): PreTokenizer {
