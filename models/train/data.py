@@ -27,9 +27,9 @@ MASKED_SHARE = 0.2
 # How much more often a name or a number is masked than another word, in leads and openings (salient spans, Guu et al. 2020).
 NAME_WEIGHT = 3.0
 KINDS = ("pairs", "singles", "leads", "openings")
-SHARES = (0.30, 0.20, 0.22, 0.28)  # of the batches, which have about the same number of tokens
-SHORT = range(32, 129, 8)  # lengths of pairs and openings
-LONG = range(192, 513, 64)
+SHARES = (0.55, 0.25, 0.08, 0.12)  # of the batches, which have about the same number of tokens
+SHORT = range(24, 257, 4)  # lengths of pairs and openings
+LONG = range(320, 513, 32)  # half of them, later in a run
 SINGLES = range(6, 65)
 
 
@@ -97,40 +97,43 @@ class Corpus:
         ends = [np.repeat(s.sentences[s.documents[1:]], np.diff(s.documents)) + o for s, o in zip(read, offsets)]
         self.document_end = np.concatenate(ends)
         self.lengths = np.diff(np.append(self.sentences, len(self.ids)))
+        self.is_bound = np.zeros(len(self.ids) + 1, bool)
+        self.is_bound[self.sentences] = self.is_bound[-1] = True
         leads = np.concatenate([s.leads for s in read])
         self.singles = {n: np.flatnonzero(self.lengths == n - 2) for n in SINGLES}
         self.leads = {n: found[leads[found]] for n, found in self.singles.items()}
-        starts_document = np.append(True, self.document_end[1:] != self.document_end[:-1])
-        self.starts_document = starts_document
+        self.starts_document = np.append(True, self.document_end[1:] != self.document_end[:-1])
         self.starts_paragraph = np.concatenate([s.begins for s in read])
         self.runs: dict[tuple[int, bool], np.ndarray] = {}
+        # Which lengths of SHORT and LONG some run of whole sentences has, [SEP] in between or not.
+        self.pair_lengths = [[n for n in of if len(self.whole_runs(n - 3, False))] for of in (SHORT, LONG)]
+        self.opening_lengths = [[n for n in of if len(self.whole_runs(n - 3, True))] for of in (SHORT, LONG)]
 
     def whole_runs(self, body: int, opening: bool) -> np.ndarray:
         """Sentences that begin a paragraph, or a document, and a run of whole sentences of `body` tokens exactly."""
         key = (body, opening)
         if key not in self.runs:
-            ends = self.sentences + body
-            whole = self.sentences[np.searchsorted(self.sentences, ends).clip(max=len(self.sentences) - 1)] == ends
-            whole &= ends <= self.document_end
-            whole &= self.lengths < body  # two sentences at least
-            whole &= self.starts_document if opening else self.starts_paragraph
-            self.runs[key] = np.flatnonzero(whole)
+            first = np.flatnonzero(self.starts_document if opening else self.starts_paragraph)
+            first = first[self.lengths[first] < body]  # two sentences at least
+            first = first[self.sentences[first] + body <= self.document_end[first]]
+            self.runs[key] = first[self.is_bound[self.sentences[first] + body]]
         return self.runs[key]
 
-    def draw(self, random: np.random.Generator, tokens: int, lengths: Sequence[int] = SHORT) -> Batch:
-        """A batch of about so many tokens, of a kind and a length that are drawn too."""
+    def draw(self, random: np.random.Generator, tokens: int, long: bool = False) -> Batch:
+        """A batch of about so many tokens, of a kind and a length that are drawn too. `long`: half of the pairs and
+        openings have the lengths of LONG."""
         kind = random.choice(len(KINDS), p=SHARES)
         if KINDS[kind] in ("singles", "leads"):
             of = self.singles if KINDS[kind] == "singles" else self.leads
             counts = np.array([len(of[n]) for n in SINGLES], float)
             length = int(random.choice(list(SINGLES), p=counts / counts.sum()))
             return self.sentence(random, of[length], max(1, tokens // length), KINDS[kind] == "leads")
-        length = int(random.choice(list(lengths)))
+        opening = KINDS[kind] == "openings" and bool(self.opening_lengths[0])
+        short_ones, long_ones = self.opening_lengths if opening else self.pair_lengths
+        length = int(random.choice(long_ones if long and long_ones and random.random() < 0.5 else short_ones))
         rows = max(1, tokens // length)
-        opening = KINDS[kind] == "openings"
         if opening and random.random() < 0.25 and len(found := self.whole_runs(length - 2, True)):
             return self.one_segment(random, self.sentences[random.choice(found, rows)], length, True)
-        opening = opening and len(self.whole_runs(length - 3, True)) > 0
         return self.pairs(random, rows, length, opening)
 
     def pairs(self, random: np.random.Generator, batch: int, length: int, opening: bool = False) -> Batch:
@@ -208,5 +211,5 @@ class Batches(torch.utils.data.IterableDataset):
         step = self.first + (worker.id if worker else 0)
         while True:
             random = np.random.default_rng([self.seed, step])
-            yield self.corpus.draw(random, self.tokens, LONG if self.long.value else SHORT)
+            yield self.corpus.draw(random, self.tokens, bool(self.long.value))
             step += worker.num_workers if worker else 1

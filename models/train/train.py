@@ -1,10 +1,11 @@
 """Trains an ALBERT (Lan et al. 2020) further from a checkpoint, on one CPU core or a GPU.
 
-    python train.py --data <folder of prepare.py> --init <checkpoint> --out <folder> [--tokens 60e6]
+    python train.py --data <folder of prepare.py> --init <checkpoint> --out <folder> [--tokens 60e6 | --hours 0.15]
 
-Objectives: masked-LM at the masked positions, and sentence-order prediction on pairs. The learning rate rises over the
-first tokens, stays, and falls to zero from --decay-from to --tokens; both may change from one start to the next, so that
-how long a run takes need not be known before. From --long-from on, sequences have up to 512 tokens.
+Objectives: masked-LM at the masked positions, and sentence-order prediction on pairs. A run ends after --tokens or
+--hours, whichever comes first. The learning rate rises over the first tokens, stays, and falls to zero from --decay-from
+on, a share of the run; from --long-from on, another share, sequences have up to 512 tokens. All of these may change from
+one start to the next, so that how long a run takes need not be known before.
 
 Stopped (SIGINT, SIGTERM) it saves; killed, it has lost at most --save-minutes. It continues when it is started again.
 <out> holds checkpoint.pt, curve.jsonl (a line for each report) and model/: config.json, model.safetensors (F16, the
@@ -46,10 +47,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--tokens", type=float, default=60e6, help="when to stop")
     parser.add_argument("--patience", type=float, default=5e6, help="stop when the held-out loss has not fallen for this many tokens")
-    parser.add_argument("--decay-from", type=float, help="four fifths of --tokens if not given")
-    parser.add_argument("--long-from", type=float, help="nine tenths of --tokens if not given")
+    parser.add_argument("--hours", type=float, default=math.inf, help="when to stop, in hours of training, all starts together")
+    parser.add_argument("--decay-from", type=float, default=0.8, help="share of the run")
+    parser.add_argument("--long-from", type=float, default=0.9, help="share of the run")
     parser.add_argument("--warm-up", type=float, default=0.3e6, help="tokens")
     parser.add_argument("--lr", type=float, default=4e-4)
+    parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--average", type=float, default=1e6, help="tokens over which weights are averaged")
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--seed", type=int, default=1)
@@ -61,10 +64,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--compile", action="store_true", help="torch.compile: a minute and a half once, then 15 %% faster")
     parser.add_argument("--float32", action="store_true", help="no bfloat16")
     options = parser.parse_args()
-    options.decay_from = 0.8 * options.tokens if options.decay_from is None else options.decay_from
-    options.long_from = 0.9 * options.tokens if options.long_from is None else options.long_from
-    if options.decay_from > options.tokens:
-        parser.error("--decay-from must not exceed --tokens")
+    for name in ("decay_from", "long_from"):
+        if not 0 <= getattr(options, name) <= 1:
+            parser.error(f"--{name.replace('_', '-')} is a share of the run, from 0 to 1")
     return options
 
 
@@ -88,19 +90,23 @@ def read_model(folder: Path, vocabulary: Vocabulary) -> AlbertForPreTraining:
     return model
 
 
-def optimizer_of(model: nn.Module, rate: float) -> torch.optim.Optimizer:
+def optimizer_of(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.Optimizer:
     matrices = [p for p in model.parameters() if p.ndim == 2]
     vectors = [p for p in model.parameters() if p.ndim != 2]
-    groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 
-def rate(seen: float, options: argparse.Namespace) -> float:
-    """Share of the peak learning rate after `seen` tokens."""
+def progress(seen: int, seconds: float, options: argparse.Namespace) -> float:
+    """Share of the run that is done, after `seen` tokens and so many seconds of training."""
+    return max(seen / options.tokens, seconds / (3600 * options.hours))
+
+
+def rate(seen: int, done: float, options: argparse.Namespace) -> float:
+    """Share of the peak learning rate after `seen` tokens and the share `done` of the run."""
     up = (seen + 0.01 * options.warm_up) / (1.01 * options.warm_up) if options.warm_up else 1.0
-    if seen <= options.decay_from:
-        return min(1.0, up)
-    return min(1.0, up, max(0.0, (options.tokens - seen) / (options.tokens - options.decay_from)))
+    down = (1 - done) / (1 - options.decay_from) if done > options.decay_from else 1.0
+    return max(0.0, min(1.0, up, down))
 
 
 class Losses(NamedTuple):
@@ -233,7 +239,7 @@ def main() -> None:
         f"tokens; torch {torch.__version__}, transformers {transformers.__version__}, {device}, {str(dtype).removeprefix('torch.')}",
         flush=True,
     )
-    optimizer = optimizer_of(model, options.lr)
+    optimizer = optimizer_of(model, options.lr, options.weight_decay)
     average = Average(model, options.average / options.batch_tokens / AVERAGE_EVERY)
     step, seen, seconds = 0, 0, 0.0
     best, best_at = math.inf, 0  # the lowest held-out loss, and the tokens seen by then
@@ -296,11 +302,17 @@ def main() -> None:
                 "transformers": transformers.__version__,
                 "shards": shards,
                 "tokens_seen": seen,
-                "tokens_planned": options.tokens,
+                "tokens_planned": options.tokens if math.isfinite(options.tokens) else None,
+                "hours_planned": options.hours if math.isfinite(options.hours) else None,
                 "steps": step,
                 "batch_tokens": options.batch_tokens,
                 "minutes": round(seconds / 60, 1),
                 "lr": options.lr,
+                "decay_from": options.decay_from,
+                "long_from": options.long_from,
+                "warm_up": options.warm_up,
+                "weight_decay": options.weight_decay,
+                "average": options.average,
                 "seed": options.seed,
                 "held_out": figures,
             },
@@ -309,7 +321,11 @@ def main() -> None:
     forward = torch.compile(losses, dynamic=True) if options.compile else losses
     batches = Batches(corpus, options.seed, step, options.batch_tokens)
     workers = (8 if device == "cuda" else 0) if options.workers is None else options.workers
-    loader = iter(torch.utils.data.DataLoader(batches, None, num_workers=workers, prefetch_factor=8 if workers else None))
+    loader = iter(
+        torch.utils.data.DataLoader(
+            batches, None, num_workers=workers, prefetch_factor=8 if workers else None, pin_memory=device == "cuda"
+        )
+    )
     stopped = []
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda number, frame: stopped.append(number))
@@ -317,10 +333,10 @@ def main() -> None:
     start = reported = saved_at = time.monotonic()
     before, seen_before, seen_reported = seconds, seen, seen
     window: list[tuple[float, float, float]] = []
-    while seen < options.tokens and not stopped and time.monotonic() - start < 60 * options.minutes:
+    while (done := progress(seen, seconds, options)) < 1 and not stopped and time.monotonic() - start < 60 * options.minutes:
         for group in optimizer.param_groups:
-            group["lr"] = options.lr * rate(seen, options)
-        batches.long.value = seen >= options.long_from
+            group["lr"] = options.lr * rate(seen, done, options)
+        batches.long.value = done >= options.long_from
         batch = to(next(loader), device)
         sums = forward(model, batch, dtype)
         masks, pairs = len(batch.labels), 0 if batch.order is None else len(batch.order)
@@ -343,13 +359,14 @@ def main() -> None:
             speed = (seen - seen_reported) / (now - reported)
             figures = measure(held_out)
             line = {"tokens": seen, "seconds": round(seconds), "train": float(np.nanmean([w[0] for w in window])), **figures}
+            left = min((options.tokens - seen) / speed, 3600 * options.hours - seconds)
             line["order_train"] = float(np.nanmean([w[2] for w in window]))
             with open(options.out / "curve.jsonl", "a") as file:
                 file.write(json.dumps(line) + "\n")
             print(
-                f"{seen / 1e6:8.2f} M tokens  {speed:6.0f} tokens/s  step {step}  rate {rate(seen, options):.2f}  train {line['train']:.3f}, "
+                f"{seen / 1e6:8.2f} M tokens  {speed:6.0f} tokens/s  step {step}  rate {rate(seen, done, options):.2f}  train {line['train']:.3f}, "
                 f"order {line['order_train']:.3f}  held out {figures['loss']:.3f}, words {figures['accuracy']:.2%}, order "
-                f"{figures['order']:.1%}  {(options.tokens - seen) / speed / 60:.0f} min left",
+                f"{figures['order']:.1%}  {left / 60:.0f} min left",
                 flush=True,
             )
             write(figures)
@@ -367,7 +384,7 @@ def main() -> None:
     checkpoint()
     figures = measure(held_out)
     write(figures | {"at_512": measure(held_out_long)})
-    print(f"{'stopped' if seen < options.tokens else 'done'} at step {step}, {seen / 1e6:.2f} M tokens: {json.dumps(figures)}")
+    print(f"{'stopped' if progress(seen, seconds, options) < 1 else 'done'} at step {step}, {seen / 1e6:.2f} M tokens: {json.dumps(figures)}")
 
 
 if __name__ == "__main__":

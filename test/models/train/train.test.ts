@@ -100,7 +100,7 @@ describe.skipIf(!PYTHON)('training (skipped unless PYTHON names one with PyTorch
   it('goes the same way whether it is stopped in between or not', async () => {
     const whole = join(folder, 'whole');
     const halves = join(folder, 'halves');
-    const schedule = ['--float32', '--decay-from', '6000', '--long-from', '6000'];
+    const schedule = ['--float32', '--decay-from', '1', '--long-from', '1'];
     await train(prepared, whole, schedule);
     await train(prepared, halves, [...schedule, '--minutes', '0.0001']);
     expect((await train(prepared, halves, schedule)).said).toMatch(/continues at step [1-9]/);
