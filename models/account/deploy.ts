@@ -22,6 +22,14 @@ import {
 } from './worker.ts';
 import { ROOT } from './wrangler.ts';
 
+/** How wrangler prints the API's refusal of `[limits]` on the Free plan. */
+const NO_LIMITS = '[code: 100328]';
+/**
+ * wrangler takes a version only of a worker that is there, and makes the first one live at once. So the first one is deployed
+ * where nobody can reach it: without a route, and not on workers.dev.
+ */
+const HIDDEN = { workers_dev: false, preview_urls: true, route: undefined, routes: undefined };
+
 export interface DeployChoice {
   readonly env?: string | undefined;
   /** An id or `<id>@<revision>`; without one, the MODEL of wrangler.toml. */
@@ -73,8 +81,8 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
     say(`Uploading the worker ${target.name}`);
     const vars = ['--var', `MODEL:${model}`];
     const version = await (deployments
-      ? upload(target, say, ['versions', 'upload', ...vars, '--tag', revision, '--message', model])
-      : uploadFirst(target, say, vars));
+      ? uploadWithin(target, say, ['versions', 'upload', ...vars, '--tag', revision, '--message', model])
+      : uploadWithin(target, say, ['deploy', ...vars], HIDDEN));
     const { enabled, preview, url: onWorkersDev } = await findAddresses(target);
     say(`Testing version ${version} at ${preview(version)}`);
     await smokeTest({ ...host, url: preview(version), model });
@@ -104,24 +112,37 @@ async function upload(target: Target, say: DeployHost['say'], args: readonly str
   return version;
 }
 
-/**
- * wrangler takes a version only of a worker that is there, and makes the first one live at once. So the first one is deployed
- * where nobody can reach it: without a route, and not on workers.dev.
- */
-async function uploadFirst(target: Target, say: DeployHost['say'], vars: readonly string[]): Promise<string> {
+/** The same, without the limits of wrangler.toml where the plan of the account does not accept them. */
+async function uploadWithin(
+  target: Target,
+  say: DeployHost['say'],
+  args: readonly string[],
+  changed: object = {},
+): Promise<string> {
+  try {
+    return await withConfig(changed, (option) => upload(target, say, [...args, ...option]));
+  } catch (error) {
+    if (!(error as Error).message.includes(NO_LIMITS)) throw error;
+    say('  The Free plan accepts no [limits]: once more without them. It ends a request after 10 ms of CPU time.');
+    return withConfig({ ...changed, limits: undefined }, (option) => upload(target, say, [...args, ...option]));
+  }
+}
+
+/** Gives wrangler a wrangler.toml that is changed in every environment. */
+async function withConfig<T>(changed: object, run: (option: readonly string[]) => Promise<T>): Promise<T> {
+  if (Object.keys(changed).length === 0) return run([]);
   const { rawConfig } = readRawConfig({ config: CONFIG }) as { rawConfig: { env?: Record<string, object> } };
-  const hidden = { workers_dev: false, preview_urls: true, route: undefined, routes: undefined };
   const environments = Object.entries(rawConfig.env ?? {});
   const config = {
     ...rawConfig,
-    ...hidden,
-    env: Object.fromEntries(environments.map(([name, values]) => [name, { ...values, ...hidden }])),
+    ...changed,
+    env: Object.fromEntries(environments.map(([name, values]) => [name, { ...values, ...changed }])),
   };
   // Beside wrangler.toml: its paths are relative to it.
-  const file = join(ROOT, `wrangler.first-${process.pid}.json`);
+  const file = join(ROOT, `wrangler.changed-${process.pid}.json`);
   try {
     await writeFile(file, JSON.stringify(config));
-    return await upload(target, say, ['deploy', '--config', file, ...vars]);
+    return await run(['--config', file]);
   } finally {
     await rm(file, { force: true });
   }

@@ -171,7 +171,7 @@ export async function findAddresses(target: Target): Promise<{
     preview(version) {
       if (worker.previews_enabled) return `https://${version.slice(0, 8)}${suffix}`;
       throw new Error(
-        `The worker ${name} has no preview URLs, at which a version is tested: set preview_urls = true in wrangler.toml and run npx wrangler triggers deploy ${envOption(target)}`,
+        `The worker ${name} has no preview URLs, at which a version is tested: set preview_urls = true in wrangler.toml, and enable them in the dashboard, in the worker's settings under Domains & Routes`,
       );
     },
   };

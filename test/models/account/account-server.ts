@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 import { createDataset, type Dataset } from './dataset.ts';
 
-const ACCOUNT = 'a'.repeat(32);
+export const ACCOUNT = 'a'.repeat(32);
 export const DATASET = 'edge_fill_mask';
 export const TOKEN = 'test-token';
 const SUBDOMAIN = 'somebody';
@@ -27,6 +27,7 @@ export interface Version {
     readonly compatibility_date?: string;
     readonly compatibility_flags?: string[];
     readonly bindings: Binding[];
+    readonly limits?: { readonly cpu_ms?: number };
     /** Types of bindings that the version before hands on. */
     readonly keep_bindings?: readonly string[];
   };
@@ -65,6 +66,8 @@ export interface AccountServer extends AsyncDisposable {
   readonly buckets: Map<string, Map<string, Uint8Array>>;
   readonly workers: Map<string, HostedWorker>;
   readonly faults: Fault[];
+  /** The Free plan refuses limits. */
+  readonly plan: { isFree: boolean };
   /** Of Analytics Engine. */
   readonly points: Dataset;
   /** Method and path below the account, in order. */
@@ -88,6 +91,7 @@ export async function startAccount(): Promise<AccountServer> {
   const buckets: AccountServer['buckets'] = new Map();
   const workers: AccountServer['workers'] = new Map();
   const faults: Fault[] = [];
+  const plan = { isFree: false };
   const seen: string[] = [];
   const unknown: string[] = [];
   const points = createDataset(DATASET);
@@ -210,6 +214,9 @@ export async function startAccount(): Promise<AccountServer> {
         headers: { 'content-type': headers['content-type'] ?? '' },
       }).formData();
       const uploaded = await readVersion(form);
+      if (plan.isFree && uploaded.metadata.limits) {
+        return refuse(400, 100_328, 'CPU limits are not supported for the Free plan.');
+      }
       const kept = worker?.versions.at(-1)?.metadata.bindings ?? [];
       const version = { ...uploaded, metadata: withKept(uploaded.metadata, kept) };
       const into = worker ?? { versions: [], deployments: [], enabled: false, previews_enabled: false };
@@ -262,6 +269,7 @@ export async function startAccount(): Promise<AccountServer> {
     buckets,
     workers,
     faults,
+    plan,
     points,
     seen,
     unknown,

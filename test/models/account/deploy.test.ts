@@ -93,6 +93,7 @@ describe('npm run deploy', () => {
       expect(puts()).toEqual([]);
       expect(live()).not.toBe(first);
       expect(versions().map((version) => bindingOf(version, 'MODEL'))).toEqual([MODEL, MODEL]);
+      expect(versions().map(({ metadata }) => metadata.limits)).toEqual([{ cpu_ms: 20_000 }, { cpu_ms: 20_000 }]);
       // A version inherits the secrets.
       expect(versions().map((version) => bindingOf(version, 'API_KEYS'))).toEqual([KEYS, KEYS]);
 
@@ -107,11 +108,21 @@ describe('npm run deploy', () => {
         await expect(rollback(undefined, host)).rejects.toThrow(problem);
       }
       expect(live()).toBe(first);
-      expect(said.join('\n')).not.toContain('WARNING');
     } finally {
       for (const server of servers.values()) await server.dispose();
     }
   }, 300_000);
+
+  it('leaves out the limits where the account has the Free plan, and says so', async () => {
+    account.server.plan.isFree = true;
+    await deployIt();
+    expect(said).toContain(
+      '  The Free plan accepts no [limits]: once more without them. It ends a request after 10 ms of CPU time.',
+    );
+    expect(versions().map(({ metadata }) => metadata.limits)).toEqual([undefined]);
+    expect(live()).toBe(versions()[0]?.id);
+    expect(account.server.unknown).toEqual([]);
+  });
 
   it('gives a new version a share of the requests, which rollback takes back', async () => {
     const before = await account.withLiveVersion();

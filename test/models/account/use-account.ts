@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { afterEach, beforeEach, inject, vi } from 'vitest';
+import { afterEach, beforeEach, expect, inject, vi } from 'vitest';
 
 import { type AccountServer, startAccount, TOKEN, type Version } from './account-server.ts';
 
@@ -42,6 +42,7 @@ export function useAccount() {
   afterEach(async () => {
     vi.unstubAllEnvs();
     await server?.[Symbol.asyncDispose]();
+    expect(said.join('\n')).not.toContain('WARNING');
   });
   const started = (): AccountServer => {
     if (!server) throw new Error('the account has not started');

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Unstable_Config as Config, unstable_readConfig as readConfig } from 'wrangler';
 
+import { DEFAULT_MAX_REQUEST_WORK, SLOW_WORK_PER_SECOND } from '../../../src/limits.ts';
 import { withModel } from '../../../models/bucket/config-file.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -51,6 +52,11 @@ describe('the environments', () => {
     expect(config.main === top.main).toBe(env !== 'onnxruntime');
     expect(config.name).toBe(`edge-fill-mask-${env}`);
   });
+});
+
+it('the limit of CPU time is twice what a request may ask for, on a slow host', () => {
+  const { limits } = readConfig({ config: CONFIG });
+  expect(limits?.cpu_ms).toBe((2 * 1000 * DEFAULT_MAX_REQUEST_WORK) / SLOW_WORK_PER_SECOND);
 });
 
 describe('a deploy button', () => {
