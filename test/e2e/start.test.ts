@@ -1,5 +1,6 @@
 /** `npm start` as a child process. */
 import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 
@@ -39,10 +40,23 @@ function start(port: string, args: readonly string[] = [], environment = {}) {
   return { child, printed, said: () => output, ended };
 }
 
+/** Of every Node process: a name of another machine is not found, as without a network, and is printed. */
+const OFFLINE = `
+  import dns from 'node:dns';
+  const { lookup } = dns;
+  dns.lookup = (host, ...rest) => {
+    if (/^(?:localhost|127\\.0\\.0\\.1|::1?|0\\.0\\.0\\.0)$/.test(host)) return lookup(host, ...rest);
+    console.error('looked up', host);
+    rest.at(-1)(Object.assign(new Error('offline'), { code: 'ENOTFOUND' }));
+  };`;
+
 describe('npm start', () => {
-  it('serves the default model at PORT and prints a curl line that works', async () => {
+  it('serves the default model at PORT without a network, and prints a curl line that works', async () => {
     const port = await freePort();
-    const { child, printed, said, ended } = start(String(port));
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(OFFLINE)}`;
+    // Without the settings by which vitest.config.ts keeps wrangler offline.
+    const asked = { WRANGLER_SEND_METRICS: undefined, CLOUDFLARE_CF_FETCH_ENABLED: undefined };
+    const { child, printed, said, ended } = start(String(port), [], { ...asked, NODE_OPTIONS });
     try {
       const curl = await printed(/curl .*/);
       expect(curl).toContain(`http://localhost:${port}/fill-mask`);
@@ -58,6 +72,11 @@ describe('npm start', () => {
         `Port ${port} cannot be used (EADDRINUSE): PORT=${port + 1} npm start`,
       );
       expect(await second.ended).toBe(1);
+
+      // It asked no other machine, and has no warning, error or stack trace in its log.
+      const log = await readFile(join(root, '.wrangler/start.log'), 'utf8');
+      expect(log).toContain('POST /fill-mask');
+      expect(log).not.toMatch(/looked up|warn|error|update available|^ +at /im);
     } finally {
       child.kill('SIGTERM');
       await ended;
