@@ -23,6 +23,8 @@ export interface RunQueueOptions {
 
 /** The work of one request. */
 export interface Job {
+  /** What it runs, so that this is not released while it waits. */
+  readonly model: string;
   /** Multiply-adds left. */
   left: number;
   /** When it last made progress, or looked whether it is its turn. */
@@ -58,20 +60,25 @@ export class RunQueue {
 
   /** Multiply-adds that are admitted and not done. */
   get work(): number {
+    return this.#alive().reduce((work, { left }) => work + left, 0);
+  }
+
+  /** Whether a job of this model is admitted and not done. */
+  awaits(model: string): boolean {
+    return this.#alive().some((job) => job.model === model);
+  }
+
+  #alive(): Job[] {
     const now = this.#clock.now();
-    let work = 0;
-    for (const job of this.#jobs) {
-      if (now - job.beat > this.#options.lease_ms) this.#jobs.delete(job);
-      else work += job.left;
-    }
-    return work;
+    for (const job of this.#jobs) if (now - job.beat > this.#options.lease_ms) this.#jobs.delete(job);
+    return [...this.#jobs];
   }
 
   /** @returns undefined when too much work is admitted already */
-  admit(work: number): Job | undefined {
+  admit(model: string, work: number): Job | undefined {
     const admitted = this.work;
     if (admitted > 0 && admitted + work > this.#options.max_work) return undefined;
-    const job = { left: work, beat: this.#clock.now(), waiting: undefined, unyielded: 0 };
+    const job = { model, left: work, beat: this.#clock.now(), waiting: undefined, unyielded: 0 };
     this.#jobs.add(job);
     return job;
   }

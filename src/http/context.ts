@@ -64,7 +64,11 @@ export function createIsolate(kind: BackendKind) {
       model: modelOf(c),
       numerics: kind.numerics,
       ...loaded,
-      loadModel: async () => ({ ...(await loaded.loadModel()), charge: (work) => chargeWork(c, work) }),
+      loadModel: async () => ({
+        ...(await loaded.loadModel()),
+        reload: loaded.loadModel,
+        charge: (work) => chargeWork(c, work),
+      }),
       caches,
       signal: c.req.raw.signal,
       partition: partitionOf(c),

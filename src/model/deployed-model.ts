@@ -1,8 +1,9 @@
 /** A model that a deployment serves, as its isolate holds it. Does I/O through the store. */
+import { CLOCK } from '../concurrency/clock.ts';
 import type { RunQueue } from '../concurrency/run-queue.ts';
 import { SharedValue } from '../concurrency/shared-value.ts';
 import type { Backend, BackendKind, Encoding, Logits, Pause } from '../inference/backend.ts';
-import { LOAD_LEASE_MS, LOAD_PAUSE_MS } from '../limits.ts';
+import { LOAD_LEASE_MS, LOAD_PAUSE_MS, RUN_LEASE_MS } from '../limits.ts';
 import { readManifest } from './bucket.ts';
 import { checkModel, loadBackend, type LoadedModel, type LoadedTokenizer, loadTokenizer } from './loaded-model.ts';
 import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
@@ -20,7 +21,9 @@ export interface DeployedModel {
   tokenizer(store: ReadAhead, expects_load: boolean): Promise<LoadedTokenizer>;
   /** Reads all of it, at the first call of the isolate. */
   load(store: ReadAhead): Promise<LoadedModel>;
-  /** Releases the weights, if they are loaded. */
+  /** Whether it is being loaded, or a run goes on. Not while it makes no progress, since its request may have ended. */
+  readonly isBusy: boolean;
+  /** Releases the weights for good: requests that wait for their turn load the model again, as another one. */
   dispose(): Promise<void>;
 }
 
@@ -29,7 +32,7 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
-/** The model was released, to make room for another one, while a request waited for its turn. The same request succeeds later. */
+/** The weights were released while a request waited for its turn: it has to load the model again. */
 export class ModelEvicted extends Error {
   override readonly name = 'ModelEvicted';
 }
@@ -38,7 +41,7 @@ export class ModelEvicted extends Error {
 interface Shared {
   readonly queue: RunQueue;
   /** Releases other models until one of this many bytes fits. */
-  readonly makeRoom: (bytes: number) => Promise<void>;
+  readonly makeRoom: (bytes: number, beat: () => void) => Promise<void>;
 }
 
 /**
@@ -62,12 +65,18 @@ export function deployedModel(
   const manifests = new SharedValue<Manifest>(options);
   const tokenizers = new SharedValue<LoadedTokenizer>(options);
   const models = new SharedValue<LoadedModel>(options);
-  /** The last backend, until it is disposed: two of a model never exist at once. */
+  /** Two of a model never exist at once. The only reference between runs, so that a request that waits keeps no weights alive. */
   let last: Backend | undefined;
+  let isReleased = false;
+  /** Until when the load or the run that goes on counts as alive. */
+  let busyUntil = 0;
   async function disposeLast(): Promise<void> {
     const backend = last;
     last = undefined;
     await backend?.dispose?.();
+  }
+  function requireKept(): void {
+    if (isReleased) throw new ModelEvicted('another model has taken the memory');
   }
 
   const manifest = (store: ObjectStore) => manifests.get((beat) => readManifest(store, id, revision, beat));
@@ -84,49 +93,79 @@ export function deployedModel(
       return { manifest: read, tokenizer: await loadTokenizer(store, read, beat) };
     });
   const load = (store: ReadAhead) =>
-    models.get(async (beat) => {
-      beginReads(store, kind.file, ...(tokenizers.current ? [] : ['tokenizer.bin' as const]));
-      const read = await manifest(store);
-      beat();
-      await disposeLast();
-      await makeRoom(modelBytes(kind.file, read));
-      // Both settle before the first error is thrown: a request that ends takes its unfinished reads with it.
-      const [loaded, created] = await Promise.allSettled([
-        tokenizer(store, false),
-        loadBackend(store, read, kind, beat),
-      ]);
-      if (created.status === 'rejected') throw created.reason;
-      last = created.value;
-      if (loaded.status === 'rejected') throw loaded.reason;
-      const { tokenizer: tokens } = loaded.value;
-      await checkModel(read, tokens, created.value, kind.file, max_work);
-      const model: LoadedModel = {
-        manifest: read,
-        tokenizer: tokens,
-        backend: {
-          async run(batch: readonly Encoding[], pause): Promise<Logits[]> {
-            // A run that is interrupted between two steps leaves the backend as it was.
-            const seen = { interruption: false };
-            const interruptible: Pause = (work) =>
-              pause?.(work)?.catch((error: unknown) => {
-                seen.interruption = true;
-                throw error;
-              });
-            try {
-              return await created.value.run(batch, interruptible);
-            } catch (error) {
-              if (last !== created.value)
-                throw new ModelEvicted('another model has taken the memory', { cause: error });
-              // A failed run may leave any state behind: the next request loads the backend again.
-              if (!seen.interruption) models.drop(model);
-              throw error;
-            }
-          },
-        },
-        queue,
-        max_work,
+    models.get(async (renew) => {
+      const beat = () => {
+        renew();
+        busyUntil = CLOCK.now() + LOAD_LEASE_MS;
       };
-      return model;
+      try {
+        beginReads(store, kind.file, ...(tokenizers.current ? [] : ['tokenizer.bin' as const]));
+        const read = await manifest(store);
+        renew();
+        await disposeLast();
+        await makeRoom(modelBytes(kind.file, read), beat);
+        requireKept();
+        // Both settle before the first error is thrown: a request that ends takes its unfinished reads with it.
+        const [loaded, created] = await Promise.allSettled([
+          tokenizer(store, false),
+          loadBackend(store, read, kind, beat),
+        ]);
+        if (created.status === 'rejected') throw created.reason;
+        try {
+          if (loaded.status === 'rejected') throw loaded.reason;
+          await checkModel(read, loaded.value.tokenizer, created.value, kind.file, max_work);
+          requireKept();
+        } catch (error) {
+          await created.value.dispose?.();
+          throw error;
+        }
+        last = created.value;
+        const model: LoadedModel = {
+          ...loaded.value,
+          backend: { run: (batch, pause) => run(batch, () => models.drop(model), pause) },
+          queue,
+          max_work,
+        };
+        return model;
+      } finally {
+        busyUntil = 0;
+      }
     });
-  return { manifest, tokenizer, load, dispose: disposeLast };
+  /** @param drop forgets the model */
+  async function run(batch: readonly Encoding[], drop: () => void, pause?: Pause): Promise<Logits[]> {
+    const backend = last;
+    if (!backend) throw new ModelEvicted('the weights were released');
+    // A run that is interrupted between two steps leaves the backend as it was.
+    const seen = { interruption: false };
+    const interruptible: Pause = (work) => {
+      busyUntil = CLOCK.now() + RUN_LEASE_MS;
+      return pause?.(work)?.catch((error: unknown) => {
+        seen.interruption = true;
+        throw error;
+      });
+    };
+    busyUntil = CLOCK.now() + RUN_LEASE_MS;
+    try {
+      return await backend.run(batch, interruptible);
+    } catch (error) {
+      requireKept();
+      // A failed run may leave any state behind: the next request loads the backend again.
+      if (!seen.interruption) drop();
+      throw error;
+    } finally {
+      busyUntil = 0;
+    }
+  }
+  return {
+    manifest,
+    tokenizer,
+    load,
+    get isBusy() {
+      return CLOCK.now() < busyUntil;
+    },
+    async dispose() {
+      isReleased = true;
+      await disposeLast();
+    },
+  };
 }

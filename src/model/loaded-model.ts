@@ -22,6 +22,8 @@ export interface LoadedModel extends LoadedTokenizer {
   readonly queue: RunQueue;
   /** Multiply-adds that one request may ask for. */
   readonly max_work: number;
+  /** Loads the model again, for a request that waited for its turn while the weights were released. */
+  readonly reload?: () => Promise<LoadedModel>;
   /** Asks a request's budget before its work runs. @param work multiply-adds */
   readonly charge?: (work: number) => Promise<Result<undefined, RequestError>>;
 }

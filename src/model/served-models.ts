@@ -1,12 +1,16 @@
 /** The models of a deployment in one isolate: as many as fit its memory. The least recently used one leaves first. */
+import { CLOCK } from '../concurrency/clock.ts';
 import { RunQueue } from '../concurrency/run-queue.ts';
 import type { BackendKind } from '../inference/backend.ts';
 import { MAX_ADMITTED_WORK, RUN_LEASE_MS, RUN_PATIENCE_MS, SLICE_WORK } from '../limits.ts';
 import { type DeployedModel, deployedModel } from './deployed-model.ts';
 
+/** Between two looks whether there is room. */
+const PAUSE_MS = { first: 1, longest: 16 };
+
 interface Resident {
   readonly model: DeployedModel;
-  /** Of its weights; 0 until they are about to be loaded. */
+  /** All that it takes; 0 until it is about to be loaded. */
   bytes: number;
 }
 
@@ -54,21 +58,35 @@ export class ServedModels {
   #create(name: string): DeployedModel {
     return deployedModel(name, this.#kind, this.#max_work, {
       queue: this.#queue,
-      makeRoom: (bytes) => this.#makeRoom(name, bytes),
+      makeRoom: (bytes, beat) => this.#makeRoom(name, bytes, beat),
     });
   }
 
-  async #makeRoom(name: string, bytes: number): Promise<void> {
-    const mine = this.#residents.get(name);
-    if (mine) mine.bytes = bytes;
-    let taken = 0;
-    for (const resident of this.#residents.values()) taken += resident.bytes;
-    for (const [other, resident] of this.#residents) {
-      if (taken <= this.#max_bytes) return;
-      if (other === name || resident.bytes === 0) continue;
-      this.#residents.delete(other);
-      taken -= resident.bytes;
-      await resident.model.dispose();
+  /**
+   * Reserves the memory. A model that is loaded or runs just now stays until that has ended, and for a while one that requests wait for:
+   * otherwise models that do not fit together would be loaded for each turn.
+   */
+  async #makeRoom(name: string, bytes: number, beat: () => void): Promise<void> {
+    const began = CLOCK.now();
+    for (let pause = PAUSE_MS.first; ; pause = Math.min(2 * pause, PAUSE_MS.longest)) {
+      const leaving: DeployedModel[] = [];
+      let others = 0;
+      for (const [other, resident] of this.#residents) if (other !== name) others += resident.bytes;
+      for (const [other, resident] of this.#residents) {
+        if (others === 0 || others + bytes <= this.#max_bytes) break;
+        if (other === name || resident.bytes === 0 || resident.model.isBusy) continue;
+        if (CLOCK.now() - began < RUN_PATIENCE_MS && this.#queue.awaits(other)) continue;
+        this.#residents.delete(other);
+        others -= resident.bytes;
+        leaving.push(resident.model);
+      }
+      const hasRoom = others === 0 || others + bytes <= this.#max_bytes;
+      const mine = this.#residents.get(name);
+      if (hasRoom && mine) mine.bytes = bytes;
+      beat();
+      for (const model of leaving) await model.dispose();
+      if (hasRoom) return;
+      await CLOCK.sleep(pause);
     }
   }
 }

@@ -3,8 +3,12 @@ import type { RequestError, WorkKind } from '../errors.ts';
 import type { Backend, Encoding, Logits } from '../inference/backend.ts';
 import { SLICE_WORK, SLOW_WORK_PER_SECOND } from '../limits.ts';
 import { costModelOf } from '../model/cost.ts';
+import { ModelEvicted } from '../model/deployed-model.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
 import { fail, ok, type Result } from '../result.ts';
+
+/** How often a turn of a request loads the model again. Then the request is answered 429. */
+const MAX_RELOADS = 5;
 
 /** Checks the work of a request against its limit, before anything runs. @param work multiply-adds counted so far */
 export function checkWork(kind: WorkKind, work: number, { max_work }: LoadedModel): Result<undefined, RequestError> {
@@ -29,17 +33,28 @@ export async function admitWork<T>(
   if (!checked.ok) return checked;
   const charged = (await model.charge?.(work)) ?? checked;
   if (!charged.ok) return charged;
-  const { queue, backend, manifest } = model;
-  const job = queue.admit(work);
+  const { queue, manifest } = model;
+  const job = queue.admit(`${manifest.id}@${manifest.revision}`, work);
   if (!job) return fail({ reason: 'overloaded', retry_after_s: Math.ceil(queue.work / SLOW_WORK_PER_SECOND) });
   const cost = costModelOf(manifest.architecture);
+  let { backend } = model;
+  /** Models that do not fit together take each other's memory: the one whose turn it is may have to be loaded again. */
+  const runInTurn = async (part: readonly Encoding[], partWork: number): Promise<Logits[]> => {
+    for (let loads = 0; ; loads++) {
+      try {
+        return await queue.turn(job, partWork, beat, (pause) => backend.run(part, pause));
+      } catch (error) {
+        if (!(error instanceof ModelEvicted) || !model.reload || loads === MAX_RELOADS) throw error;
+        ({ backend } = await model.reload());
+      }
+    }
+  };
   try {
     const value = await use({
       async run(batch) {
         const answers: Logits[] = [];
         for (const part of partsOf(batch, cost.encoding)) {
-          const partWork = cost.batch(part);
-          answers.push(...(await queue.turn(job, partWork, beat, (pause) => backend.run(part, pause))));
+          answers.push(...(await runInTurn(part, cost.batch(part))));
         }
         return answers;
       },

@@ -319,6 +319,39 @@ async function soak(built: Bundle, seconds = SECONDS): Promise<void> {
   );
 }
 
+/** Long requests to more models than fit, at once: each model is loaded while requests to the others wait or run. */
+async function evictions(built: Bundle): Promise<void> {
+  const isolate = await serve({ ...built, served: built.others });
+  await isolate.put();
+  const inputs = 'the of and to in a is that for it as was with be by on not he his but '.repeat(2);
+  const paths = [built.model, ...built.others].map((model) => `/models/${model.split('@')[0]}/score`);
+  const asked = Promise.all(
+    [...paths, ...paths].map((path, i) => ask(isolate.url, path, { body: { inputs: inputs + (i % paths.length) } })),
+  );
+  const ended = new AbortController();
+  void asked.finally(() => ended.abort());
+  const peak = { script: 0, wasm: 0 };
+  while (!ended.signal.aborted) {
+    const found = await isolate.memory();
+    if (found.script + found.wasm > peak.script + peak.wasm) Object.assign(peak, found);
+  }
+  const replies = await asked;
+  await isolate.close();
+  report(
+    `long requests to ${paths.length} models at once`,
+    tally(replies),
+    'some 200, the rest 429 with Retry-After',
+    replies.some(({ status }) => status === 200) &&
+      replies.every(({ status, retryAfter }) => status === 200 || (status === 429 && retryAfter !== undefined)),
+  );
+  report(
+    'peak of the memory meanwhile',
+    `${((peak.script + peak.wasm) / 1e6).toFixed(1)} MB, ${(peak.wasm / 1e6).toFixed(1)} MB of it WASM`,
+    '< 128 MB',
+    peak.script + peak.wasm < ISOLATE_BYTES,
+  );
+}
+
 /** Bodies that no client library sends. */
 const BODIES = {
   'a body that breaks off': 'content-length: 1000\r\n\r\n{"inputs": "The [MASK]',
@@ -356,7 +389,7 @@ function sendRaw({ hostname, port }: URL, rest: string): Promise<string> {
   });
 }
 
-const PARTS = { missing: missingObjects, bodies: hostileBodies, outage, stalls: stalledRead, load, soak };
+const PARTS = { missing: missingObjects, bodies: hostileBodies, outage, stalls: stalledRead, load, evictions, soak };
 const built = await bundleWithFaults(values.env);
 for (const [name, part] of Object.entries(PARTS)) if (!values.only || values.only === name) await part(built);
 console.log('| what | found | asked | |\n| --- | --- | --- | --- |');

@@ -65,8 +65,10 @@ export default {
 
 export interface Bundle {
   readonly model: string;
-  /** The first one is served beside the model, which may change to any of them. */
+  /** The model may change to any of them. */
   readonly others: readonly string[];
+  /** Of these, what is served beside the model. */
+  readonly served: readonly string[];
   readonly modules: WorkerManifest['modules'];
   readonly objects: ReadonlyMap<string, Uint8Array>;
 }
@@ -87,7 +89,8 @@ export async function bundleWithFaults(env = ''): Promise<Bundle> {
       objects.set(objectKey(other, revision, name), new TextEncoder().encode(JSON.stringify(sealed)));
     }
   }
-  return { model: `${id}@${revision}`, others: OTHERS.map((other) => `${other}@${revision}`), modules, objects };
+  const others = OTHERS.map((other) => `${other}@${revision}`);
+  return { model: `${id}@${revision}`, others, served: others.slice(0, 1), modules, objects };
 }
 
 /** Of the worker's isolate, in bytes. */
@@ -109,7 +112,7 @@ export interface Isolate {
 
 const text = (value: string) => ({ type: 'text' as const, value });
 
-export async function serve({ model, others, modules, objects }: Bundle, cache: 'on' | 'off' = 'on'): Promise<Isolate> {
+export async function serve({ model, served, modules, objects }: Bundle, cache: 'on' | 'off' = 'on'): Promise<Isolate> {
   const mf = new Miniflare({
     host: '127.0.0.1',
     port: 0,
@@ -124,7 +127,7 @@ export async function serve({ model, others, modules, objects }: Bundle, cache: 
           env: {
             MODELS: { type: 'r2', name: 'models' },
             MODEL: text(model),
-            MORE_MODELS: text(others.slice(0, 1).join()),
+            MORE_MODELS: text(served.join()),
             ALLOWED_ORIGINS: text('*'),
             CACHE_STATUS: text('all'),
             CACHE: text(cache),

@@ -7,7 +7,7 @@ const OPTIONS = { max_work: 100, slice: 10, lease_ms: 1_000, patience_ms: 500 };
 const noBeat = () => undefined;
 
 function admitted(queue: RunQueue, work: number): Job {
-  const job = queue.admit(work);
+  const job = queue.admit('a', work);
   if (!job) throw new Error('was not admitted');
   return job;
 }
@@ -28,10 +28,10 @@ describe('the run queue', () => {
   it('admits work up to its bound, and any job that is alone', () => {
     const queue = new RunQueue(OPTIONS, new FakeClock());
     const alone = admitted(queue, 1_000);
-    expect(queue.admit(1)).toBeUndefined();
+    expect(queue.admit('a', 1)).toBeUndefined();
     queue.end(alone);
     admitted(queue, 60);
-    expect(queue.admit(41)).toBeUndefined();
+    expect(queue.admit('a', 41)).toBeUndefined();
     admitted(queue, 40);
     expect(queue.work).toBe(100);
   });
@@ -40,10 +40,22 @@ describe('the run queue', () => {
     const clock = new FakeClock();
     const queue = new RunQueue(OPTIONS, clock);
     admitted(queue, 100);
-    expect(queue.admit(50)).toBeUndefined();
+    expect(queue.admit('a', 50)).toBeUndefined();
     await clock.pass(1_001);
     expect(queue.work).toBe(0);
     admitted(queue, 50);
+  });
+
+  it('tells which models jobs wait for, as long as these make progress', async () => {
+    const clock = new FakeClock();
+    const queue = new RunQueue(OPTIONS, clock);
+    const job = admitted(queue, 10);
+    expect([queue.awaits('a'), queue.awaits('b')]).toEqual([true, false]);
+    queue.end(job);
+    expect(queue.awaits('a')).toBe(false);
+    admitted(queue, 10);
+    await clock.pass(1_001);
+    expect(queue.awaits('a')).toBe(false);
   });
 
   it('never runs two turns at once', async () => {

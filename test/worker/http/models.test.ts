@@ -9,6 +9,7 @@ import { ModelEvicted } from '../../../src/model/deployed-model.ts';
 import { modelBytes } from '../../../src/model/memory.ts';
 import { readAhead } from '../../../src/model/object-store.ts';
 import { ServedModels } from '../../../src/model/served-models.ts';
+import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { builtFile, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
 
 const [id = '', revision = ''] = env.MODEL.split('@');
@@ -151,24 +152,63 @@ describe('an isolate', () => {
     expect(log).toEqual(['loads', 'releases', 'loads', 'releases', 'loads']);
   });
 
-  it('answers 429 with Retry-After where the release has broken a run, as with onnxruntime-web', async () => {
-    let runs = 0;
-    const evicting: BackendKind = {
-      ...kind,
-      async create(file) {
-        const backend = await kind.create(file);
-        const run: typeof backend.run = (batch, pause) => {
-          // The first run checks the model.
-          if (runs++ === 1) throw new ModelEvicted('another model has taken the memory');
-          return backend.run(batch, pause);
-        };
-        return { run, dispose: async () => backend.dispose?.() };
-      },
-    };
-    const crowded = freshApp({ CACHE: 'off' }, evicting);
-    const response = await crowded.ask({ inputs });
+  it('ends a run before it releases the model, and loads it again for the next one', async () => {
+    const { log, logging } = recorded();
+    const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);
+    const { tokenizer, backend } = await models.get(env.MODEL).load(readAhead(env.MODELS));
+    const encoding = tokenizer.encode(findMasks('The [MASK] barked.'));
+    const expected = await backend.run([encoding]);
+    let loading: Promise<unknown> | undefined;
+    const running = backend.run([encoding], async () => {
+      loading ??= models.get(OTHER).load(readAhead(env.MODELS));
+      await scheduler.wait(30);
+    });
+    expect(await running).toEqual(expected);
+    log.push('ended');
+    await loading;
+    expect(log).toEqual(['loads', 'ended', 'releases', 'loads']);
+    await expect(backend.run([encoding])).rejects.toThrow(ModelEvicted);
+    const again = await models.get(env.MODEL).load(readAhead(env.MODELS));
+    expect(await again.backend.run([encoding])).toEqual(expected);
+    expect(log).toEqual(['loads', 'ended', 'releases', 'loads', 'releases', 'loads']);
+  });
+
+  it('releases a model whose run was abandoned', async () => {
+    const { log, logging } = recorded();
+    const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);
+    const { tokenizer, backend } = await models.get(env.MODEL).load(readAhead(env.MODELS));
+    void backend.run([tokenizer.encode(findMasks('The [MASK] barked.'))], () => new Promise(() => undefined));
+    await models.get(OTHER).load(readAhead(env.MODELS));
+    expect(log).toEqual(['loads', 'releases', 'loads']);
+  });
+
+  it('loads a model that was released while a request waited for its turn', async () => {
+    const response = await freshApp({ CACHE: 'off' }, released(1)).ask({ inputs });
+    expect(await response.json()).toEqual(await app.answer({ inputs }));
+  });
+
+  it('answers 429 with Retry-After when that happens again and again', async () => {
+    const response = await freshApp({ CACHE: 'off' }, released(Infinity)).ask({ inputs });
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await problem(response)).toMatchObject({ status: 429, error_type: 'overloaded' });
-    expect(await (await crowded.ask({ inputs })).json()).toEqual(await app.answer({ inputs }));
   });
 });
+
+/** @param times how often the weights are gone when a run begins */
+function released(times: number): BackendKind {
+  let left = times;
+  return {
+    ...kind,
+    async create(file) {
+      const backend = await kind.create(file);
+      let isChecked = false;
+      const run: typeof backend.run = (batch, pause) => {
+        if (isChecked && left-- > 0) throw new ModelEvicted('the weights were released');
+        // The first run checks the model.
+        isChecked = true;
+        return backend.run(batch, pause);
+      };
+      return { run };
+    },
+  };
+}
