@@ -1,7 +1,11 @@
 /** Example sentences. */
 import { byId, make } from './elements.ts';
 
-const EXAMPLES = ['I love [MASK] because you are [MASK].', 'She opened the [MASK].', 'The sun rises in the [MASK].'];
+const EXAMPLES = [
+  'I love [MASK] because you are [MASK].',
+  'She opened the [MASK].',
+  'The capital of France is [MASK].',
+];
 
 export function showExamples(pick: (text: string) => void): void {
   const items = EXAMPLES.map((text) => {

@@ -11,7 +11,7 @@ import { showCombinations } from './show-combinations.ts';
 const results = byId('results', HTMLElement);
 const title = byId('results-title', HTMLHeadingElement);
 const answer = byId('answer', HTMLDivElement);
-const facts = byId('facts', HTMLDListElement);
+const facts = byId('facts', HTMLDivElement);
 const busy = byId('busy', HTMLParagraphElement);
 const cancel = byId('cancel', HTMLButtonElement);
 
@@ -97,15 +97,15 @@ function describeNoAnswer(outcome: Extract<Settled, { kind: 'failed' }> | undefi
 }
 
 function showWork(outcomes: readonly (Settled | undefined)[], names: readonly string[]): void {
-  const work = outcomes.flatMap((outcome, i): Fact[] => {
+  const lists = outcomes.flatMap((outcome, i) => {
     if (outcome?.kind !== 'answered') return [];
     const name = names[i];
-    return [
-      ...(name === undefined ? [] : [['Model', name] as const]),
-      ...describeWork(outcome.headers, outcome.took_ms),
-    ];
+    const work: Fact[] = describeWork(outcome.headers, outcome.took_ms);
+    if (name !== undefined) work.unshift(['Model', name]);
+    const terms = work.map(([term, value]) => make('div', {}, make('dt', {}, term), make('dd', {}, value)));
+    return [make('dl', { class: 'facts' }, ...terms)];
   });
-  facts.replaceChildren(...work.map(([name, value]) => make('div', {}, make('dt', {}, name), make('dd', {}, value))));
+  facts.replaceChildren(...lists);
   facts.hidden = false;
 }
 

@@ -141,6 +141,28 @@ inChromium('the page is for everyone:', ({ open }) => {
     expect(grounds).toEqual({ light: 'rgb(245, 246, 250)', dark: 'rgb(17, 19, 26)' });
   });
 
+  it('prints the sentence and its answers in dark ink, without what one can only click', async () => {
+    const page = await open({ path: linkTo(EXAMPLE), colorScheme: 'dark' });
+    await columns(page);
+    await page.locator('#model-card').waitFor();
+    await page.evaluate("document.querySelector('#key-field').hidden = false");
+    await page.emulateMedia({ media: 'print' });
+    const shown = (parts: string[]) => Promise.all(parts.map((part) => page.locator(part).first().isVisible()));
+    const content = ['h1', '#sentence', '.column', '.percent', '#model-card'];
+    expect(await shown(content)).toEqual(content.map(() => true));
+    const controls = ['nav', '#views', '#text', '.buttons', '#options', '#key', '#examples', '.code', 'footer'];
+    expect(await shown(controls)).toEqual(controls.map(() => false));
+    expect(await page.evaluate('getComputedStyle(document.body).color')).toBe('rgb(26, 30, 43)');
+    expect(await violations(page)).toEqual([]);
+    // Browsers print no backgrounds, unless they are told to: bars are backgrounds, and light digits need a dark one.
+    for (const part of ['.fill', '.gap .number', 'h3 .number']) {
+      const adjust = `getComputedStyle(document.querySelector('${part}')).printColorAdjust`;
+      expect(await page.evaluate(adjust), part).toBe('exact');
+    }
+    await page.evaluate("document.querySelector('.code').open = true");
+    expect(await shown(['#panel-curl', '#copy'])).toEqual([true, false]);
+  });
+
   it('has the answers in view on a phone, two columns of them, and breaks the longest word', async () => {
     const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
     const page = await open(phone);

@@ -54,7 +54,7 @@ inChromium('the tabs of the page', ({ open, origin }) => {
     const response = await fetch(`${origin()}/sentence-order`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ inputs: { text: 'She opened the door.', text_pair: 'Then she walked into the room.' } }),
+      body: JSON.stringify({ inputs: { text: 'He was born in London in 1850.', text_pair: 'He died there in 1912.' } }),
     });
     const [top] = (await response.json()) as { label: string; score: number }[];
     const words = top?.label === 'in_order' ? 'in this order' : 'swapped';
