@@ -1,11 +1,14 @@
 /** `npm start` as a child process. */
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 
+import { BUILDS } from '../../models/bucket/built.ts';
+import { executablePath, launch } from '../page/launch.ts';
 import { postJson } from '../post-json.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -80,6 +83,50 @@ describe('npm start', () => {
     } finally {
       child.kill('SIGTERM');
       await ended;
+    }
+  });
+
+  it('serves two models, which the list, their own routes and the picker of the page show', async () => {
+    const { id: first, revision } = inject('built');
+    const id = 'start-test';
+    const parent = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+    const folder = join(parent, id);
+    await cp(join(root, 'test/fixtures/families/albert'), folder, { recursive: true });
+    const port = await freePort();
+    const { child, printed, ended } = start(String(port), ['--model', `${first}@${revision}`, '--model', folder]);
+    try {
+      await printed(/curl .*/);
+      const url = `http://localhost:${port}`;
+      const listed = (await (await fetch(`${url}/models`)).json()) as {
+        path: string;
+        default: boolean;
+        info: object;
+      }[];
+      expect(listed).toMatchObject([
+        { path: `/models/${first}`, default: true, info: { model: first } },
+        { path: `/models/${id}`, default: false, info: { model: id } },
+      ]);
+      for (const { path } of listed) {
+        const response = await postJson(`${url}${path}/fill-mask`, { inputs: 'The [MASK] barked.' });
+        expect(response.status, path).toBe(200);
+        expect(await response.json()).toHaveLength(5);
+      }
+      if (!executablePath) return;
+      const browser = await launch();
+      try {
+        const page = await browser.newPage();
+        await page.goto(url);
+        await page.getByLabel('Answers come from').selectOption(id);
+        await page.locator('#model-facts').getByText(id).waitFor();
+        await page.locator('#results:not(.stale) .candidate').first().waitFor();
+      } finally {
+        await browser.close();
+      }
+    } finally {
+      child.kill('SIGTERM');
+      await ended;
+      await rm(parent, { recursive: true });
+      await rm(join(BUILDS, id), { recursive: true, force: true });
     }
   });
 
