@@ -32,7 +32,8 @@ try {
   await page.evaluate(`
     const hidden = 'nav, .views, label[for=text], #text, .buttons, #options, #model-card, #facts, .examples, .code, footer';
     for (const element of document.querySelectorAll(hidden)) element.hidden = true;
-    document.documentElement.style.fontSize = '150%';
+    document.documentElement.style.fontSize = '138%';
+    document.querySelector('#sentence').style.marginBottom = 0;
     document.querySelector('main').style.gridTemplateColumns = '1fr';`);
   await page.screenshot({ path: join(folder, 'preview.png') });
   console.log(`Wrote screenshot.png and preview.png in ${folder}.`);
