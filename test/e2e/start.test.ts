@@ -57,8 +57,8 @@ describe('npm start', () => {
   it('serves the default model at PORT without a network, and prints a curl line that works', async () => {
     const port = await freePort();
     const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(OFFLINE)}`;
-    // Without the settings by which vitest.config.ts keeps wrangler offline.
-    const asked = { WRANGLER_SEND_METRICS: undefined, CLOUDFLARE_CF_FETCH_ENABLED: undefined };
+    // Without what keeps wrangler offline in tests.
+    const asked = { NODE_ENV: undefined, WRANGLER_SEND_METRICS: undefined, CLOUDFLARE_CF_FETCH_ENABLED: undefined };
     const { child, printed, said, ended } = start(String(port), [], { ...asked, NODE_OPTIONS });
     try {
       const curl = await printed(/curl .*/);

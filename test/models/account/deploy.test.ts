@@ -108,6 +108,15 @@ describe('npm run deploy', () => {
         await expect(rollback(undefined, host)).rejects.toThrow(problem);
       }
       expect(live()).toBe(first);
+
+      const [{ metadata, modules } = { metadata: { bindings: [] }, modules: new Map() }] = versions();
+      const short = { name: 'API_KEYS', type: 'secret_text', text: 'abcd' };
+      account.makeLive(
+        account.addVersion({ metadata: { ...metadata, bindings: [...metadata.bindings, short] }, modules }),
+      );
+      account.makeLive(first ?? '');
+      await expect(rollback(undefined, host)).rejects.toThrow('API_KEYS has 4 characters. Use at least 16.');
+      expect(live()).toBe(first);
     } finally {
       for (const server of servers.values()) await server.dispose();
     }

@@ -81,8 +81,8 @@ export function useAccount() {
         .seen.filter((line) => line.startsWith('PUT /r2/'))
         .map((line) => line.replace(/.*\//, '')),
     /** Adds a version that nobody reaches yet. */
-    addVersion(): string {
-      const version: Version = { id: randomUUID(), metadata: { bindings: [] }, modules: new Map() };
+    addVersion(of: Pick<Version, 'metadata' | 'modules'> = { metadata: { bindings: [] }, modules: new Map() }): string {
+      const version: Version = { ...of, id: randomUUID() };
       started().workers.get(NAME)?.versions.push(version);
       return version.id;
     },

@@ -45,6 +45,7 @@ describe('a deployment with API_KEYS', () => {
   it.each([
     ['key_invalid', 'Bearer 0123456789abcdef-three'],
     ['key_invalid', `Bearer ${KEY.slice(0, -1)}`],
+    ['key_invalid', 'Bearer abcd'],
     ['key_malformed', 'Basic dXNlcjpwYXNz'],
     ['key_malformed', 'Bearer'],
     ['key_malformed', `Bearer ${KEY} ${NEXT}`],
