@@ -57,7 +57,7 @@ export async function engineBackend(blob: Uint8Array, build: Build = 'relaxed'):
 }
 
 /** A local file that was verified before. */
-function inMemory(bytes: Uint8Array): ModelBytes {
+export function inMemory(bytes: Uint8Array): ModelBytes {
   return {
     size: bytes.length,
     async read(take) {

@@ -22,11 +22,16 @@ const COMPILER = join(root, 'node_modules/assemblyscript/bin/asc.js');
 /**
  * Compiles a build, unless there is one that is newer than the sources and the compiler.
  * @param entry the engine, or only its inner loop, for a benchmark
+ * @param named whether functions keep their names, for a profile
  * @returns the file
  * @throws with what the compiler says
  */
-export async function compileKernels(build: Build, entry: 'index' | 'bare-loop' = 'index'): Promise<string> {
-  const file = join(FOLDER, `${entry === 'index' ? 'engine' : entry}-${build}.wasm`);
+export async function compileKernels(
+  build: Build,
+  entry: 'index' | 'bare-loop' = 'index',
+  named = false,
+): Promise<string> {
+  const file = join(FOLDER, `${entry === 'index' ? 'engine' : entry}-${build}${named ? '-named' : ''}.wasm`);
   const sources = (await readdir(SOURCES)).map((name) => join(SOURCES, name));
   const times = await Promise.all([...sources, FORMAT, import.meta.filename, COMPILER].map(changed));
   if ((await changed(file)) > Math.max(...times)) return file;
@@ -47,6 +52,7 @@ export async function compileKernels(build: Build, entry: 'index' | 'bare-loop' 
       '--use=abort=',
       '--optimizeLevel=3',
       '--converge',
+      ...(named ? ['--debug'] : []),
       ...features.map((feature) => `--enable=${feature}`),
     ]);
   } catch (error) {

@@ -6,7 +6,7 @@
  * below 2³¹ for D up to 128. Values have 16 bits and a scale for each row and head. That scale is multiplied into the softmax
  * weight of its key. The weights of a query are scaled to a sum of 32767, so this product stays below 2³¹ too.
  */
-import { exp, hmax, round, inverseScale, hsum } from './math';
+import { expOfNegative, hmax, round, inverseScale, hsum } from './math';
 import {
   A,
   CAPACITY,
@@ -128,9 +128,8 @@ function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32):
     }
   }
   const scalesOfValues = valueScales + (head * CAPACITY + slot) * 4;
-  for (let i = 0; i < 4; i++) {
-    store<f32>(scales + i * 4, softmaxWeights(fourScores + i * CAPACITY * 4, length, scalesOfValues, fourWeights + i * 4));
-  }
+  for (let i = 0; i < 4; i++) softmax(fourScores + i * CAPACITY * 4, length, scalesOfValues, i);
+  roundWeights(panels * 8);
   let firstValue = values + head * CAPACITY * D * 2 + slot * 16;
   for (let d = 0; d < D; d += 8) {
     gemmTileI16(fourWeights, firstValue, panels * 4);
@@ -162,13 +161,12 @@ function packQuery(query: usize, i: i32): f32 {
 }
 
 /**
- * Softmax of the scores of one query, each weight times the scale of its value, rounded to integers.
+ * Softmax of the scores of query `i` of four, each weight times the scale of its value, in place.
+ * Writes to `steps` what turns a weight into a whole number, and to `scales` the scale of Σ weight × value.
  * @param scores (length rounded up to 8,) f32
- * @param scales (length rounded up to 8,) f32
- * @param out (length rounded up to 8 / 2, 4, 2) i16, of which every fourth pair is written
- * @returns the scale of Σ weight × value
+ * @param scalesOfValues (length rounded up to 8,) f32
  */
-function softmaxWeights(scores: usize, length: i32, scales: usize, out: usize): f32 {
+function softmax(scores: usize, length: i32, scalesOfValues: usize, i: i32): void {
   const padded = (length + 7) & ~7;
   for (let key = length; key < padded; key++) store<f32>(scores + key * 4, MASKED_SCORE);
   let most = f32x4.splat(MASKED_SCORE);
@@ -177,24 +175,38 @@ function softmaxWeights(scores: usize, length: i32, scales: usize, out: usize): 
   let sum = f32x4.splat(0);
   let weightedSum = f32x4.splat(0);
   for (let key = 0; key < padded; key += 4) {
-    const weight = exp(f32x4.sub(v128.load(scores + key * 4), largest));
+    const weight = expOfNegative(f32x4.sub(v128.load(scores + key * 4), largest));
     sum = f32x4.add(sum, weight);
     // Slots after the last key hold scales of another text: mask them.
-    let weighted = f32x4.mul(weight, v128.load(scales + key * 4));
+    let weighted = f32x4.mul(weight, v128.load(scalesOfValues + key * 4));
     if (key + 4 > length) weighted = v128.and(weighted, before(length - key));
     weightedSum = f32x4.add(weightedSum, weighted);
     v128.store(scores + key * 4, weighted);
   }
   const weighted = hsum(weightedSum);
-  const inverse = inverseScale(weighted, WEIGHT_STEPS);
-  for (let key = 0; key < padded; key += 4) {
-    const four = round(f32x4.mul(v128.load(scores + key * 4), inverse));
-    const steps = i16x8.narrow_i32x4_s(four, four);
-    v128.store32_lane(out, steps, 0);
-    v128.store32_lane(out, steps, 1, 16);
+  v128.store(steps + i * 16, inverseScale(weighted, WEIGHT_STEPS));
+  store<f32>(scales + i * 4, weighted / (WEIGHT_STEPS * hsum(sum)));
+}
+
+/** (4, 4) f32: of each query, in all lanes. */
+const steps: usize = memory.data(64, 16);
+
+/** `fourScores`, (4, keys) f32, to whole numbers in `fourWeights`, (keys / 2, 4, 2) i16. */
+function roundWeights(keys: i32): void {
+  let out = fourWeights;
+  for (let at = fourScores; at < fourScores + keys * 4; at += 16) {
+    const first = i16x8.narrow_i32x4_s(toWhole(at, 0), toWhole(at, 1));
+    const last = i16x8.narrow_i32x4_s(toWhole(at, 2), toWhole(at, 3));
+    v128.store(out, v128.shuffle<i32>(first, last, 0, 2, 4, 6));
+    v128.store(out, v128.shuffle<i32>(first, last, 1, 3, 5, 7), 16);
     out += 32;
   }
-  return weighted / (WEIGHT_STEPS * hsum(sum));
+}
+
+// @ts-ignore: decorator
+@inline
+function toWhole(weights: usize, i: i32): v128 {
+  return round(f32x4.mul(v128.load(weights + i * CAPACITY * 4), v128.load(steps + i * 16)));
 }
 
 /** A mask of the first `count` lanes; `count` may be 0 or negative. */

@@ -25,8 +25,16 @@ export function round(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  x = f32x4.min(f32x4.max(x, four(-87)), four(88));
-  const n = f32x4.nearest(f32x4.mul(x, four(1.44269504)));
+  return expOfNegative(f32x4.min(x, four(88)));
+}
+
+/** The same for x ≤ 88. */
+// @ts-ignore: decorator
+@inline
+export function expOfNegative(x: v128): v128 {
+  x = f32x4.max(x, four(-87));
+  const rounded = f32x4.add(f32x4.mul(x, four(1.44269504)), four(ROUNDER));
+  const n = f32x4.sub(rounded, four(ROUNDER));
   let r = f32x4.sub(x, f32x4.mul(n, four(0.693359375)));
   r = f32x4.add(r, f32x4.mul(n, four(2.12194440e-4)));
   let y = f32x4.add(f32x4.mul(r, four(1.9875691500e-4)), four(1.3981999507e-3));
@@ -35,7 +43,7 @@ export function exp(x: v128): v128 {
   y = f32x4.add(f32x4.mul(y, r), four(1.6666665459e-1));
   y = f32x4.add(f32x4.mul(y, r), four(5.0000001201e-1));
   y = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(y, r), r), r), four(1));
-  return f32x4.mul(y, i32x4.shl(i32x4.add(round(n), i32x4.splat(127)), 23));
+  return f32x4.mul(y, i32x4.shl(i32x4.add(rounded, i32x4.splat(127 - ROUNDER_BITS)), 23));
 }
 
 /** tanh x = 1 − 2 / (e^2x + 1) */
@@ -59,24 +67,26 @@ export function geluByTanh(x: v128): v128 {
 }
 
 /**
- * GELU as it is defined: ½ x (1 + erf(x / √2)). erf z = 1 − (a₁t + … + a₅t⁵) e^−z², t = 1 / (1 + pz), for z ≥ 0
- * (Abramowitz and Stegun 1964, 7.1.26: within 1.5e-7).
+ * GELU as it is defined: ½ x (1 + erf(x / √2)). 1 − erf z = (1 + a₁z + … + a₆z⁶)⁻¹⁶ for z ≥ 0 (Abramowitz and Stegun 1964,
+ * 7.1.28: within 3e-7).
  */
 // @ts-ignore: decorator
 @inline
 export function geluByErf(x: v128): v128 {
   const z = f32x4.abs(f32x4.mul(x, four(0.7071067812)));
-  const t = f32x4.div(four(1), f32x4.add(four(1), f32x4.mul(four(0.3275911), z)));
-  let y = f32x4.add(f32x4.mul(t, four(1.061405429)), four(-1.453152027));
-  y = f32x4.add(f32x4.mul(y, t), four(1.421413741));
-  y = f32x4.add(f32x4.mul(y, t), four(-0.284496736));
-  y = f32x4.add(f32x4.mul(y, t), four(0.254829592));
-  // 1 − |erf|, then the tail on the side of x.
-  const tail = f32x4.mul(f32x4.mul(y, t), exp(f32x4.neg(f32x4.mul(z, z))));
-  const half = f32x4.mul(four(0.5), x);
-  const above = f32x4.sub(x, f32x4.mul(half, tail));
-  const below = f32x4.mul(half, tail);
-  return v128.bitselect(below, above, f32x4.lt(x, four(0)));
+  let y = f32x4.add(f32x4.mul(z, four(0.0000430638)), four(0.0002765672));
+  y = f32x4.add(f32x4.mul(y, z), four(0.0001520143));
+  y = f32x4.add(f32x4.mul(y, z), four(0.0092705272));
+  y = f32x4.add(f32x4.mul(y, z), four(0.0422820123));
+  y = f32x4.add(f32x4.mul(y, z), four(0.0705230784));
+  y = f32x4.add(f32x4.mul(y, z), four(1));
+  y = f32x4.mul(y, y);
+  y = f32x4.mul(y, y);
+  y = f32x4.mul(y, y);
+  y = f32x4.mul(y, y);
+  // ½ x (1 − |erf|), which is GELU below zero; above zero it is what is missing to x.
+  const below = f32x4.div(f32x4.mul(four(0.5), x), y);
+  return v128.bitselect(below, f32x4.sub(x, below), f32x4.lt(x, four(0)));
 }
 
 /** A smaller range counts as zero. Its inverse, times any number of steps here, is still finite. */

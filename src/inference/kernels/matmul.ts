@@ -10,7 +10,7 @@
  */
 import { packedBytes, unpackColumns } from './int4';
 import { ACTIVATION_BYTES, SCALE_BYTES, fourBits, outlierTile, section, tile, unpacked } from './model';
-import { gemmTileI8 } from './tiles';
+import { gemmTileI8, gemmTwoRowsI8 } from './tiles';
 
 /**
  * By a matrix of a layer, whose weights have 8 bits or 4. Weights of 4 bits are unpacked eight columns at a time, for all
@@ -56,14 +56,21 @@ export function matmul(
   }
 }
 
-/** By any other matrix, for activations of 14 bits, packed by `quantize14`. @param out (rows rounded up to 2, N) f32 */
+/** By any other matrix, for activations of 14 bits, packed by `quantize14`. @param out (rows, N) f32 */
 export function matmul14(q: usize, scales: usize, rows: i32, K: i32, matrix: i32, N: i32, out: usize): void {
   const weights = section(matrix);
   const groupBytes = K * 4 * ACTIVATION_BYTES;
+  const last = rows - 1;
   for (let n = 0; n < N; n += 8) {
-    for (let row = 0; row < rows; row += 2) {
-      gemmTileI8(q + (row >> 1) * groupBytes, weights + n * K, K, tile);
-      finish14(matrix, n, scales + row * SCALE_BYTES, out + (row * N + n) * 4, N);
+    const columns = weights + n * K;
+    for (let row = 0; row < last; row += 2) {
+      gemmTileI8(q + (row >> 1) * groupBytes, columns, K, tile);
+      finish14(matrix, n, tile, scales + row * SCALE_BYTES, out + (row * N + n) * 4);
+      finish14(matrix, n, tile + 64, scales + (row + 1) * SCALE_BYTES, out + ((row + 1) * N + n) * 4);
+    }
+    if (rows & 1) {
+      gemmTwoRowsI8(q + (last >> 1) * groupBytes, columns, K, tile);
+      finish14(matrix, n, tile, scales + last * SCALE_BYTES, out + (last * N + n) * 4);
     }
   }
 }
@@ -103,18 +110,16 @@ function finishWithOutliers(matrix: i32, n: i32, scales: usize, out: usize, N: i
   }
 }
 
-function finish14(matrix: i32, n: i32, scales: usize, out: usize, N: i32): void {
-  for (let half = 0; half < 2; half++) {
-    const column = (n + half * 4) * 4;
+/** @param sums (2, 8) i32 of one row: of the upper seven bits, then of the lower seven */
+function finish14(matrix: i32, n: i32, sums: usize, scales: usize, out: usize): void {
+  for (let half = 0; half < 32; half += 16) {
+    const column = n * 4 + half;
     const scale = v128.load(section(matrix + 1) + column);
     const sum = v128.load(section(matrix + 2) + column);
     const bias = v128.load(section(matrix + 3) + column);
-    for (let row = 0; row < 2; row++) {
-      const at = tile + row * 64 + half * 16;
-      const coarse = f32x4.mul(f32x4.convert_i32x4_s(v128.load(at)), f32x4.splat(128));
-      const sums = f32x4.add(coarse, f32x4.convert_i32x4_s(v128.load(at, 32)));
-      write(sums, scale, sum, bias, scales + row * SCALE_BYTES, out + row * N * 4 + half * 16);
-    }
+    const coarse = f32x4.mul(f32x4.convert_i32x4_s(v128.load(sums + half)), f32x4.splat(128));
+    const total = f32x4.add(coarse, f32x4.convert_i32x4_s(v128.load(sums + half, 32)));
+    write(total, scale, sum, bias, scales, out + half);
   }
 }
 

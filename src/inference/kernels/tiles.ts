@@ -22,6 +22,16 @@ export function gemmTileI8(a: usize, w: usize, K: i32, out: usize): void {
   }
 }
 
+/** The first two of the four rows only, for a group that is half empty. @param out (2, 8) i32: Σ a w */
+export function gemmTwoRowsI8(a: usize, w: usize, K: i32, out: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    if (fusedDot) fusedTwoRows(a, w, K, out);
+    else relaxedTwoRows(a, w, K, out);
+  } else {
+    plain(a, w, K, out);
+  }
+}
+
 /**
  * Two instructions multiply 16 pairs each and add neighbours in 16 bits; both results are added in 16 bits again before a
  * third widens them to 32. Packing proves that no sum of these weights overflows 16 bits (models/quantization/lanes.ts).
@@ -65,6 +75,33 @@ function relaxed(a: usize, w: usize, K: i32, out: usize): void {
   storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31);
 }
 
+// @ts-ignore: decorator
+@inline
+function relaxedTwoRows(a: usize, w: usize, K: i32, out: usize): void {
+  const ones = i16x8.splat(1);
+  let s00 = i32x4.splat(0);
+  let s01 = s00;
+  let s10 = s00;
+  let s11 = s00;
+  for (let k = 0; k < K; k += 8) {
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    const w2 = v128.load(w, 32);
+    const w3 = v128.load(w, 48);
+    let a0 = v128.load32_splat(a);
+    let a1 = v128.load32_splat(a, 16);
+    s00 = i32x4.add(s00, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
+    s01 = i32x4.add(s01, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+    a0 = v128.load32_splat(a, 4);
+    a1 = v128.load32_splat(a, 20);
+    s10 = i32x4.add(s10, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
+    s11 = i32x4.add(s11, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+    a += 32;
+    w += 64;
+  }
+  storeTwoRows(out, s00, s01, s10, s11);
+}
+
 /** The same with one instruction, which multiplies 16 pairs and adds fours of them in 32 bits. */
 // @ts-ignore: decorator
 @inline
@@ -96,6 +133,28 @@ function fused(a: usize, w: usize, K: i32, out: usize): void {
     w += 32;
   }
   storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31);
+}
+
+// @ts-ignore: decorator
+@inline
+function fusedTwoRows(a: usize, w: usize, K: i32, out: usize): void {
+  let s00 = i32x4.splat(0);
+  let s01 = s00;
+  let s10 = s00;
+  let s11 = s00;
+  for (let k = 0; k < K; k += 4) {
+    const w0 = v128.load(w);
+    const w1 = v128.load(w, 16);
+    let row = v128.load32_splat(a);
+    s00 = dotAdd(w0, row, s00);
+    s01 = dotAdd(w1, row, s01);
+    row = v128.load32_splat(a, 4);
+    s10 = dotAdd(w0, row, s10);
+    s11 = dotAdd(w1, row, s11);
+    a += 16;
+    w += 32;
+  }
+  storeTwoRows(out, s00, s01, s10, s11);
 }
 
 // @ts-ignore: decorator
@@ -212,4 +271,14 @@ function storeTile(
   v128.store(out, s21, 80);
   v128.store(out, s30, 96);
   v128.store(out, s31, 112);
+}
+
+/** (2, 8) i32. */
+// @ts-ignore: decorator
+@inline
+function storeTwoRows(out: usize, s00: v128, s01: v128, s10: v128, s11: v128): void {
+  v128.store(out, s00);
+  v128.store(out, s01, 16);
+  v128.store(out, s10, 32);
+  v128.store(out, s11, 48);
 }

@@ -123,6 +123,9 @@ function nearIdentity(config: EncoderConfig): EncoderWeights {
   return weights;
 }
 
+/** How many probes are run at once. That a text is answered alike alone is another test. */
+const PACKED = 16;
+
 async function hashes(packed: Uint8Array, build: 'relaxed' | 'plain' | 'fused'): Promise<string[]> {
   const backend = await engineBackend(packed, build === 'fused' ? 'relaxed' : build);
   if (build === 'fused') backend.kernels.fusedDot.value = 1;
@@ -134,19 +137,18 @@ async function hashes(packed: Uint8Array, build: 'relaxed' | 'plain' | 'fused'):
 }
 
 describe('the two builds, and the two inner loops of one,', () => {
-  it('give the same bits on every probe, and on packed texts', async () => {
-    for (const one of encodings) expect(hash(await plain.run([one]))).toBe(hash(await relaxed.run([one])));
-    const batch = encodings.slice(0, 64);
-    expect(hash(await plain.run(batch))).toBe(hash(await relaxed.run(batch)));
-    // The loop for hosts with VNNI gives the same bits on others, too.
+  it('give the same bits on every probe', async () => {
     const chosen: unknown = relaxed.kernels.fusedDot.value;
     try {
-      const both = [];
-      for (const loop of [0, 1]) {
-        relaxed.kernels.fusedDot.value = loop;
-        both.push(hash(await relaxed.run(batch)));
+      for (let first = 0; first < encodings.length; first += PACKED) {
+        const batch = encodings.slice(first, first + PACKED);
+        const expected = hash(await plain.run(batch));
+        // The loop for hosts with VNNI gives the same bits on others, too.
+        for (const loop of [0, 1]) {
+          relaxed.kernels.fusedDot.value = loop;
+          expect(hash(await relaxed.run(batch))).toBe(expected);
+        }
       }
-      expect(both[1]).toBe(both[0]);
     } finally {
       relaxed.kernels.fusedDot.value = chosen;
     }
