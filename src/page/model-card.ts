@@ -8,6 +8,9 @@ const FAMILIES: Readonly<Record<string, string>> = {
   bert: 'BERT',
   roberta: 'RoBERTa',
   distilbert: 'DistilBERT',
+  electra: 'ELECTRA',
+  camembert: 'CamemBERT',
+  'xlm-roberta': 'XLM-RoBERTa',
 };
 
 /** @param infos of the models that answer, undefined for one that is not served */

@@ -250,6 +250,18 @@ inChromium('the page, when something is wrong,', ({ open }) => {
     expect(await page.locator('.candidate').count()).toBe(0);
   });
 
+  it('runs no script and asks no host that is not its own', async () => {
+    const page = await open({ allow: /Content Security Policy|TrustedScript/ });
+    await columns(page);
+    await expect(page.addScriptTag({ content: 'document.title = "ran"' })).rejects.toThrow(/TrustedScript/);
+    const violated = await page.evaluate(`new Promise((resolve) => {
+      addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective));
+      fetch('http://127.0.0.1:9/').catch(() => undefined);
+    })`);
+    expect(violated).toBe('connect-src');
+    expect(await page.title()).toBe('edge-fill-mask');
+  });
+
   it('takes no text for HTML, from wherever it comes', async () => {
     const evil = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
     const text = `${evil} [MASK]`;
