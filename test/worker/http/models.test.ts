@@ -173,6 +173,20 @@ describe('an isolate', () => {
     expect(log).toEqual(['loads', 'ended', 'releases', 'loads', 'releases', 'loads']);
   });
 
+  it('keeps a model for a while that a request waits for', async () => {
+    const { log, logging } = recorded();
+    const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);
+    const { queue } = await models.get(env.MODEL).load(readAhead(env.MODELS));
+    const job = queue.admit(env.MODEL, 1);
+    if (!job) throw new Error('was not admitted');
+    const loading = models.get(OTHER).load(readAhead(env.MODELS));
+    await scheduler.wait(200);
+    expect(log).toEqual(['loads']);
+    queue.end(job);
+    await loading;
+    expect(log).toEqual(['loads', 'releases', 'loads']);
+  });
+
   it('releases a model whose run was abandoned', async () => {
     const { log, logging } = recorded();
     const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);
