@@ -1,7 +1,13 @@
 /** What a month costs. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
 import { describe, expect, it } from 'vitest';
 
 import { monthlyCost, worstMonth } from '../../../models/account/cost.ts';
+import { ROOT } from '../../../models/account/wrangler.ts';
 import type { Manifest } from '../../../src/model/manifest.ts';
 
 /** ALBERT-base, without attention and head: 12 × (4 × 768² + 2 × 768 × 3072) multiply-adds a token, 85 million. */
@@ -58,4 +64,15 @@ describe('the worst month', () => {
   it('is the plan alone where hardly anything is allowed', () => {
     expect(worstMonth({ requests: 1, units: 0 })).toBe(5);
   });
+});
+
+it('is what npm run cost prints for the example of docs/deploying.md, and nothing else', async () => {
+  const text = await readFile(join(ROOT, 'docs/deploying.md'), 'utf8');
+  const [, example = ''] = /npm run cost -- (.*)/.exec(text) ?? [];
+  const args = [join(ROOT, 'models/commands/cost.ts'), ...example.split(' ')];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(
+    /, 20,000,000 requests a month of 24 tokens, 60 % from a cache\n[^]*at most +\$\d+\.\d\d a month\n$/,
+  );
 });
