@@ -190,6 +190,12 @@ describe('a vocabulary', () => {
     }
   });
 
+  it('has a byte order mark in its first piece, as in transformers', async () => {
+    const lines = ['\ufeffa', '[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a'];
+    const { json } = await read({ 'vocab.txt': lines.join('\n') });
+    expect(json['model']?.['vocab']).toEqual(numbered(lines));
+  });
+
   it('may have pieces of any name', async () => {
     const { json } = await read(MERGES);
     expect(new Map(Object.entries(json['model']?.['vocab'] ?? {}))).toEqual(
