@@ -1,8 +1,8 @@
 /** What a model will need at the edge, before it is converted. Compiles the kernels; reads nothing else. */
-import { createBlob, layoutSections, MAX_HEADER_BYTES } from '../../src/inference/efm-format.ts';
+import { createBlob, layoutSections, MAX_HEADER_BYTES, STEP_INPUTS } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { geometryOf } from '../engine/pack.ts';
-import type { LayerPlan } from '../quantization/plan.ts';
+import { forInputs, type LayerPlan } from '../quantization/plan.ts';
 import { kernelModule } from '../../src/inference/compile-kernels.ts';
 import { maxWasmBytes, wasmBytes } from '../../src/model/memory.ts';
 
@@ -49,6 +49,21 @@ export async function needsOf(
       exact: false,
     },
   };
+}
+
+/**
+ * The fraction of the work in the layers that may be done twice for outlier channels, in the engine with weights of 4 bits: the
+ * weights of outliers have 8. Infinity if the model does not fit even without.
+ */
+export async function fittingOutliers(weights: EncoderWeights, tokenizer_bytes: number): Promise<number> {
+  const { hidden_size: H, intermediate_size: F, layers_stored } = weights.config;
+  const none = Array.from({ length: layers_stored }, () =>
+    forInputs(() => ({ range: new Float32Array(), outliers: [] })),
+  );
+  const { engine } = await needsOf(weights, tokenizer_bytes, 4, none);
+  const room = engine.maxHeapBytes - engine.heapBytes;
+  const added = layers_stored * (4 * H * H + 2 * H * F) * (1 - 1 / 2 - 1 / STEP_INPUTS);
+  return room >= 0 ? room / added : Infinity;
 }
 
 /** The kernels allocate their memory from the header alone, for the longest text, and never grow it. */

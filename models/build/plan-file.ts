@@ -1,19 +1,26 @@
-/** `calibration.json` beside a checkpoint: how the inputs of its layers are quantized. Reads and writes files. */
+/**
+ * `calibration.json` beside a checkpoint: how the inputs of its layers are quantized. With 4 bits, `calibration.int4` has the
+ * rounded weights, which depend on the calibration text. Reads and writes files.
+ */
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { OutlierInput } from '../../src/inference/efm-format.ts';
+import { OUTLIER_INPUTS, type OutlierInput, STEP_INPUTS } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
+import type { FourBitRows } from '../quantization/int4.ts';
 import { forInputs, type LayerPlan, matrixOf } from '../quantization/plan.ts';
 import type { LayerBits } from './quantization-error.ts';
 
 const FILE = 'calibration.json';
+const ROUNDED = 'calibration.int4';
 
 interface Recorded {
   /** Identifies the weights of the plan. */
   readonly weights: string;
   readonly bits: LayerBits;
+  /** If there is a `calibration.int4`: the SHA-256 of `layers` and that file. */
+  readonly rounded?: string;
   readonly layers: readonly Readonly<
     Record<OutlierInput, { readonly range: readonly number[]; readonly outliers: readonly number[] }>
   >[];
@@ -21,7 +28,7 @@ interface Recorded {
 
 /**
  * @returns undefined if there is none for these weights and bits
- * @throws naming the input with invalid channels
+ * @throws naming the input with invalid channels, or the file that does not belong to the plan
  */
 export async function readPlan(
   folder: string,
@@ -32,7 +39,7 @@ export async function readPlan(
   if (text === undefined) return undefined;
   const recorded = JSON.parse(text) as Recorded;
   if (recorded.weights !== fingerprint(weights) || recorded.bits !== bits) return undefined;
-  return weights.layers.map((layer, stored) =>
+  const plan = weights.layers.map((layer, stored) =>
     forInputs((input) => {
       const { range = [], outliers = [] } = recorded.layers[stored]?.[input] ?? {};
       const { inputs } = matrixOf(layer, input);
@@ -47,6 +54,15 @@ export async function readPlan(
       return { range: Float32Array.from(range), outliers };
     }),
   );
+  if (recorded.rounded === undefined) return plan;
+  const bytes = await readFile(join(folder, ROUNDED)).then(
+    (buffer) => new Uint8Array(buffer),
+    () => new Uint8Array(),
+  );
+  if (digest(recorded.layers, bytes) !== recorded.rounded) {
+    throw new Error(`${ROUNDED} is missing, or is not the file of ${FILE}. Delete both and convert again.`);
+  }
+  return splitRounded(bytes, weights, plan);
 }
 
 export async function writePlan(
@@ -61,9 +77,49 @@ export async function writePlan(
       outliers: layer[input].outliers,
     })),
   );
-  const text = JSON.stringify({ weights: fingerprint(weights), bits, layers }, null, 1);
+  const rounded = Buffer.concat(
+    plan.flatMap((layer) => OUTLIER_INPUTS.flatMap((input) => bytesOf(layer[input].rounded))),
+  );
+  if (rounded.length > 0) await writeFile(join(folder, ROUNDED), rounded);
+  else await rm(join(folder, ROUNDED), { force: true });
+  const recorded: Recorded = {
+    weights: fingerprint(weights),
+    bits,
+    ...(rounded.length > 0 && { rounded: digest(layers, rounded) }),
+    layers,
+  };
+  const text = JSON.stringify(recorded, null, 1);
   // One line for each list of numbers.
   await writeFile(join(folder, FILE), `${text.replace(/\[[\d\s.,e+-]*\]/g, (list) => list.replace(/\s+/g, ''))}\n`);
+}
+
+const digest = (layers: Recorded['layers'], rounded: Uint8Array): string =>
+  createHash('sha256').update(JSON.stringify(layers)).update(rounded).digest('hex');
+
+/** Scales, steps and values, one after another. */
+function bytesOf(rows: FourBitRows | undefined): Uint8Array[] {
+  if (!rows) return [];
+  const { scales, steps, values } = rows;
+  // float32 in memory is little-endian wherever Node runs.
+  return [scales, steps, values].map(
+    ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
+  );
+}
+
+/** @param bytes the file that `writePlan` wrote for this plan */
+function splitRounded(bytes: Uint8Array, { layers }: EncoderWeights, plan: readonly LayerPlan[]): LayerPlan[] {
+  let at = 0;
+  const take = (length: number) => bytes.slice(at, (at += length));
+  return plan.map((planned, stored) =>
+    forInputs((input) => {
+      const { inputs, outputs } = matrixOf(layers[stored] ?? layers[0], input);
+      const blocks = (inputs - planned[input].outliers.length) / STEP_INPUTS;
+      const scales = new Float32Array(take(4 * outputs).buffer);
+      const steps = take(outputs * blocks);
+      const values = new Int8Array(take(outputs * inputs).buffer);
+      return { ...planned[input], rounded: { inputs, values, steps, scales } };
+    }),
+  );
 }
 
 /** Of the matrices in the layers. */

@@ -10,23 +10,29 @@ import {
   STEP_INPUTS,
 } from '../../src/inference/efm-format.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
-import type { EncoderWeights, Linear } from '../checkpoint/encoder.ts';
+import type { EncoderWeights, Layer, Linear } from '../checkpoint/encoder.ts';
 import { divergence, type ReferenceDistribution, withScores } from '../evaluation/agreement.ts';
 import { logSumExp, onnxRunner } from '../evaluation/backends.ts';
 import { buildProbedGraph, buildTappedGraph, probeName } from '../onnx/encoder.ts';
-import { quantizeToFourBits } from '../quantization/int4.ts';
+import { compensationFor } from '../quantization/compensate.ts';
+import { type FourBitRows, quantizeToFourBits } from '../quantization/int4.ts';
 import { multiplyColumns, quantizeRows } from '../quantization/int8.ts';
 import {
+  channelOrder,
   divisorsOf,
   forInputs,
   type InputPlan,
   type LayerPlan,
   matrixOf,
+  plannedMatrix,
   withoutOutliers,
 } from '../quantization/plan.ts';
 
-/** Limit of extra work in the layers, as a fraction, by default. */
-export const DEFAULT_BUDGET = 0.08;
+/**
+ * Limit of extra work in the layers, as a fraction, by default, by the bits of the weights. Outlier channels have weights of 8 bits, so
+ * with 4 bits elsewhere they gain far more.
+ */
+export const DEFAULT_BUDGET = { 4: 0.3, 8: 0.08 } as const;
 /** Divergence in nats below which more outliers are not worth their time. `measure` allows 0.002 for the whole model. */
 const ENOUGH = 0.00075;
 /** The fraction of a channel's values within its range: a single token should not determine it. */
@@ -58,8 +64,13 @@ interface Calibrated {
 
 /** What the calibration text says of an input. */
 interface Observed extends InputPlan {
-  /** Relative variance of the error in the outputs of its matrices, by the number of outliers / `step`; 1 without any. */
+  /**
+   * Variance of the error in the outputs of its matrices, by the number of outliers / `step`, relative to the variance that `findLosses`
+   * measures without any.
+   */
   readonly noise: readonly number[];
+  /** (inputs,) for each token */
+  readonly tokens: readonly Float32Array[];
 }
 
 /**
@@ -76,11 +87,15 @@ export async function calibrate(
   bits: 4 | 8,
   encodings: readonly Encoding[],
   budget: number,
-  progress?: (share: number) => void,
+  progress: (share: number) => void = () => undefined,
 ): Promise<Calibrated> {
   const step = bits === 4 ? STEP_INPUTS : 8;
   const observed = await observe(weights, bits, encodings);
-  const losses = await findLosses(weights, observed.map(withoutOutliers), encodings, progress);
+  // With 4 bits, the rounding of the weights takes about as long.
+  const inLosses = bits === 4 ? 1 / 2 : 1;
+  const losses = await findLosses(weights, observed.map(withoutOutliers), encodings, (done) =>
+    progress(done * inLosses),
+  );
   const candidates = losses.map(({ stored, input, loss }) => {
     const { outliers, noise } = (observed[stored] as (typeof observed)[number])[input];
     return { stored, input, loss, outliers, noise, chosen: 0 };
@@ -106,10 +121,15 @@ export async function calibrate(
     best.of.chosen = best.count;
     extra += best.work;
   }
+  let done = 0;
   const plan = observed.map((layer, stored) =>
     forInputs((input): InputPlan => {
       const chosen = candidates.find((one) => one.stored === stored && one.input === input)?.chosen ?? 0;
-      return { range: layer[input].range, outliers: layer[input].outliers.slice(0, chosen) };
+      const planned = { range: layer[input].range, outliers: layer[input].outliers.slice(0, chosen) };
+      if (bits === 8) return planned;
+      const rounded = roundOnText(weights.layers[stored] ?? weights.layers[0], input, planned, layer[input].tokens);
+      progress(inLosses + ((1 - inLosses) * ++done) / candidates.length);
+      return { ...planned, rounded };
     }),
   );
   return {
@@ -117,13 +137,28 @@ export async function calibrate(
     choices: candidates.map((one) => ({
       stored: one.stored,
       input: one.input,
-      without: one.loss,
+      without: lossOf(one, 0),
       loss: lossOf(one, one.chosen),
       chosen: one.chosen,
       channels: one.outliers.length,
     })),
     extra: extraWorkOf(weights, plan),
   };
+}
+
+/** @param tokens (inputs,) each: the input on the calibration text */
+function roundOnText(
+  layer: Layer,
+  input: OutlierInput,
+  planned: InputPlan,
+  tokens: readonly Float32Array[],
+): FourBitRows {
+  const matrix = plannedMatrix(layer, input, planned);
+  const divisors = divisorsOf(layer, input, planned);
+  const channels = channelOrder(matrix.inputs, planned.outliers);
+  const inOrder = tokens.map((row) => Float32Array.from(channels, (channel) => row[channel]! / divisors[channel]!));
+  const outliers = planned.outliers.length;
+  return quantizeToFourBits(matrix, outliers, compensationFor(inOrder, matrix.inputs, outliers));
 }
 
 /** Ranges of all channels, all channels as outliers with the largest first, and what each number of them gains. */
@@ -149,7 +184,6 @@ async function observe(
       for (let at = 0; at < values.length; at += width) texts.push(values.slice(at, at + width));
     }
   }
-  const step = bits === 4 ? STEP_INPUTS : 8;
   return weights.layers.map((layer, stored) =>
     forInputs((input) => {
       const tokens = rows.get(`${stored}.${input}`) ?? [];
@@ -161,53 +195,65 @@ async function observe(
         Number((values[Math.floor(WITHIN_RANGE * (values.length - 1))] ?? 0).toPrecision(3)),
       );
       const divisors = divisorsOf(layer, input, { range, outliers: [] });
+      const smooth = multiplyColumns(matrix, divisors);
+      const errors = roundingErrors(smooth, bits);
+      // The variance that the rounded weights of each channel add to the outputs.
+      const ofWeights = Float64Array.from(errors, (error, channel) => {
+        let squares = 0;
+        for (const row of tokens) {
+          const value = row[channel]! / divisors[channel]!;
+          squares += value * value;
+        }
+        return squares * error;
+      });
       const largest = columns.map((values, channel) => (values.at(-1) ?? 0) / (divisors[channel] as number));
-      const outliers = largest.map((_, channel) => channel).toSorted((a, b) => (largest[b] ?? 0) - (largest[a] ?? 0));
-      const noise = noiseOf(tokens, divisors, multiplyColumns(matrix, divisors), outliers, bits, step);
-      return { range, outliers, noise };
+      // With 8 bits, rounding the inputs costs most; with 4, rounding the weights.
+      const rank = bits === 8 ? largest : ofWeights;
+      const outliers = columns.map((_, channel) => channel).toSorted((a, b) => (rank[b] ?? 0) - (rank[a] ?? 0));
+      return { range, outliers, tokens, noise: noiseOf(tokens, divisors, smooth, ofWeights, outliers, bits) };
     }),
   );
 }
 
 /**
- * The variance of the error in the outputs for each number of outliers, relative to none: of the rounded input, a twelfth of the
- * squared step of a token, and of the rounded weights.
+ * `Observed.noise`: of the rounded input, a twelfth of the squared step of a token, and of the rounded weights.
  * @param tokens (inputs,) each
+ * @param ofWeights (inputs,) the variance by the rounded weights of each channel
  * @param outliers all channels, the first outlier first
  */
 function noiseOf(
   tokens: readonly Float32Array[],
   divisors: Float32Array,
   matrix: Omit<Linear, 'bias'>,
+  ofWeights: Float64Array,
   outliers: readonly number[],
   bits: 4 | 8,
-  step: number,
 ): number[] {
+  const step = bits === 4 ? STEP_INPUTS : 8;
   const weightEnergy = new Float64Array(matrix.inputs);
   for (const [i, w] of matrix.weight.entries()) weightEnergy[i % matrix.inputs]! += w * w;
-  const weightError = roundingErrors(matrix, bits);
   const least = new Float32Array(tokens.length).fill(Infinity);
   const most = new Float32Array(tokens.length).fill(-Infinity);
   const found: number[] = [];
-  let [energy, ofWeights] = [0, 0];
+  let [energy, byWeights, byInput] = [0, 0, 0];
   for (let count = outliers.length - 1; count >= 0; count--) {
     const channel = outliers[count] as number;
-    let square = 0;
     for (const [t, row] of tokens.entries()) {
       const value = row[channel]! / divisors[channel]!;
       least[t] = Math.min(least[t]!, value);
       most[t] = Math.max(most[t]!, value);
-      square += value * value;
     }
     energy += weightEnergy[channel]!;
-    ofWeights += square * weightError[channel]!;
+    byWeights += ofWeights[channel]!;
     // As many outliers as stand before it; an input keeps at least one step of others.
     if (count % step !== 0 || count > Math.min(MAX_OUTLIERS, outliers.length - step)) continue;
     const squaredSteps = least.reduce((sum, low, t) => sum + ((most[t]! - low) / 127) ** 2, 0);
-    found[count / step] = (squaredSteps / 12) * energy + ofWeights;
+    byInput = (squaredSteps / 12) * energy;
+    found[count / step] = byInput + byWeights;
   }
-  const [none = 0] = found;
-  return found.map((variance) => (none > 0 ? variance / none : 1));
+  // `findLosses` rounds only the inputs. With 8 bits, the weights add so little that its loss stands for both.
+  const measured = bits === 8 ? found[0] : byInput;
+  return found.map((variance) => (measured ? variance / measured : 1));
 }
 
 /** (inputs,) the sum of the squared rounding errors of the weights that an input meets. */

@@ -8,7 +8,7 @@ import { chooseKept } from '../build/keep-vocabulary.ts';
 import { readPlan, writePlan } from '../build/plan-file.ts';
 import { DEFAULT_MAX_REQUEST_WORK, ISOLATE_BYTES } from '../../src/limits.ts';
 import { costModelOf } from '../../src/model/cost.ts';
-import { type Needs, needsOf } from '../build/memory-needs.ts';
+import { fittingOutliers, type Needs, needsOf } from '../build/memory-needs.ts';
 import {
   type BuiltFor,
   findQuantizationErrors,
@@ -101,12 +101,20 @@ async function planOf(
   if (known) return known;
   const encodings = await calibrationText(tokenizer, weights.config.max_position_embeddings, text, say);
   if (!encodings) return unplanned;
-  const { plan, choices, extra } = await calibrate(weights, bits, encodings, outliers ?? DEFAULT_BUDGET, progress);
+  const fitting = bits === 4 ? await fittingOutliers(weights, tokenizer.packed.length) : Infinity;
+  const budget = Math.min(outliers ?? DEFAULT_BUDGET[bits], fitting);
+  if (budget === fitting) {
+    say(
+      `  outlier channels may take ${(100 * budget).toFixed(1)} % more work in the layers, so that the engine's memory suffices`,
+    );
+  }
+  const { plan, choices, extra } = await calibrate(weights, bits, encodings, budget, progress);
   const [without, loss] = [choices.map((choice) => choice.without), choices.map((choice) => choice.loss)].map(
     (values) => values.reduce((a, b) => a + b, 0),
   );
   say(
-    `  outlier channels take ${(100 * extra).toFixed(1)} % more work in the layers; the rounding of all inputs costs ` +
+    `  outlier channels take ${(100 * extra).toFixed(1)} % more work in the layers, of at most ${(100 * budget).toFixed(1)} %; ` +
+      `the rounding of all inputs${bits === 4 ? ' and weights, to the nearest, is estimated to cost ' : ' costs '}` +
       `${without?.toFixed(5)} nats without them, ${loss?.toFixed(5)} with them; of each input:`,
   );
   for (const { stored, input, chosen, channels, ...of } of choices) {
@@ -114,6 +122,10 @@ async function planOf(
     say(`  ${name} ${`${chosen}`.padStart(4)} of ${channels}   ${of.without.toFixed(6)}  ${of.loss.toFixed(6)}`);
   }
   await writePlan(folder, weights, bits, plan);
+  if (bits === 4) {
+    const { engine } = await needsOf(weights, tokenizer.packed.length, bits, plan);
+    say(`  engine, with outlier channels in 8 bits: ${arithmetic(engine)}`);
+  }
   return plan;
 }
 

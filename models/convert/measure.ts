@@ -101,6 +101,6 @@ async function whatHelps({ weights, bits, plan, tokenizer }: Checkpoint): Promis
   const { stored, input, loss } = await worstInput(weights, plan, encodings);
   const matrix = `The input of layer.${stored}.${input} costs most: its rounding alone costs ${loss.toPrecision(3)} nats.`;
   if (bits === 4) return `${matrix} Convert it with --bits 8.`;
-  const budget = Math.max(DEFAULT_BUDGET, extraWorkOf(weights, plan));
+  const budget = Math.max(DEFAULT_BUDGET[bits], extraWorkOf(weights, plan));
   return `${matrix} Convert it with --outliers ${(1.5 * budget).toFixed(2)}, which allows more outlier channels.`;
 }

@@ -2,10 +2,11 @@
 import { createBlob, type ModelConfig, OUTLIER_INPUTS, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { concatenate, multiplyColumns } from '../quantization/int8.ts';
-import { packFourBits } from '../quantization/int4.ts';
+import { packFourBits, takeOutputs } from '../quantization/int4.ts';
 import { packMatrix, roundingRest } from '../quantization/lanes.ts';
 import {
   divisorsOf,
+  fourBitRows,
   type LayerPlan,
   outlierCounts,
   permuteColumns,
@@ -78,18 +79,22 @@ export function packEngineFile(
     const name = `layer.${i}`;
     const planned = plan[i];
     if (!planned) throw new RangeError(`the plan has no layer ${i}`);
-    const ofLayer = (part: string, input: OutlierInput, linear: Linear) => {
+    /** @param from the first of its outputs among those of the input's matrix */
+    const ofLayer = (part: string, input: OutlierInput, linear: Linear, from = 0, factor = 1) => {
       const pack = () => {
-        const smooth = multiplyColumns(linear, divisorsOf(layer, input, planned[input]));
+        if (layer_bits === 4) {
+          const rows = fourBitRows(layer, input, planned[input]);
+          return { ...packFourBits(takeOutputs(rows, from, from + linear.outputs, factor)) };
+        }
+        const smooth = multiplyColumns(scaled(linear, factor), divisorsOf(layer, input, planned[input]));
         const { outliers } = planned[input];
-        const permuted = permuteColumns(smooth, swapsOf(outliers));
-        return { ...(layer_bits === 4 ? packFourBits : packMatrix)(permuted, outliers.length) };
+        return { ...packMatrix(permuteColumns(smooth, swapsOf(outliers)), outliers.length) };
       };
-      writePacked(`${name}.${part}`, pack, linear.bias);
+      writePacked(`${name}.${part}`, pack, scaled(linear, factor).bias);
     };
     const { query, key, value } = layer;
-    ofLayer('query', 'query_key_value', scaled(query, 1 / Math.sqrt(H / config.num_attention_heads)));
-    ofLayer('key_value', 'query_key_value', concatenate(key, value));
+    ofLayer('query', 'query_key_value', query, 0, 1 / Math.sqrt(H / config.num_attention_heads));
+    ofLayer('key_value', 'query_key_value', concatenate(key, value), query.outputs);
     ofLayer('attention', 'attention', layer.attention);
     norm(`${name}.attention`, layer.attentionNorm);
     ofLayer('feed_forward', 'feed_forward', layer.feedForward);

@@ -10,14 +10,17 @@ import type { EncoderWeights, Layer, Linear } from '../checkpoint/encoder.ts';
 import { packEngineFile } from '../engine/pack.ts';
 import { buildGraph, buildProbedGraph, probeName } from '../onnx/encoder.ts';
 import { type Int8Scheme, SERVED } from '../onnx/linear.ts';
-import { quantizeToFourBits } from '../quantization/int4.ts';
-import { multiplyColumns, quantizeRows } from '../quantization/int8.ts';
+import { fourBitWeights } from '../quantization/int4.ts';
+import { quantizeRows } from '../quantization/int8.ts';
 import { roundColumn, roundingRest } from '../quantization/lanes.ts';
 import {
+  channelOrder,
   divisorsOf,
+  fourBitRows,
+  type InputPlan,
   type LayerPlan,
-  permuteColumns,
-  swapsOf,
+  plannedMatrix,
+  roundedToNearest,
   uncalibratedPlan,
   withoutOutliers,
 } from '../quantization/plan.ts';
@@ -86,7 +89,8 @@ export function partsOf({ weights, bits, plan }: Pick<Checkpoint, 'weights' | 'b
     ),
     engine('without a calibration text', uncalibratedPlan(weights)),
     engine('with ranges from the text', bare),
-    engine('with outlier channels: as served', plan),
+    ...(bits === 4 ? [engine('with outlier channels, rounded to the nearest', plan.map(roundedToNearest))] : []),
+    engine(`with outlier channels${bits === 4 ? ', errors compensated' : ''}: as served`, plan),
     ...GRAPH_STEPS.map(([name, scheme]) => ({
       name: `model.onnx, ${name}`,
       make: () => onnxBackend(buildGraph(weights, bits === 4 ? { ...scheme, layer_bits: 4 } : scheme, plan)),
@@ -171,9 +175,12 @@ function roundLayers(
     for (const input of inputs) {
       const planned = plan[stored]?.[input];
       if (!planned) throw new RangeError(`the plan has no layer ${stored}`);
-      const divisors = divisorsOf(layer, input, planned);
+      const weight = roundMatrix(layer, input, planned, bits);
+      let at = 0;
       for (const matrix of MATRICES[input]) {
-        changed[matrix] = roundMatrix(layer[matrix], divisors, planned.outliers, bits);
+        const linear = layer[matrix];
+        changed[matrix] = { ...linear, weight: weight.subarray(at, at + linear.weight.length) };
+        at += linear.weight.length;
       }
     }
     return changed;
@@ -181,30 +188,21 @@ function roundLayers(
   return { ...weights, layers: [first, ...others] };
 }
 
-/** Smoothed, permuted, rounded, and all of it undone. */
-function roundMatrix(linear: Linear, divisors: Float32Array, outliers: readonly number[], bits?: 4 | 8): Linear {
-  const { inputs } = linear;
-  const swaps = swapsOf(outliers);
-  const permuted = permuteColumns(multiplyColumns(linear, divisors), swaps);
-  const values = bits === 4 ? fourBitValues(permuted, outliers.length) : eightBitValues(permuted, bits === 8);
-  const channels = permuteColumns({ weight: Float32Array.from({ length: inputs }, (_, k) => k), inputs }, swaps).weight;
+/** Smoothed, permuted, rounded, and all of it undone. @returns (outputs, inputs) */
+function roundMatrix(layer: Layer, input: OutlierInput, planned: InputPlan, bits?: 4 | 8): Float32Array {
+  const values =
+    bits === 4
+      ? fourBitWeights(fourBitRows(layer, input, planned))
+      : eightBitValues(plannedMatrix(layer, input, planned), bits === 8);
+  const divisors = divisorsOf(layer, input, planned);
+  const inputs = divisors.length;
+  const channels = channelOrder(inputs, planned.outliers);
   const weight = new Float32Array(values.length);
   for (const [i, value] of values.entries()) {
     const channel = channels[i % inputs]!;
     weight[i - (i % inputs) + channel] = value / divisors[channel]!;
   }
-  return { ...linear, weight };
-}
-
-function fourBitValues(linear: Linear, outliers: number): Float32Array {
-  const { values, steps, scales } = quantizeToFourBits(linear, outliers);
-  const { inputs } = linear;
-  const blocks = steps.length / linear.outputs;
-  return Float32Array.from(values, (value, i) => {
-    const [row, k] = [Math.floor(i / inputs), i % inputs];
-    const step = k < outliers ? 1 : steps[row * blocks + Math.floor(((k - outliers) * blocks) / (inputs - outliers))]!;
-    return value * step * scales[row]!;
-  });
+  return weight;
 }
 
 function eightBitValues({ weight, inputs, outputs }: Omit<Linear, 'bias'>, limited: boolean): Float32Array {

@@ -11,10 +11,18 @@
 import { layerOrder, type OutlierInput, positionRows } from '../../src/inference/efm-format.ts';
 import type { EncoderConfig, EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
-import { fourBitMatrices } from './four-bits.ts';
+import { multiplyFourBits } from './four-bits.ts';
 import { float32Matrices, int8Matrices, type Int8Scheme, type Matrices, perTensorMatrices, SERVED } from './linear.ts';
+import { type FourBitRows, fourBitWeights, quantizeToFourBits } from '../quantization/int4.ts';
 import { multiplyColumns } from '../quantization/int8.ts';
-import { divisorsOf, type LayerPlan, matrixOf, uncalibratedPlan } from '../quantization/plan.ts';
+import {
+  channelOrder,
+  divisorsOf,
+  fourBitRows,
+  type LayerPlan,
+  matrixOf,
+  uncalibratedPlan,
+} from '../quantization/plan.ts';
 import { encodeModel, FLOAT, type Graph, INT32 } from './protobuf.ts';
 
 /** (outputs, channels) */
@@ -81,12 +89,13 @@ export function encoderGraph(
   const exact = float32Matrices(graph);
   let matrices = exact;
   if (scheme !== 'float32') matrices = scheme.scales === 'fine' ? int8Matrices(graph) : perTensorMatrices(graph);
-  const inLayers = scheme !== 'float32' && scheme.layer_bits === 4 ? fourBitMatrices(graph) : matrices;
+  /** By the name of a matrix, which several applications of a layer share. */
+  const fourBits = new Map<Name, FourBitRows>();
   const ends = scheme !== 'float32' && scheme.ends === 'int8' ? matrices : exact;
   const words = { weight: embeddings.words, inputs: config.embedding_size, outputs: config.vocab_size };
 
   const bias = (name: Name, { bias: data }: { bias: Float32Array }) => graph.vector(`${name}.bias`, data);
-  const multiply = (x: Name, name: Name, linear: Linear) => multiplyBy(inLayers, x, name, linear);
+  const multiply = (x: Name, name: Name, linear: Linear) => multiplyBy(matrices, x, name, linear);
   const decode: typeof matrices.multiplyTwice = (x, name, linear) =>
     scheme !== 'float32' && scheme.decoder === 'once'
       ? multiplyBy(matrices, x, name, linear)
@@ -95,8 +104,8 @@ export function encoderGraph(
   const afterGelu = (x: Name, name: Name, linear: Linear) => {
     if (scheme === 'float32' || scheme.feedForwardOutput === 'once') return multiply(x, name, linear);
     return scheme.feedForwardOutput === 'twice'
-      ? inLayers.multiplyTwice(x, name, linear)
-      : inLayers.multiplyFrom(GELU_LEAST, x, name, linear);
+      ? matrices.multiplyTwice(x, name, linear)
+      : matrices.multiplyFrom(GELU_LEAST, x, name, linear);
   };
   const taps: { name: Name; from: Name; width: number }[] = [];
   const probes = new Map<Name, number>();
@@ -139,17 +148,27 @@ export function encoderGraph(
       );
     const even = smooth ? graph.add('Mul', [x, factors()]) : x;
     const matrix = smooth ? multiplyColumns(linear, divisors) : linear;
-    const { outliers } = planned;
-    if (!scheme.outliers || outliers.length === 0) return product(even, name, matrix);
-    const others = Array.from({ length: linear.inputs }, (_, channel) => channel).filter((c) => !outliers.includes(c));
-    const part = (which: string, channels: readonly number[]) => ({
-      x: graph.add('Gather', [even, graph.vector(`${name}.${which}`, Int32Array.from(channels))], { axis: -1 }),
-      linear: takeColumns(matrix, channels),
-    });
+    const outliers = scheme.outliers ? planned.outliers : [];
+    let rows: FourBitRows | undefined;
+    if (scheme.layer_bits === 4) {
+      rows = fourBits.get(name) ?? (scheme.outliers ? fourBitRows(layer, input, planned) : quantizeToFourBits(matrix));
+      fourBits.set(name, rows);
+    }
+    const multiplyOthers = (others: Name, columns: Linear) =>
+      rows ? multiplyFourBits(graph, others, name, rows) : product(others, name, columns);
+    if (outliers.length === 0) return multiplyOthers(even, matrix);
+    const others = channelOrder(linear.inputs, outliers).slice(outliers.length);
+    // The channels of a block share a step of 4 bits, so they stay in the order of the engine.
+    if (!rows) others.sort((a, b) => a - b);
+    const part = (which: string, channels: readonly number[]) =>
+      graph.add('Gather', [even, graph.vector(`${name}.${which}`, Int32Array.from(channels))], { axis: -1 });
     const [worst, rest] = [part('outliers', outliers), part('others', others)];
+    const ofOutliers = rows
+      ? takeColumns({ ...linear, weight: fourBitWeights(rows) }, [...outliers.keys()])
+      : takeColumns(matrix, outliers);
     return graph.add('Add', [
-      product(rest.x, name, rest.linear),
-      multiplyBy(exact, worst.x, `${name}.of_outliers`, worst.linear),
+      multiplyOthers(rest, takeColumns(matrix, others)),
+      multiplyBy(rows ? matrices : exact, worst, `${name}.of_outliers`, ofOutliers),
     ]);
   };
   const gammaBeta = (name: Name, { gamma, beta }: LayerNorm) => [

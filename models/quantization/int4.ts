@@ -5,6 +5,7 @@
  */
 import type { Linear } from '../checkpoint/encoder.ts';
 import { STEP_INPUTS } from '../../src/inference/efm-format.ts';
+import { type Compensation, roundCompensated } from './compensate.ts';
 import { emptySums, LANE_LIMIT, type PackedMatrix, proveNoOverflow, worstLane } from './lanes.ts';
 
 const MOST = 7;
@@ -15,6 +16,7 @@ const LEAST_SHARE = 0.7;
 
 /** A matrix (outputs, inputs) in 4 bits. */
 export interface FourBitRows {
+  readonly inputs: number;
   /** (outputs, inputs): of an outlier in −127 … 127 with a step of 1, of the others in −7 … 7 */
   readonly values: Int8Array;
   /** (outputs, (inputs − outliers) / 32), each in 1 … 18 */
@@ -26,11 +28,17 @@ export interface FourBitRows {
 /**
  * @param linear with a multiple of 32 inputs
  * @param outliers the number of inputs with 8 bits, which come first
+ * @param compensation without it, each weight is rounded to the nearest value
  */
-export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bias'>, outliers = 0): FourBitRows {
+export function quantizeToFourBits(
+  { weight, inputs, outputs }: Omit<Linear, 'bias'>,
+  outliers = 0,
+  compensation?: Compensation,
+): FourBitRows {
   if (inputs % STEP_INPUTS !== 0) throw new Error(`4 bits need a multiple of ${STEP_INPUTS} inputs, not ${inputs}`);
   const blocks = (inputs - outliers) / STEP_INPUTS;
   const rows: FourBitRows = {
+    inputs,
     values: new Int8Array(outputs * inputs),
     steps: new Uint8Array(outputs * blocks),
     scales: new Float32Array(outputs),
@@ -38,7 +46,8 @@ export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bi
   for (let n = 0; n < outputs; n++) {
     const values = rows.values.subarray(n * inputs, (n + 1) * inputs);
     const steps = rows.steps.subarray(n * blocks, (n + 1) * blocks);
-    rows.scales[n] = roundColumn(weight.subarray(n * inputs, (n + 1) * inputs), values, steps, outliers);
+    const column = weight.subarray(n * inputs, (n + 1) * inputs);
+    rows.scales[n] = roundColumn(column, values, steps, outliers, compensation);
   }
   return rows;
 }
@@ -47,7 +56,13 @@ export function quantizeToFourBits({ weight, inputs, outputs }: Omit<Linear, 'bi
  * @param weights (K,) of one output
  * @returns the scale; `values` and `steps` are written
  */
-function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array, outliers: number): number {
+function roundColumn(
+  weights: Float32Array,
+  values: Int8Array,
+  steps: Uint8Array,
+  outliers: number,
+  compensation?: Compensation,
+): number {
   let largest = 0;
   for (let k = 0; k < weights.length; k++) largest = Math.max(largest, Math.abs(weights[k]!));
   if (!Number.isFinite(largest)) throw new Error('a weight is not finite');
@@ -60,12 +75,13 @@ function roundColumn(weights: Float32Array, values: Int8Array, steps: Uint8Array
       const to = from + STEP_INPUTS;
       steps[block] = roundBlock(weights.subarray(from, to), scale, values.subarray(from, to));
     }
-    for (let k = 0; k < outliers; k++) {
-      expanded[k] = values[k] = Math.max(-127, Math.min(127, Math.round(weights[k]! / scale)));
+    for (let k = 0; k < outliers; k++) values[k] = Math.max(-127, Math.min(127, Math.round(weights[k]! / scale)));
+    const stepOf = (k: number) => (k < outliers ? 1 : steps[Math.floor((k - outliers) / STEP_INPUTS)]!);
+    if (compensation) {
+      const mostOf = (k: number) => (k < outliers ? 127 : MOST);
+      roundCompensated(compensation, weights, values, (k) => stepOf(k) * scale, mostOf);
     }
-    for (let k = outliers; k < values.length; k++) {
-      expanded[k] = values[k]! * steps[Math.floor((k - outliers) / STEP_INPUTS)]!;
-    }
+    for (let k = 0; k < values.length; k++) expanded[k] = values[k]! * stepOf(k);
     const worst = worstLane(expanded);
     if (worst <= LANE_LIMIT) return scale;
     scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
@@ -98,13 +114,33 @@ function roundTo(weight: number, step: number): number {
   return Math.max(-MOST, Math.min(MOST, Math.round(weight / step)));
 }
 
-/**
- * In the order in which the engine unpacks them. Outliers, the first inputs, have 8 bits in steps of the same scale.
- * @param outliers a multiple of 32
- */
-export function packFourBits(linear: Omit<Linear, 'bias'>, outliers = 0): PackedMatrix {
-  const { inputs: K, outputs } = linear;
-  const { values, steps, scales } = quantizeToFourBits(linear, outliers);
+/** Some outputs of a matrix, times a factor. */
+export function takeOutputs(rows: FourBitRows, from: number, to: number, factor = 1): FourBitRows {
+  const { inputs, values, steps, scales } = rows;
+  const blocks = steps.length / scales.length;
+  return {
+    inputs,
+    values: values.subarray(from * inputs, to * inputs),
+    steps: steps.subarray(from * blocks, to * blocks),
+    scales: scales.subarray(from, to).map((scale) => scale * factor),
+  };
+}
+
+/** (outputs, inputs): the weights that the values stand for */
+export function fourBitWeights({ inputs, values, steps, scales }: FourBitRows): Float32Array {
+  const blocks = steps.length / scales.length;
+  const outliers = inputs - blocks * STEP_INPUTS;
+  return Float32Array.from(values, (value, i) => {
+    const [row, k] = [Math.floor(i / inputs), i % inputs];
+    const step = k < outliers ? 1 : steps[row * blocks + Math.floor((k - outliers) / STEP_INPUTS)]!;
+    return value * step * scales[row]!;
+  });
+}
+
+/** In the order in which the engine unpacks them. Outliers, the first inputs, have 8 bits in steps of the same scale. */
+export function packFourBits({ inputs: K, values, steps, scales }: FourBitRows): PackedMatrix {
+  const outputs = scales.length;
+  const outliers = K - (steps.length / outputs) * STEP_INPUTS;
   const main = K - outliers;
   const blocks = main / STEP_INPUTS;
   const panelBytes = 8 * outliers + 4 * main + 8 * blocks;

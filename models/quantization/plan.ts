@@ -1,7 +1,8 @@
 /** How the inputs of the layers are quantized: their outlier channels, and the divisors of the channels. No I/O. */
 import { layerOrder, type LayerOutliers, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, Layer, LayerNorm, Linear } from '../checkpoint/encoder.ts';
-import { concatenate, smoothing } from './int8.ts';
+import { type FourBitRows, quantizeToFourBits } from './int4.ts';
+import { concatenate, multiplyColumns, smoothing } from './int8.ts';
 
 /** The plan for one input of a stored layer. */
 export interface InputPlan {
@@ -9,6 +10,8 @@ export interface InputPlan {
   readonly range: Float32Array;
   /** Outlier channels, the largest first. */
   readonly outliers: readonly number[];
+  /** With 4 bits: its matrix as `fourBitRows` returns it, if the rounding compensates its errors on a calibration text. */
+  readonly rounded?: FourBitRows;
 }
 export type LayerPlan = Readonly<Record<OutlierInput, InputPlan>>;
 
@@ -71,6 +74,10 @@ export function forInputs<T>(value: (input: OutlierInput) => T): Record<OutlierI
 export const withoutOutliers = (layer: LayerPlan): LayerPlan =>
   forInputs((input) => ({ range: layer[input].range, outliers: [] }));
 
+/** Without what the rounding of the weights compensates. */
+export const roundedToNearest = (layer: LayerPlan): LayerPlan =>
+  forInputs((input) => ({ range: layer[input].range, outliers: layer[input].outliers }));
+
 export function outlierCounts(plan: readonly LayerPlan[]): LayerOutliers[] {
   return plan.map((layer) => forInputs((input) => layer[input].outliers.length));
 }
@@ -105,3 +112,19 @@ export function permuteColumns<T extends Pick<Linear, 'weight' | 'inputs'>>(line
   }
   return { ...linear, weight };
 }
+
+/** (inputs,): the channel of each column after `permuteColumns` */
+export function channelOrder(inputs: number, outliers: readonly number[]): number[] {
+  const channels = { weight: Float32Array.from({ length: inputs }, (_, k) => k), inputs };
+  return [...permuteColumns(channels, swapsOf(outliers)).weight];
+}
+
+/** The matrix of an input as it meets the quantized input: smoothed, with the columns of outliers in front. */
+export function plannedMatrix(layer: Layer, input: OutlierInput, planned: InputPlan): Linear {
+  const smooth = multiplyColumns(matrixOf(layer, input), divisorsOf(layer, input, planned));
+  return permuteColumns(smooth, swapsOf(planned.outliers));
+}
+
+/** The same in 4 bits. */
+export const fourBitRows = (layer: Layer, input: OutlierInput, planned: InputPlan): FourBitRows =>
+  planned.rounded ?? quantizeToFourBits(plannedMatrix(layer, input, planned), planned.outliers.length);

@@ -13,7 +13,7 @@ import type { EncoderWeights } from '../../../models/checkpoint/encoder.ts';
 import { convert } from '../../../models/convert/convert.ts';
 import { findOrBuild } from '../../../models/convert/find-or-build.ts';
 import { packEngineFile } from '../../../models/engine/pack.ts';
-import { needsOf } from '../../../models/build/memory-needs.ts';
+import { fittingOutliers, needsOf } from '../../../models/build/memory-needs.ts';
 import { forInputs, type LayerPlan, uncalibratedPlan } from '../../../models/quantization/plan.ts';
 import { engineBackend } from '../../../models/evaluation/backends.ts';
 import { measure } from '../../../models/convert/measure.ts';
@@ -105,6 +105,31 @@ describe('what a model needs', () => {
   });
 
   it.each([
+    ['BERT-base', BERT_BASE, 0.61],
+    ['RoBERTa-base', ROBERTA_BASE, 0.14],
+  ])('leaves room for outlier channels in 8 bits, for %s in 4', async (_name, config, share) => {
+    const weights = shapeOf(config);
+    const fitting = await fittingOutliers(weights, 1_000_000);
+    expect(fitting).toBeCloseTo(share, 2);
+    // A multiple of 32 of each input: no more than that share.
+    const count = (inputs: number) => 32 * Math.floor((fitting * inputs) / 32);
+    const { hidden_size, intermediate_size } = weights.config;
+    const outliers = (inputs: number) => ({
+      range: new Float32Array(),
+      outliers: Array.from({ length: count(inputs) }, (_, i) => i),
+    });
+    const plan = Array.from({ length: weights.config.layers_stored }, () =>
+      forInputs((input) => outliers(input === 'output' ? Math.min(intermediate_size, 1700) : hidden_size)),
+    );
+    const { engine } = await needsOf(weights, 1_000_000, 4, plan);
+    expect(engine.heapBytes).toBeLessThanOrEqual(engine.maxHeapBytes);
+  });
+
+  it('leaves no limit to a model that does not fit anyway', async () => {
+    expect(await fittingOutliers(shapeOf({ ...BERT_BASE, num_hidden_layers: 36 }), 1_000_000)).toBe(Infinity);
+  });
+
+  it.each([
     ...['albert', 'albert-grouped', 'bert', 'bert-untied', 'distilbert', 'roberta'].map((name) => join(FAMILIES, name)),
     DEFAULT_MODEL,
   ])('is never more than the worker reckons, for %s', async (model) => {
@@ -167,6 +192,7 @@ describe('converting', () => {
       });
       expect(built.manifest.quantization['model.efm']?.weights).toMatch(/^4 bits/);
       expect(built.manifest.quantization['model.efm']?.error).toBeUndefined();
+      expect(await readdir(model)).toContain('calibration.int4');
 
       const { revision, errors } = await measure(model, () => undefined, true);
       expect(revision).toBe(built.revision);
@@ -195,6 +221,7 @@ describe('converting', () => {
         expect((await findNewestBuild('tiny-bert'))?.folder).toBe(both.folder);
       }
       expect((await convert(model, { bits: 8, say: () => undefined })).revision).not.toBe(revision);
+      expect(await readdir(model)).not.toContain('calibration.int4');
     } finally {
       await rm(join(BUILDS, 'tiny-bert'), { recursive: true, force: true });
     }

@@ -14,7 +14,16 @@ import { randomWeights } from '../../../models/evaluation/geometry-cost.ts';
 import { seeded } from '../../../models/evaluation/random.ts';
 import { calibrate, extraWorkOf, findLosses, worstInput } from '../../../models/convert/calibrate.ts';
 import { buildGraph } from '../../../models/onnx/encoder.ts';
-import { divisorsOf, forInputs, permuteColumns, swapsOf, uncalibratedPlan } from '../../../models/quantization/plan.ts';
+import { SERVED } from '../../../models/onnx/linear.ts';
+import {
+  divisorsOf,
+  forInputs,
+  permuteColumns,
+  roundedToNearest,
+  swapsOf,
+  uncalibratedPlan,
+  withoutOutliers,
+} from '../../../models/quantization/plan.ts';
 import type { Encoding } from '../../../src/inference/backend.ts';
 
 const CONFIG: EncoderConfig = {
@@ -88,6 +97,27 @@ describe('calibration', () => {
     expect((await calibrate(weights, 8, texts, 0)).plan[0]?.output.outliers).toEqual([]);
   });
 
+  it('rounds weights to 4 bits so that less is lost, and gives channels 8 bits whose weights lose most', async () => {
+    const weights = withOutlier();
+    const shares: number[] = [];
+    const { plan, choices, extra } = await calibrate(weights, 4, texts, 0.4, (share) => shares.push(share));
+    expect([shares[0], shares.at(-1)]).toEqual([0, 1]);
+    expect(extra).toBeGreaterThan(0);
+    expect(extra).toBeLessThanOrEqual(0.4);
+    for (const { without, loss, chosen } of choices) expect(loss < without).toBe(chosen > 0);
+    const plans = [plan, plan.map(roundedToNearest), plan.map(withoutOutliers)];
+    const served = [];
+    for (const one of plans) served.push(await engineBackend(packEngineFile(weights, 4, one)));
+    for (const one of plans) served.push(await onnxBackend(buildGraph(weights, { ...SERVED, layer_bits: 4 }, one)));
+    const reference = await onnxBackend(buildGraph(weights, 'float32'));
+    const losses = (await compareBackends(served, reference, texts)).map((error) => error.mean_kl);
+    for (const [compensated = NaN, nearest = NaN, none = NaN] of [losses.slice(0, 3), losses.slice(3)]) {
+      // Channels of random weights do not go together, so compensation gains little; compensate.test.ts has others.
+      expect(compensated).toBeLessThan(nearest);
+      expect(nearest).toBeLessThan(none / 10);
+    }
+  });
+
   it('names the input that costs most', async () => {
     const weights = withOutlier();
     const { stored, input, loss } = await worstInput(weights, uncalibratedPlan(weights), texts);
@@ -153,6 +183,23 @@ describe('calibration.json', () => {
     expect(await readPlan(folder, weights, 8)).toEqual(plan);
     expect(await readPlan(folder, weights, 4)).toBeUndefined();
     expect(await readPlan(folder, randomWeights(CONFIG, 2), 8)).toBeUndefined();
+  });
+
+  it('comes back with the rounded weights of 4 bits, which belong to it', async () => {
+    const weights = withOutlier();
+    const { plan } = await calibrate(weights, 4, texts, 0.4);
+    await writePlan(folder, weights, 4, plan);
+    expect(await readPlan(folder, weights, 4)).toEqual(plan);
+    const [file, rounded] = [join(folder, 'calibration.json'), join(folder, 'calibration.int4')];
+    const bytes = await readFile(rounded);
+    bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
+    await writeFile(rounded, bytes);
+    await expect(readPlan(folder, weights, 4)).rejects.toThrow(/calibration\.int4 is missing, or is not the file of/);
+    await rm(rounded);
+    await expect(readPlan(folder, weights, 4)).rejects.toThrow(/calibration\.int4 is missing, or is not the file of/);
+    // Without them, as any 8 bits.
+    await writePlan(folder, weights, 8, uncalibratedPlan(weights));
+    expect(await readFile(file, 'utf8')).not.toContain('rounded');
   });
 
   it('is refused where it has other channels than the checkpoint', async () => {
