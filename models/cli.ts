@@ -41,7 +41,7 @@ const USAGE = `npm run models -- <command>
              measure what candidate geometries cost to serve, with random weights and the tokenizer of the model
 
 --backend is what the model is built for: the engine, unless another is named. Later commands remember it. --bits is the
-size of the weights in the layers. --outliers limits the extra work in the layers for outlier channels (default 0.08, or 0.3 with
+size of the weights in the layers. --outliers limits the extra work in the layers for outlier channels (default 0.08, or 0.4 with
 --bits 4). --text is a calibration text with one paragraph per line. --keep-vocabulary trims the vocabulary to the pieces of a text, or to those
 that a file lists. --force converts a model that does not fit an isolate, and accepts one
 whose quantization error is too large. The default model is the one that wrangler.toml selects. BACKEND=onnxruntime

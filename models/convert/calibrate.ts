@@ -32,7 +32,7 @@ import {
  * Limit of extra work in the layers, as a fraction, by default, by the bits of the weights. Outlier channels have weights of 8 bits, so
  * with 4 bits elsewhere they gain far more.
  */
-export const DEFAULT_BUDGET = { 4: 0.3, 8: 0.08 } as const;
+export const DEFAULT_BUDGET = { 4: 0.4, 8: 0.08 } as const;
 /** Divergence in nats below which more outliers are not worth their time. `measure` allows 0.002 for the whole model. */
 const ENOUGH = 0.00075;
 /** The fraction of a channel's values within its range: a single token should not determine it. */
