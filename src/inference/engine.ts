@@ -31,7 +31,7 @@ interface Kernels {
 }
 
 /** Of both builds. Part of the cache keys: change it whenever any bit that the kernels compute changes. */
-const NUMERICS = 'engine 2';
+const NUMERICS = 'engine 3';
 
 const PAGE_BYTES = 65_536;
 /** How many masks the kernels decode together (LOGIT_ROWS). */
