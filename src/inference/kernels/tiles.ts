@@ -14,8 +14,8 @@ import { ACTIVATION_BYTES, fusedDot, tile } from './model';
  */
 export function gemmTileI8(a: usize, w: usize, K: i32, out: usize): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (fusedDot) fused(a, w, K, out);
-    else relaxed(a, w, K, out);
+    if (fusedDot) fused(a, w, K, out, 4);
+    else relaxed(a, w, K, out, 4);
   } else {
     plain(a, w, K, out);
     plain(a + 8 * ACTIVATION_BYTES, w, K, out + 64);
@@ -25,8 +25,8 @@ export function gemmTileI8(a: usize, w: usize, K: i32, out: usize): void {
 /** The first two of the four rows only, for a group that is half empty. @param out (2, 8) i32: Σ a w */
 export function gemmTwoRowsI8(a: usize, w: usize, K: i32, out: usize): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    if (fusedDot) fusedTwoRows(a, w, K, out);
-    else relaxedTwoRows(a, w, K, out);
+    if (fusedDot) fused(a, w, K, out, 2);
+    else relaxed(a, w, K, out, 2);
   } else {
     plain(a, w, K, out);
   }
@@ -35,10 +35,11 @@ export function gemmTwoRowsI8(a: usize, w: usize, K: i32, out: usize): void {
 /**
  * Two instructions multiply 16 pairs each and add neighbours in 16 bits; both results are added in 16 bits again before a
  * third widens them to 32. Packing proves that no sum of these weights overflows 16 bits (models/quantization/lanes.ts).
+ * @param rows 4, or 2 for the first two. It is a literal, so that the compiler leaves out the rest
  */
 // @ts-ignore: decorator
 @inline
-function relaxed(a: usize, w: usize, K: i32, out: usize): void {
+function relaxed(a: usize, w: usize, K: i32, out: usize, rows: i32): void {
   const ones = i16x8.splat(1);
   let s00 = i32x4.splat(0);
   let s01 = s00;
@@ -61,51 +62,26 @@ function relaxed(a: usize, w: usize, K: i32, out: usize): void {
     a1 = v128.load32_splat(a, 20);
     s10 = i32x4.add(s10, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
     s11 = i32x4.add(s11, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
-    a0 = v128.load32_splat(a, 8);
-    a1 = v128.load32_splat(a, 24);
-    s20 = i32x4.add(s20, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-    s21 = i32x4.add(s21, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
-    a0 = v128.load32_splat(a, 12);
-    a1 = v128.load32_splat(a, 28);
-    s30 = i32x4.add(s30, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-    s31 = i32x4.add(s31, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+    if (rows == 4) {
+      a0 = v128.load32_splat(a, 8);
+      a1 = v128.load32_splat(a, 24);
+      s20 = i32x4.add(s20, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
+      s21 = i32x4.add(s21, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+      a0 = v128.load32_splat(a, 12);
+      a1 = v128.load32_splat(a, 28);
+      s30 = i32x4.add(s30, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
+      s31 = i32x4.add(s31, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+    }
     a += 32;
     w += 64;
   }
-  storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31);
-}
-
-// @ts-ignore: decorator
-@inline
-function relaxedTwoRows(a: usize, w: usize, K: i32, out: usize): void {
-  const ones = i16x8.splat(1);
-  let s00 = i32x4.splat(0);
-  let s01 = s00;
-  let s10 = s00;
-  let s11 = s00;
-  for (let k = 0; k < K; k += 8) {
-    const w0 = v128.load(w);
-    const w1 = v128.load(w, 16);
-    const w2 = v128.load(w, 32);
-    const w3 = v128.load(w, 48);
-    let a0 = v128.load32_splat(a);
-    let a1 = v128.load32_splat(a, 16);
-    s00 = i32x4.add(s00, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-    s01 = i32x4.add(s01, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
-    a0 = v128.load32_splat(a, 4);
-    a1 = v128.load32_splat(a, 20);
-    s10 = i32x4.add(s10, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-    s11 = i32x4.add(s11, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
-    a += 32;
-    w += 64;
-  }
-  storeTwoRows(out, s00, s01, s10, s11);
+  storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31, rows);
 }
 
 /** The same with one instruction, which multiplies 16 pairs and adds fours of them in 32 bits. */
 // @ts-ignore: decorator
 @inline
-function fused(a: usize, w: usize, K: i32, out: usize): void {
+function fused(a: usize, w: usize, K: i32, out: usize, rows: i32): void {
   let s00 = i32x4.splat(0);
   let s01 = s00;
   let s10 = s00;
@@ -123,38 +99,18 @@ function fused(a: usize, w: usize, K: i32, out: usize): void {
     row = v128.load32_splat(a, 4);
     s10 = dotAdd(w0, row, s10);
     s11 = dotAdd(w1, row, s11);
-    row = v128.load32_splat(a, 8);
-    s20 = dotAdd(w0, row, s20);
-    s21 = dotAdd(w1, row, s21);
-    row = v128.load32_splat(a, 12);
-    s30 = dotAdd(w0, row, s30);
-    s31 = dotAdd(w1, row, s31);
+    if (rows == 4) {
+      row = v128.load32_splat(a, 8);
+      s20 = dotAdd(w0, row, s20);
+      s21 = dotAdd(w1, row, s21);
+      row = v128.load32_splat(a, 12);
+      s30 = dotAdd(w0, row, s30);
+      s31 = dotAdd(w1, row, s31);
+    }
     a += 16;
     w += 32;
   }
-  storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31);
-}
-
-// @ts-ignore: decorator
-@inline
-function fusedTwoRows(a: usize, w: usize, K: i32, out: usize): void {
-  let s00 = i32x4.splat(0);
-  let s01 = s00;
-  let s10 = s00;
-  let s11 = s00;
-  for (let k = 0; k < K; k += 4) {
-    const w0 = v128.load(w);
-    const w1 = v128.load(w, 16);
-    let row = v128.load32_splat(a);
-    s00 = dotAdd(w0, row, s00);
-    s01 = dotAdd(w1, row, s01);
-    row = v128.load32_splat(a, 4);
-    s10 = dotAdd(w0, row, s10);
-    s11 = dotAdd(w1, row, s11);
-    a += 16;
-    w += 32;
-  }
-  storeTwoRows(out, s00, s01, s10, s11);
+  storeTile(out, s00, s01, s10, s11, s20, s21, s30, s31, rows);
 }
 
 // @ts-ignore: decorator
@@ -246,10 +202,10 @@ export function gemmTileI16(a: usize, b: usize, pairs: i32): void {
     a += 16;
     b += 32;
   }
-  storeTile(tile, s00, s01, s10, s11, s20, s21, s30, s31);
+  storeTile(tile, s00, s01, s10, s11, s20, s21, s30, s31, 4);
 }
 
-/** (4, 8) i32. */
+/** (rows, 8) i32, of four rows or of the first two. */
 // @ts-ignore: decorator
 @inline
 function storeTile(
@@ -262,23 +218,15 @@ function storeTile(
   s21: v128,
   s30: v128,
   s31: v128,
+  rows: i32,
 ): void {
   v128.store(out, s00);
   v128.store(out, s01, 16);
   v128.store(out, s10, 32);
   v128.store(out, s11, 48);
+  if (rows == 2) return;
   v128.store(out, s20, 64);
   v128.store(out, s21, 80);
   v128.store(out, s30, 96);
   v128.store(out, s31, 112);
-}
-
-/** (2, 8) i32. */
-// @ts-ignore: decorator
-@inline
-function storeTwoRows(out: usize, s00: v128, s01: v128, s10: v128, s11: v128): void {
-  v128.store(out, s00);
-  v128.store(out, s01, 16);
-  v128.store(out, s10, 32);
-  v128.store(out, s11, 48);
 }
