@@ -30,7 +30,12 @@ export function onnxruntime(runtime: WebAssembly.Module): BackendKind {
         filled += piece.length;
       });
       await file.verify(graph);
-      return new OnnxruntimeBackend(await startSession(runtime, graph));
+      try {
+        return new OnnxruntimeBackend(await startSession(runtime, graph));
+      } finally {
+        // The session has a copy. Without this, models that are loaded one after the other leave several graphs to the garbage collector.
+        graph.buffer.transfer(0);
+      }
     },
   };
 }

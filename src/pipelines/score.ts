@@ -83,12 +83,12 @@ async function scoreTexts(
     multiplyAdds += (tokens - 2) * cost.text(tokens, 1);
     encoded.push({ text, encoding });
   }
-  return admitWork('score', multiplyAdds, model, beat, async (backend) => {
+  return admitWork('score', multiplyAdds, model, beat, async (runner) => {
     const scored: ScoredTokens[] = [];
     for (const { text, encoding } of encoded) {
       const { input_ids, offsets } = encoding;
       const spans = spansOf(metric, input_ids.length, continuationsIn(input_ids, tokenizer));
-      const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, backend, work);
+      const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, runner, work);
       const toOffsets = offsetsIn(text);
       work.texts++;
       scored.push(

@@ -76,9 +76,9 @@ async function runPairs(
   }
   work.texts += encodings.length;
   const multiplyAdds = costModelOf(manifest.architecture).batch(encodings);
-  return admitWork('texts', multiplyAdds, model, beat, async (backend) => {
+  return admitWork('texts', multiplyAdds, model, beat, async (runner) => {
     const probabilities: LabelProbabilities[] = [];
-    await runModel(encodings, backend, work, ({ sentence: [first = NaN, second = NaN] }) => {
+    await runModel(encodings, runner, work, ({ sentence: [first = NaN, second = NaN] }) => {
       if (!Number.isFinite(first - second)) throw new Error('the logits of the sentence head are not finite numbers');
       // The softmax of two logits is the sigmoid of their difference.
       probabilities.push([1 / (1 + Math.exp(second - first)), 1 / (1 + Math.exp(first - second))]);

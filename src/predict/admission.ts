@@ -1,11 +1,12 @@
 /** Admission of a request's work: limited for each request and in total, and run in turns. No I/O of its own. */
 import type { RequestError, WorkKind } from '../errors.ts';
-import type { Backend, Encoding, Logits } from '../inference/backend.ts';
-import { SLICE_WORK, SLOW_WORK_PER_SECOND } from '../limits.ts';
+import type { Encoding, Logits } from '../inference/backend.ts';
+import { SLOW_WORK_PER_SECOND } from '../limits.ts';
 import { costModelOf } from '../model/cost.ts';
 import { ModelEvicted } from '../model/deployed-model.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
 import { fail, ok, type Result } from '../result.ts';
+import type { Runner } from './runs.ts';
 
 /** How often a turn of a request loads the model again. Then the request is answered 429. */
 const MAX_RELOADS = 5;
@@ -19,7 +20,7 @@ export function checkWork(kind: WorkKind, work: number, { max_work }: LoadedMode
  * Admits the work, and lets `use` run it.
  * @param work multiply-adds of all runs
  * @param beat is called on progress
- * @param use is given a backend that takes a turn of the queue for each part of a batch
+ * @param use is given a runner that takes a turn of the queue for each batch
  * @returns what `use` returns, or the error: too much work for one request, or too much for now
  */
 export async function admitWork<T>(
@@ -27,7 +28,7 @@ export async function admitWork<T>(
   work: number,
   model: LoadedModel,
   beat: () => void,
-  use: (backend: Pick<Backend, 'run'>) => Promise<T>,
+  use: (runner: Runner) => Promise<T>,
 ): Promise<Result<T, RequestError>> {
   const checked = checkWork(kind, work, model);
   if (!checked.ok) return checked;
@@ -39,10 +40,10 @@ export async function admitWork<T>(
   const cost = costModelOf(manifest.architecture);
   let { backend } = model;
   /** Models that do not fit together take each other's memory: the one whose turn it is may have to be loaded again. */
-  const runInTurn = async (part: readonly Encoding[], partWork: number): Promise<Logits[]> => {
+  const runInTurn = async (batch: readonly Encoding[]): Promise<Logits[]> => {
     for (let loads = 0; ; loads++) {
       try {
-        return await queue.turn(job, partWork, beat, (pause) => backend.run(part, pause));
+        return await queue.turn(job, cost.batch(batch), beat, (pause) => backend.run(batch, pause));
       } catch (error) {
         if (!(error instanceof ModelEvicted) || !model.reload || loads === MAX_RELOADS) throw error;
         ({ backend } = await model.reload());
@@ -50,34 +51,8 @@ export async function admitWork<T>(
     }
   };
   try {
-    const value = await use({
-      async run(batch) {
-        const answers: Logits[] = [];
-        for (const part of partsOf(batch, cost.encoding)) {
-          answers.push(...(await runInTurn(part, cost.batch(part))));
-        }
-        return answers;
-      },
-    });
-    return ok(value);
+    return ok(await use({ run: runInTurn, costOf: cost.encoding }));
   } finally {
     queue.end(job);
   }
-}
-
-/** Parts of about a slice of work, at least one text each. */
-function* partsOf(batch: readonly Encoding[], costOf: (encoding: Encoding) => number): Generator<Encoding[]> {
-  let part: Encoding[] = [];
-  let work = 0;
-  for (const encoding of batch) {
-    const own = costOf(encoding);
-    if (part.length > 0 && work + own > SLICE_WORK) {
-      yield part;
-      part = [];
-      work = 0;
-    }
-    part.push(encoding);
-    work += own;
-  }
-  if (part.length > 0) yield part;
 }

@@ -1,8 +1,8 @@
 /** The most likely ids for each mask of a text, each mask by itself. No I/O of its own. */
 import { type Candidate, topCandidates } from './top-k.ts';
-import type { Backend, Encoding } from '../inference/backend.ts';
+import type { Encoding } from '../inference/backend.ts';
 import type { Work } from './work.ts';
-import { logitsRow, runModel } from './runs.ts';
+import { logitsRow, type Runner, runModel } from './runs.ts';
 
 /**
  * @returns (texts, masks, top_k) best first
@@ -11,11 +11,11 @@ import { logitsRow, runModel } from './runs.ts';
 export async function predictMasks(
   encodings: readonly Encoding[],
   top_k: number,
-  backend: Pick<Backend, 'run'>,
+  runner: Runner,
   work: Work,
 ): Promise<Candidate[][][]> {
   const answers: Candidate[][][] = [];
-  await runModel(encodings, backend, work, (logits) => {
+  await runModel(encodings, runner, work, (logits) => {
     answers.push(
       Array.from(logits.log_sum_exp, (_, m) => {
         const { row, total } = logitsRow(logits, m);

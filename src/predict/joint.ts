@@ -4,9 +4,9 @@
  * is the product of the probabilities along the most likely order that was found. No I/O of its own.
  */
 import { topCandidates } from './top-k.ts';
-import type { Backend, Encoding } from '../inference/backend.ts';
+import type { Encoding } from '../inference/backend.ts';
 import type { Work } from './work.ts';
-import { logitsRow, runModel } from './runs.ts';
+import { logitsRow, type Runner, runModel } from './runs.ts';
 
 /** Words for all masks of a text. */
 export interface Combination {
@@ -39,7 +39,7 @@ export function searchWork(
 export async function searchJointly(
   encoding: Encoding,
   num_beams: number,
-  backend: Pick<Backend, 'run'>,
+  runner: Runner,
   work: Work,
 ): Promise<Combination[]> {
   const masks = encoding.masked_positions.length;
@@ -49,7 +49,7 @@ export async function searchJointly(
     let reached = new Map<string, Combination>();
     let floor = -Infinity;
     const texts = kept.map(({ tokens }) => withTokens(encoding, tokens));
-    await runModel(texts, backend, work, (logits, k) => {
+    await runModel(texts, runner, work, (logits, k) => {
       const { tokens, log_probability: before } = kept[k] as Combination;
       const open = tokens.flatMap((token, m) => (token === OPEN ? [m] : []));
       for (const [o, m] of open.entries()) {

@@ -41,8 +41,8 @@ export async function predict(
   if (question.targets) return scoreTargets(texts, question.targets, question.top_k, model, work, beat);
   const encodings = texts.map(({ encoding }) => encoding);
   const multiplyAdds = costModelOf(model.manifest.architecture).batch(encodings);
-  const answers = await admitWork('texts', multiplyAdds, model, beat, (backend) =>
-    predictMasks(encodings, question.top_k, backend, work),
+  const answers = await admitWork('texts', multiplyAdds, model, beat, (runner) =>
+    predictMasks(encodings, question.top_k, runner, work),
   );
   if (!answers.ok) return answers;
   return ok(
@@ -85,10 +85,10 @@ async function searchTexts(
   const { tokenizer, manifest } = model;
   const cost = costModelOf(manifest.architecture);
   const multiplyAdds = texts.reduce((sum, { encoding }) => sum + searchWork(encoding, num_beams, cost.text), 0);
-  return admitWork('search', multiplyAdds, model, beat, async (backend) => {
+  return admitWork('search', multiplyAdds, model, beat, async (runner) => {
     const answers: Candidates[] = [];
     for (const { encoding } of texts) {
-      const combinations = await searchJointly(encoding, num_beams, backend, work);
+      const combinations = await searchJointly(encoding, num_beams, runner, work);
       answers.push([
         combinations.slice(0, top_k).map((combination) => {
           const token_strs = combination.tokens.map((token) => tokenizer.decode([token]));
@@ -141,7 +141,7 @@ async function scoreTargets(
       if (!checked.ok) return checked;
     }
   }
-  const run = await admitWork('targets', multiplyAdds, model, beat, (backend) => runQueries(queries, backend, work));
+  const run = await admitWork('targets', multiplyAdds, model, beat, (runner) => runQueries(queries, runner, work));
   if (!run.ok) return run;
   return ok(
     plans.map(({ log_probabilities }, t) =>

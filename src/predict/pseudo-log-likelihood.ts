@@ -1,8 +1,8 @@
 /** The log-probability of each token of a text, given the others. No I/O of its own. */
 import type { Metric } from '../schemas/score.ts';
-import type { Backend, Encoding } from '../inference/backend.ts';
+import type { Encoding } from '../inference/backend.ts';
 import type { Work } from './work.ts';
-import { logitsRow, runModel } from './runs.ts';
+import { logitsRow, type Runner, runModel } from './runs.ts';
 
 /** Tokens that are masked together to score the first of them: `from` up to, and without, `to`. */
 export interface Span {
@@ -33,7 +33,7 @@ export async function logProbabilities(
   { input_ids, token_type_ids }: Pick<Encoding, 'input_ids' | 'token_type_ids'>,
   spans: readonly Span[],
   mask_id: number,
-  backend: Pick<Backend, 'run'>,
+  runner: Runner,
   work: Work,
 ): Promise<Float64Array> {
   const found = new Float64Array(spans.length);
@@ -42,7 +42,7 @@ export async function logProbabilities(
     token_type_ids,
     masked_positions: Int32Array.of(from),
   }));
-  await runModel(texts, backend, work, (logits, i) => {
+  await runModel(texts, runner, work, (logits, i) => {
     const { row, total } = logitsRow(logits, 0);
     found[i] = row[input_ids[spans[i]?.from ?? 0]!]! - total;
   });

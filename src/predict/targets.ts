@@ -4,12 +4,12 @@
  * No I/O of its own.
  */
 import type { RequestError } from '../errors.ts';
-import type { Backend, Encoding, Logits } from '../inference/backend.ts';
+import type { Encoding, Logits } from '../inference/backend.ts';
 import { MAX_TARGET_PIECES, MAX_TARGET_TOKENIZATIONS } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { characterBefore, type MaskedText } from '../tokenizer/masks.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { logitsRow, runModel } from './runs.ts';
+import { logitsRow, type Runner, runModel } from './runs.ts';
 import type { Work } from './work.ts';
 
 /** (masks, targets, pieces) token ids. */
@@ -108,13 +108,9 @@ function* queriesOf(
   }
 }
 
-export async function runQueries(
-  readings: readonly ModelQuery[],
-  backend: Pick<Backend, 'run'>,
-  work: Work,
-): Promise<void> {
+export async function runQueries(readings: readonly ModelQuery[], runner: Runner, work: Work): Promise<void> {
   const encodings = readings.map(({ encoding }) => encoding);
-  await runModel(encodings, backend, work, (logits, i) => readings[i]?.read(logits));
+  await runModel(encodings, runner, work, (logits, i) => readings[i]?.read(logits));
 }
 
 /** Replaces one mask by a mask for each piece of a target, and fills the pieces before `piece`, which is predicted. */
