@@ -8,10 +8,11 @@ export const command: Command = {
   accepts: ['python'],
   async run(model, { python }) {
     if (!python) throw new UsageError('name a Python with transformers and torch: --python <path>');
-    const chosen = requireModel(model);
-    const { transformers, tokenizer, texts, masks, largest, difference } = await compare(chosen, python);
-    print(`compared with transformers ${transformers} (${tokenizer}): ${texts} texts, ${masks} masks`);
-    if (difference) throw new Error(`The first difference: ${difference}`);
-    print(`Same ids, offsets and first choices; logits within ${largest.toExponential(1)}.`);
+    const compared = await compare([{ model: requireModel(model) }], python);
+    for (const { transformers, tokenizer, texts, masks, largest, difference } of compared) {
+      print(`compared with transformers ${transformers} (${tokenizer}): ${texts} texts, ${masks} masks`);
+      if (difference) throw new Error(`The first difference: ${difference}`);
+      print(`Same ids, offsets and first choices; logits within ${largest.toExponential(1)}.`);
+    }
   },
 };

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
-import { readCheckpoint } from '../build/build.ts';
+import type { Tokenizer } from '../../src/tokenizer/tokenizer.ts';
+import { type Checkpoint, readCheckpoint } from '../build/build.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import { onnxBackend } from './backends.ts';
-import { askReference } from './reference.ts';
+import { askReference, type Reference } from './reference.ts';
 
 /** Tolerance for float32 sums in another order than PyTorch's. */
 const TOLERANCE = 1e-3;
@@ -24,26 +25,60 @@ export interface Comparison {
   readonly difference: string | undefined;
 }
 
+/** A checkpoint, and the texts to compare instead of the probes. */
+export interface Compared {
+  /** An id, or the path of a folder. */
+  readonly model: string;
+  readonly texts?: readonly string[];
+}
+
 /**
- * @param model an id, or the path of a folder
+ * @param compared all go through one Python
  * @param python with transformers and torch
- * @param texts instead of the probes
- * @throws if one of the two cannot read the checkpoint
+ * @throws if one of the two cannot read a checkpoint
  */
-export async function compare(model: string, python: string, texts?: readonly string[]): Promise<Comparison> {
-  const { folder, weights, tokenizer } = await readCheckpoint(model);
-  const { packed, special_tokens } = tokenizer;
+export async function compare(compared: readonly Compared[], python: string): Promise<Comparison[]> {
+  const ours = await Promise.all(compared.map(prepare));
+  const { transformers, answers } = await askReference(
+    python,
+    ours.map(({ folder, texts }) => ({ folder, texts })),
+  );
+  const found: Comparison[] = [];
+  for (const [i, prepared] of ours.entries()) {
+    const answer = answers[i];
+    if (!answer || 'error' in answer) {
+      throw new Error(`transformers ${transformers} cannot read ${prepared.folder}: ${answer?.error}`);
+    }
+    found.push({ transformers, ...(await compareTexts(prepared, answer)) });
+  }
+  return found;
+}
+
+interface Prepared {
+  readonly folder: string;
+  readonly checkpoint: Checkpoint;
+  readonly encoder: Tokenizer;
+  readonly texts: readonly string[];
+}
+
+async function prepare({ model, texts }: Compared): Promise<Prepared> {
+  const checkpoint = await readCheckpoint(model);
+  const { packed, special_tokens } = checkpoint.tokenizer;
   const encoder = createTokenizer(packed, special_tokens);
-  const limit = weights.config.max_position_embeddings;
+  const limit = checkpoint.weights.config.max_position_embeddings;
   const probes = texts ?? (JSON.parse(await readFile(join(import.meta.dirname, '../probes.json'), 'utf8')) as string[]);
   const short = probes.filter(
     (text) => encoder.encode(findMasks(text, special_tokens.mask.token)).input_ids.length <= limit,
   );
-  const { transformers, answers } = await askReference(python, [{ folder, texts: short }]);
-  const [answer] = answers;
-  if (!answer || 'error' in answer)
-    throw new Error(`transformers ${transformers} cannot read ${folder}: ${answer?.error}`);
+  return { folder: checkpoint.folder, checkpoint, encoder, texts: short };
+}
 
+async function compareTexts(
+  { checkpoint, encoder, texts }: Prepared,
+  answer: Exclude<Reference['answers'][number], { error: string }>,
+): Promise<Omit<Comparison, 'transformers'>> {
+  const { weights, tokenizer } = checkpoint;
+  const mask = tokenizer.special_tokens.mask.token;
   const backend = await onnxBackend(buildGraph(weights, 'float32'));
   let masks = 0;
   let largest = 0;
@@ -52,8 +87,8 @@ export async function compare(model: string, python: string, texts?: readonly st
     difference ??= `${JSON.stringify(text)}: ${what}: ${String(ours)} here, ${String(theirs)} in transformers`;
   };
   for (const [i, reference] of answer.texts.entries()) {
-    const text = short[i] ?? '';
-    const encoding = encoder.encode(findMasks(text, special_tokens.mask.token));
+    const text = texts[i] ?? '';
+    const encoding = encoder.encode(findMasks(text, mask));
     if (encoding.input_ids.join() !== reference.ids.join()) {
       differ(text, 'ids', encoding.input_ids.join(' '), reference.ids.join(' '));
       continue;
@@ -79,5 +114,5 @@ export async function compare(model: string, python: string, texts?: readonly st
         difference ??= `${JSON.stringify(text)}: a logit of mask ${m + 1} differs by ${largest}`;
     }
   }
-  return { transformers, tokenizer: answer.tokenizer, texts: short.length, masks, largest, difference };
+  return { tokenizer: answer.tokenizer, texts: texts.length, masks, largest, difference };
 }

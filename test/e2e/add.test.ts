@@ -9,7 +9,8 @@ import type { Built } from '../../models/bucket/built.ts';
 import { addModel } from '../../models/commands/add.ts';
 import { pulledFolder } from '../../models/hub/source.ts';
 import { type HubServer, startHub } from '../models/hub/hub-server.ts';
-import { ENVIRONMENTS, withModel } from './with-model.ts';
+import { postJson } from '../post-json.ts';
+import { ENVIRONMENTS, type Served, serveModels } from './serve-models.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MODELS = join(ROOT, 'models');
@@ -23,18 +24,18 @@ interface Golden {
   readonly pairs: readonly { text: string; text_pair: string; sentence_logits?: [number, number] }[];
 }
 
-async function post(url: URL, path: string, body: unknown): Promise<{ status: number; answer: unknown }> {
-  const headers = { 'content-type': 'application/json' };
-  const response = await fetch(new URL(path, url), { method: 'POST', headers, body: JSON.stringify(body) });
-  return { status: response.status, answer: await response.json() };
-}
-
 /** Ids and offsets equal those of transformers; a sentence head gives in int8 what it gives in float32, or is absent. */
-async function expectPairsAndTokens(url: URL, fixture: string, heads: readonly string[]): Promise<void> {
+async function expectPairsAndTokens(
+  urlOf: (path: string) => URL,
+  fixture: string,
+  heads: readonly string[],
+): Promise<void> {
   const golden = JSON.parse(await readFile(join(FIXTURES, fixture, 'golden.json'), 'utf8')) as Golden;
   for (const { text, input_ids, offsets } of golden.cases.slice(0, 20)) {
-    const { answer } = await post(url, '/tokenize', { inputs: text });
-    const { tokens } = answer as { tokens: { token: number; offsets: { code_points: [number, number] } }[] };
+    const response = await postJson(urlOf('/tokenize'), { inputs: text });
+    const { tokens } = (await response.json()) as {
+      tokens: { token: number; offsets: { code_points: [number, number] } }[];
+    };
     expect(tokens.map(({ token }) => token)).toEqual(input_ids);
     expect(tokens.map((token) => token.offsets.code_points)).toEqual(offsets);
   }
@@ -44,7 +45,9 @@ async function expectPairsAndTokens(url: URL, fixture: string, heads: readonly s
     ['sop', '/sentence-order', ['in_order', 'swapped']],
     ['nsp', '/next-sentence', ['is_next', 'not_next']],
   ] as const) {
-    const { status, answer } = await post(url, path, { inputs });
+    const response = await postJson(urlOf(path), { inputs });
+    const { status } = response;
+    const answer: unknown = await response.json();
     const isThere = heads.includes(head);
     expect({ status, answer }).toMatchObject(
       isThere ? { status: 200 } : { status: 422, answer: { error_type: 'no_such_head' } },
@@ -58,78 +61,83 @@ async function expectPairsAndTokens(url: URL, fixture: string, heads: readonly s
   }
 }
 
+const FAMILIES = [
+  { family: 'albert', heads: ['mlm', 'sop'], mask: '[MASK]' },
+  { family: 'bert', heads: ['mlm', 'nsp'], mask: '[MASK]' },
+  { family: 'roberta', heads: ['mlm'], mask: '<mask>' },
+  { family: 'distilbert', heads: ['mlm'], mask: '[MASK]' },
+  { family: 'electra', heads: ['mlm'], mask: '[MASK]' },
+  { family: 'camembert', heads: ['mlm'], mask: '<mask>' },
+  { family: 'xlm-roberta', heads: ['mlm'], mask: '<mask>' },
+];
+// The graphs of all families are compared in test/models/families.test.ts, with the same onnxruntime-web.
+const SERVED_BY_BOTH = new Set(['albert', 'roberta', 'electra']);
+const idOf = (family: string) => `add-test-${process.pid}-${family}`;
+
 let hub: HubServer;
 let state: string;
+const added = new Map<string, Built>();
 
 beforeAll(async () => {
   hub = await startHub();
   process.env['HF_ENDPOINT'] = hub.endpoint;
   state = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  for (const { family } of FAMILIES) {
+    const folder = join(FIXTURES, family);
+    const names = (await readdir(folder)).filter((name) => name !== 'golden.json');
+    const files = Object.fromEntries(
+      await Promise.all(names.map(async (name) => [name, new Uint8Array(await readFile(join(folder, name)))] as const)),
+    );
+    hub.models.push({ name: `somebody/${family}`, commit: '1'.repeat(40), files, card: { license: 'mit' } });
+    const backend = SERVED_BY_BOTH.has(family) ? 'both' : 'engine';
+    // Random weights lose more of their first choices than trained ones may.
+    const choice = { id: idOf(family), force: true, backend } as const;
+    added.set(family, await addModel(`somebody/${family}`, choice, state));
+  }
 });
 afterAll(async () => {
   delete process.env['HF_ENDPOINT'];
   await hub[Symbol.asyncDispose]();
   await rm(state, { recursive: true });
+  for (const { family } of FAMILIES) {
+    await rm(pulledFolder(MODELS, idOf(family)), { recursive: true, force: true });
+    await rm(join(MODELS, '.build', idOf(family)), { recursive: true, force: true });
+  }
 });
 
-describe.each([
-  { family: 'albert', fixture: 'albert', heads: ['mlm', 'sop'], mask: '[MASK]' },
-  { family: 'bert', fixture: 'bert', heads: ['mlm', 'nsp'], mask: '[MASK]' },
-  { family: 'roberta', fixture: 'roberta', heads: ['mlm'], mask: '<mask>' },
-  { family: 'distilbert', fixture: 'distilbert', heads: ['mlm'], mask: '[MASK]' },
-  { family: 'electra', fixture: 'electra', heads: ['mlm'], mask: '[MASK]' },
-  { family: 'camembert', fixture: 'camembert', heads: ['mlm'], mask: '<mask>' },
-  { family: 'xlm-roberta', fixture: 'xlm-roberta', heads: ['mlm'], mask: '<mask>' },
-])('a $family from the Hub, $fixture', ({ family, fixture, heads, mask }) => {
-  const id = `add-test-${process.pid}-${fixture}`;
-  // The graphs of all families are compared in test/models/families.test.ts, with the same onnxruntime-web.
-  const isServedByBoth = ['albert', 'roberta', 'electra'].includes(fixture);
-  const environments = ENVIRONMENTS.slice(0, isServedByBoth ? 2 : 1);
-  const backend = isServedByBoth ? 'both' : 'engine';
-  let built: Built;
-
+describe.each(ENVIRONMENTS)('models from the Hub, environment %s', (env) => {
+  const families = FAMILIES.filter(({ family }) => !env || SERVED_BY_BOTH.has(family));
+  let served: Served;
   beforeAll(async () => {
-    const folder = join(FIXTURES, fixture);
-    const names = (await readdir(folder)).filter((name) => name !== 'golden.json');
-    const files = Object.fromEntries(
-      await Promise.all(names.map(async (name) => [name, new Uint8Array(await readFile(join(folder, name)))] as const)),
+    served = await serveModels(
+      families.map(({ family }) => added.get(family) as Built),
+      state,
+      env,
     );
-    hub.models.push({ name: `somebody/${fixture}`, commit: '1'.repeat(40), files, card: { license: 'mit' } });
-    // Random weights lose more of their first choices than trained ones may.
-    built = await addModel(`somebody/${fixture}`, { id, force: true, backend }, state);
   });
-  afterAll(async () => {
-    await rm(pulledFolder(MODELS, id), { recursive: true, force: true });
-    await rm(join(MODELS, '.build', id), { recursive: true, force: true });
-  });
+  afterAll(() => served[Symbol.asyncDispose]());
 
-  it('is served, and described', async () => {
-    const { manifest } = built;
-    expect(manifest).toMatchObject({ license: 'mit', source: `somebody/${fixture} at ${'1'.repeat(40)}` });
-    for (const env of environments) {
-      await withModel(built, state, env, async (url) => {
-        const info: unknown = await (await fetch(new URL('/info', url))).json();
-        expect(info).toMatchObject({
-          model: id,
-          mask_token: mask,
-          heads,
-          architecture: { family },
-          limits: { tokens: 512 },
-        });
-        const response = await fetch(new URL('/fill-mask', url), {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ inputs: 'I love [MASK] because you are <mask>.', parameters: { top_k: 3 } }),
-        });
-        const answer = (await response.json()) as { score: number; sequence: string }[][];
-        expect(response.status).toBe(200);
-        await expectPairsAndTokens(url, fixture, heads);
-        expect(answer.map((candidates) => candidates.length)).toEqual([3, 3]);
-        for (const { score, sequence } of answer[0] ?? []) {
-          expect(score).toBeGreaterThan(0);
-          expect(sequence).toMatch(/^I love.* because you are <mask>\.$/s);
-        }
-      });
+  it.each(families)('serves $family, and describes it', async ({ family, heads, mask }) => {
+    const built = added.get(family) as Built;
+    const urlOf = (path: string) => served.urlOf(built, path);
+    expect(built.manifest).toMatchObject({ license: 'mit', source: `somebody/${family} at ${'1'.repeat(40)}` });
+    const info: unknown = await (await fetch(urlOf('/info'))).json();
+    expect(info).toMatchObject({
+      model: idOf(family),
+      mask_token: mask,
+      heads,
+      architecture: { family },
+      limits: { tokens: 512 },
+    });
+    const inputs = 'I love [MASK] because you are <mask>.';
+    const response = await postJson(urlOf('/fill-mask'), { inputs, parameters: { top_k: 3 } });
+    const answer = (await response.json()) as { score: number; sequence: string }[][];
+    expect(response.status).toBe(200);
+    expect(answer.map((candidates) => candidates.length)).toEqual([3, 3]);
+    for (const { score, sequence } of answer[0] ?? []) {
+      expect(score).toBeGreaterThan(0);
+      expect(sequence).toMatch(/^I love.* because you are <mask>\.$/s);
     }
+    await expectPairsAndTokens(urlOf, family, heads);
   });
 });

@@ -7,35 +7,47 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 
 import { readCheckpoint } from '../../../models/build/build.ts';
-import { compare } from '../../../models/evaluation/compare.ts';
+import { compare, type Compared, type Comparison } from '../../../models/evaluation/compare.ts';
+import probes from '../../../models/probes.json' with { type: 'json' };
 import { ANSWERED, CASES_FOLDER } from '../../cases.ts';
 
 const PYTHON = process.env['PYTHON'];
 const FAMILIES = join(import.meta.dirname, '../../fixtures/families');
-describe.skipIf(!PYTHON)('compare (skipped unless PYTHON names one with transformers and torch)', () => {
-  let copies: string;
-  beforeAll(async () => {
-    copies = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
-  });
-  afterAll(() => rm(copies, { recursive: true }));
+const families = readdirSync(FAMILIES);
+/** One of so many probes: families.test.ts has records of all. */
+const SHARE = 2;
 
-  it.each(readdirSync(FAMILIES))('finds no difference for the family %s', async (family) => {
-    const folder = join(copies, family);
-    await cp(join(FAMILIES, family), folder, { recursive: true });
-    // Their stages are not those of their classes, which transformers 5 would take instead, as a warning says.
-    const { tokenizer } = await readCheckpoint(folder);
-    const config = { tokenizer_class: 'PreTrainedTokenizerFast', mask_token: tokenizer.special_tokens.mask.token };
-    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify(config));
-    const { difference, texts, masks } = await compare(folder, PYTHON ?? '');
+describe.skipIf(!PYTHON)('compare (skipped unless PYTHON names one with transformers and torch)', () => {
+  let found: Map<string, Comparison>;
+  beforeAll(async () => {
+    const copies = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+    const compared: (Compared & { name: string })[] = [];
+    for (const name of families) {
+      const model = join(copies, name);
+      await cp(join(FAMILIES, name), model, { recursive: true });
+      // Their stages are not those of their classes, which transformers 5 would take instead, as a warning says.
+      const { tokenizer } = await readCheckpoint(model);
+      const config = { tokenizer_class: 'PreTrainedTokenizerFast', mask_token: tokenizer.special_tokens.mask.token };
+      await writeFile(join(model, 'tokenizer_config.json'), JSON.stringify(config));
+      compared.push({ name, model, texts: probes.filter((_, i) => i % SHARE === 0) });
+    }
+    for (const [name, { text }] of ANSWERED) compared.push({ name, model: join(CASES_FOLDER, name), texts: [text] });
+    const comparisons = await compare(compared, PYTHON ?? '');
+    found = new Map(compared.map(({ name }, i) => [name, comparisons[i] as Comparison]));
+    await rm(copies, { recursive: true });
+  });
+
+  it.each(families)('finds no difference for the family %s', (family) => {
+    const { difference, texts = 0, masks = 0 } = found.get(family) ?? {};
     expect(difference).toBeUndefined();
     expect(Math.min(texts, masks)).toBeGreaterThan(100);
   });
 
-  it.each(ANSWERED)('finds no difference for %s', async (name, { text }) => {
-    const { difference, masks } = await compare(join(CASES_FOLDER, name), PYTHON ?? '', [text]);
+  it.each(ANSWERED)('finds no difference for %s', (name) => {
+    const { difference, masks } = found.get(name) ?? {};
     expect(difference).toBeUndefined();
     expect(masks).toBe(1);
   });

@@ -1,4 +1,4 @@
-/** Serves a model that `add` has put into a local bucket. */
+/** Serves models that `add` has put into a local bucket. */
 import { join } from 'node:path';
 
 import type { R2Bucket } from '@cloudflare/workers-types';
@@ -13,15 +13,19 @@ const ROOT = join(import.meta.dirname, '../..');
 /** The environments of wrangler.toml: the engine, and onnxruntime-web. */
 export const ENVIRONMENTS = [undefined, 'onnxruntime'] as const;
 
+export interface Served extends AsyncDisposable {
+  /** @param path of a route; the model is in the prefix. */
+  urlOf(built: Built, path: string): URL;
+}
+
 /** @param state the folder of the bucket's state */
-export async function withModel(
-  { manifest }: Built,
+export async function serveModels(
+  models: readonly Built[],
   state: string,
   env: (typeof ENVIRONMENTS)[number],
-  use: (url: URL) => Promise<void>,
-): Promise<void> {
-  const { id, revision } = manifest;
-  const vars = { MODEL: `${id}@${revision}` };
+): Promise<Served> {
+  const [MODEL = '', ...more] = models.map(({ manifest: { id, revision } }) => `${id}@${revision}`);
+  const vars = { MODEL, MORE_MODELS: more.join() };
   const server = createTestHarness({
     workers: [{ configPath: join(ROOT, 'wrangler.toml'), vars, ...(env && { env }) }],
   });
@@ -29,13 +33,19 @@ export async function withModel(
     const { url } = await server.listen();
     const { MODELS: bucket } = await server.getWorker<{ MODELS: R2Bucket }>().getEnv();
     await withLocalBucket(async (pushed) => {
-      for (const name of [...manifest.files.map((file) => file.name), 'manifest.json'] as const) {
-        const key = objectKey(id, revision, name);
-        await bucket.put(key, (await pushed.read(key)) ?? new Uint8Array());
+      for (const { manifest } of models) {
+        for (const name of [...manifest.files.map((file) => file.name), 'manifest.json'] as const) {
+          const key = objectKey(manifest.id, manifest.revision, name);
+          await bucket.put(key, (await pushed.read(key)) ?? new Uint8Array());
+        }
       }
     }, state);
-    await use(url);
-  } finally {
+    return {
+      urlOf: ({ manifest }, path) => new URL(`/models/${manifest.id}${path}`, url),
+      [Symbol.asyncDispose]: () => server.close(),
+    };
+  } catch (error) {
     await server.close();
+    throw error;
   }
 }
