@@ -20,7 +20,8 @@ export default defineConfig({
       : ['default'],
     // Of the files that the tests in Node load.
     coverage: { provider: 'v8', reporter: ['text-summary'], exclude: ['test/**'] },
-    maxWorkers: 2,
+    // One more than the cores of the smallest machine, since many tests wait.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [
@@ -28,7 +29,7 @@ export default defineConfig({
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'], globalSetup } },
       {
         extends: true,
-        test: { name: 'e2e', include: ['test/e2e/*.test.ts'], globalSetup, sequence: { groupOrder: 1 } },
+        test: { name: 'e2e', include: ['test/e2e/*.test.ts'], globalSetup },
       },
       {
         extends: true,
@@ -62,7 +63,8 @@ export default defineConfig({
             },
           })),
         ],
-        test: { name: `worker-${backend}`, include: [`test/worker/${folder}/*.test.ts`], globalSetup },
+        // One isolate for several files, since the WASM of onnxruntime-web takes seconds to compile. Every test makes its own app.
+        test: { name: `worker-${backend}`, include: [`test/worker/${folder}/*.test.ts`], globalSetup, isolate: false },
       })),
     ],
   },

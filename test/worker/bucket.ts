@@ -33,6 +33,9 @@ export async function fillBucket(): Promise<void> {
   }
 }
 
+/** The edge cache outlives a file of tests: each has entries of its own. */
+export const cacheEpoch = (): string => expect.getState().testPath?.split('/').at(-1) ?? '';
+
 /** An app like that of a new isolate, with the environment of the test or a changed one. Without rate limits, since tests send many requests. */
 export function freshApp(changed: Partial<Worker['Bindings']> = {}, backend = kind) {
   const app = createApp(backend);
@@ -41,7 +44,7 @@ export function freshApp(changed: Partial<Worker['Bindings']> = {}, backend = ki
       const ctx = createExecutionContext();
       const response = await app.fetch(
         new Request(`http://edge${path}`, init),
-        { ...env, CACHE_STATUS: 'all', RATE_LIMITS: 'off', REQUEST_LOG: 'off', ...changed },
+        { ...env, CACHE_STATUS: 'all', RATE_LIMITS: 'off', REQUEST_LOG: 'off', CACHE_EPOCH: cacheEpoch(), ...changed },
         ctx,
       );
       await waitOnExecutionContext(ctx);

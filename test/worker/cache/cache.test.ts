@@ -9,7 +9,7 @@ import { getOrCompute } from '../../../src/pipelines/get-or-compute.ts';
 import { fail, ok } from '../../../src/result.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
-import { builtFile, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
+import { builtFile, cacheEpoch, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
 import { encodingKey, predictionKey } from '../../../src/cache/keys.ts';
 
 const ENTRIES = 'http://edge/.edge-cache/';
@@ -30,7 +30,7 @@ const unasked = () => `Question ${++number} of ${kind.file} is a [MASK].`;
 async function keysOf(text: string, top_k = 5) {
   const { special_tokens } = JSON.parse(new TextDecoder().decode(await builtFile('manifest.json'))) as Manifest;
   const encoding = createTokenizer(await builtFile('tokenizer.bin'), special_tokens).encode(findMasks(text));
-  const served = { model: env.MODEL, numerics: kind.numerics, partition: '[null,null]' };
+  const served = { model: env.MODEL, numerics: kind.numerics, partition: JSON.stringify([cacheEpoch(), null]) };
   const question = { top_k, strategy: 'independent', return_offsets: false, truncation: false } as const;
   return {
     encoding: await encodingKey(served, text),
