@@ -14,7 +14,7 @@ import { benchModel } from './models.ts';
 
 const FILE = join(import.meta.dirname, 'speed.json');
 const TOKENS = [16, 64];
-const ROUNDS = { rounds: 60, round_tokens: 256 };
+const ROUNDS = { rounds: 20, round_tokens: 256 };
 const LEAST_SHARE = 0.8;
 
 const USAGE = `npm run check:speed -- [options]

@@ -74,7 +74,7 @@ describe.each(TOKENIZERS)('%s (%i pieces)', (name, pieces) => {
     expect(sha256OfLines(decoded)).toBe(recorded.pieces_sha256);
   });
 
-  const random = pieces < 30_000 ? 20_000 : 40_000;
+  const random = pieces < 30_000 ? 5_000 : 20_000;
   it.skipIf(isAbsent || !PYTHON)(
     `gives the ids and offsets of tokenizers for ${random} random texts (skipped unless PYTHON has transformers)`,
     { timeout: LONG },

@@ -1,6 +1,6 @@
 /**
  * The training on a few made-up sentences, from texts and an encoder to a checkpoint, and its errors. Needs a Python with
- * models/train/requirements.txt in the variable PYTHON; skipped without it.
+ * models/train/requirements.txt in the variable TRAIN_PYTHON; skipped without it.
  */
 import { execFile } from 'node:child_process';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '../../../models/build/build.ts';
 import { seeded } from '../../../models/evaluation/random.ts';
 
-const PYTHON = process.env['PYTHON'];
+const PYTHON = process.env['TRAIN_PYTHON'];
 const SCRIPTS = join(import.meta.dirname, '../../../models/train');
 const LONG = 300_000;
 
@@ -44,7 +44,7 @@ const train = (data: string, out: string, more: string[] = [], limit?: string) =
   return python(join(SCRIPTS, 'train.py'), given, limit);
 };
 
-describe.skipIf(!PYTHON)('training (skipped unless PYTHON names one with PyTorch)', { timeout: LONG }, () => {
+describe.skipIf(!PYTHON)('training (skipped unless TRAIN_PYTHON names one with PyTorch)', { timeout: LONG }, () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
     const texts = join(folder, 'texts');
