@@ -45,7 +45,13 @@ export default defineConfig({
       {
         extends: true,
         // In a browser, when no other project runs.
-        test: { name: 'page', include: ['test/page/**/*.test.ts'], globalSetup, sequence: { groupOrder: 2 } },
+        test: {
+          name: 'page',
+          include: ['test/page/**/*.test.ts'],
+          globalSetup: './test/page/setup.ts',
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
       },
       // Everything with the engine; with onnxruntime-web only what depends on the backend.
       ...Object.entries({ engine: '**', onnxruntime: 'backends' }).map(([backend, folder]) => ({

@@ -2,7 +2,6 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject } from 'vitest';
 
-import { deploy, type Deployed } from '../deployed.ts';
 import { executablePath, launch } from './launch.ts';
 
 interface Opening extends BrowserContextOptions {
@@ -24,19 +23,21 @@ export interface Setting {
 export function inChromium(name: string, tests: (setting: Setting) => void): void {
   const reason = executablePath ? '' : ' (skipped: there is no Chromium at /usr/bin/chromium, nor where CHROMIUM says)';
   describe.skipIf(!executablePath)(`${name}${reason}`, () => {
+    let origin: string;
     let browser: Browser;
-    let server: Deployed;
     let problems: string[] = [];
 
     beforeAll(async () => {
-      [browser, server] = await Promise.all([launch(), deploy(inject('built'))]);
+      origin = inject('origin');
+      browser = await launch();
     });
-    afterAll(async () => {
-      await browser.close();
-      await server.close();
-    });
+    afterAll(() => browser.close());
     afterEach(async () => {
-      for (const context of browser.contexts()) await context.close();
+      for (const context of browser.contexts()) {
+        // An answer that is still being made would fail when its page is gone.
+        for (const page of context.pages()) await page.unrouteAll({ behavior: 'ignoreErrors' });
+        await context.close();
+      }
       const found = problems;
       problems = [];
       expect(found, 'console errors, and requests to other hosts').toEqual([]);
@@ -52,15 +53,15 @@ export function inChromium(name: string, tests: (setting: Setting) => void): voi
       });
       page.on('pageerror', (error) => problems.push(error.message));
       page.on('request', (request) => {
-        const { origin, protocol } = new URL(request.url());
-        if (origin !== server.url.origin && protocol !== 'data:') problems.push(`asked ${request.url()}`);
+        const asked = new URL(request.url());
+        if (asked.origin !== origin && asked.protocol !== 'data:') problems.push(`asked ${request.url()}`);
       });
       await before?.(page);
-      await page.goto(server.url.origin + path);
+      await page.goto(origin + path);
       return page;
     }
 
-    tests({ origin: () => server.url.origin, open, browser: () => browser });
+    tests({ origin: () => origin, open, browser: () => browser });
   });
 }
 

@@ -73,10 +73,10 @@ inChromium('a deployment of several models', ({ open }) => {
     const page = await open({ ...comparing('second'), viewport: { width: 1280, height: 900 } });
     const alone = (await columns(page)).map((list) => list.map(({ word }) => word));
     const second = page.getByLabel('Compare with');
-    expect(await second.locator('option:disabled').allTextContents()).toEqual([
-      'albert-edge',
-      'missing (not in the bucket)',
-    ]);
+    // The list of models may come after the answer.
+    await expect
+      .poll(() => second.locator('option:disabled').allTextContents())
+      .toEqual(['albert-edge', 'missing (not in the bucket)']);
     await second.selectOption('other');
     await page.locator('.pair').first().waitFor();
     const both = alone.flatMap((words) => [
