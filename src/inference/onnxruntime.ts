@@ -33,7 +33,7 @@ export function onnxruntime(runtime: WebAssembly.Module): BackendKind {
       try {
         return new OnnxruntimeBackend(await startSession(runtime, graph));
       } finally {
-        // The session has a copy. Without this, models that are loaded one after the other leave several graphs to the garbage collector.
+        // The session has a copy. Otherwise models that take turns would leave several graphs to the garbage collector.
         graph.buffer.transfer(0);
       }
     },

@@ -94,7 +94,7 @@ beforeAll(async () => {
     const choice = { id: idOf(family), force: true, backend } as const;
     added.set(family, await addModel(`somebody/${family}`, choice, state));
   }
-});
+}, 300_000);
 afterAll(async () => {
   delete process.env['HF_ENDPOINT'];
   await hub[Symbol.asyncDispose]();
