@@ -30,6 +30,10 @@ async function lists(page: Page): Promise<[string, string[]][]> {
   );
 }
 
+/** The list of models may come after the answer. */
+const modelsListed = (page: Page): Promise<void> =>
+  page.getByLabel('Answers come from').locator('option', { hasText: 'missing' }).waitFor({ state: 'attached' });
+
 inChromium('a deployment of several models', ({ open }) => {
   it('answers by the model that is picked, which the link keeps', async () => {
     const asked: string[] = [];
@@ -40,6 +44,7 @@ inChromium('a deployment of several models', ({ open }) => {
       });
     const page = await open({ before });
     await columns(page);
+    await modelsListed(page);
     const picker = page.getByLabel('Answers come from');
     const all = ['albert-edge', 'other', 'missing (not in the bucket)'];
     expect(await picker.locator('option').allTextContents()).toEqual(all);
@@ -57,6 +62,7 @@ inChromium('a deployment of several models', ({ open }) => {
     asked.length = 0;
     const linked = await open({ path: link.pathname + link.hash, before });
     await columns(linked);
+    await modelsListed(linked);
     expect(await linked.getByLabel('Answers come from').inputValue()).toBe('/models/other');
     expect(asked).toEqual(['/models/other/fill-mask']);
   });
@@ -73,10 +79,11 @@ inChromium('a deployment of several models', ({ open }) => {
     const page = await open({ ...comparing('second'), viewport: { width: 1280, height: 900 } });
     const alone = (await columns(page)).map((list) => list.map(({ word }) => word));
     const second = page.getByLabel('Compare with');
-    // The list of models may come after the answer.
-    await expect
-      .poll(() => second.locator('option:disabled').allTextContents())
-      .toEqual(['albert-edge', 'missing (not in the bucket)']);
+    await modelsListed(page);
+    expect(await second.locator('option:disabled').allTextContents()).toEqual([
+      'albert-edge',
+      'missing (not in the bucket)',
+    ]);
     await second.selectOption('other');
     await page.locator('.pair').first().waitFor();
     const both = alone.flatMap((words) => [
