@@ -35,12 +35,17 @@ export function gemmTwoRowsI8(a: usize, w: usize, K: i32, out: usize): void {
 /**
  * Two instructions multiply 16 pairs each and add neighbours in 16 bits; both results are added in 16 bits again before a
  * third widens them to 32. Packing proves that no sum of these weights overflows 16 bits (models/quantization/lanes.ts).
- * @param rows 4, or 2 for the first two. It is a literal, so that the compiler leaves out the rest
  */
 // @ts-ignore: decorator
 @inline
+function addProducts(sum: v128, w0: v128, a0: v128, w1: v128, a1: v128): v128 {
+  return i32x4.add(sum, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w1, a1)), i16x8.splat(1)));
+}
+
+/** @param rows 4, or 2 for the first two. It is a literal, so that the compiler leaves out the rest */
+// @ts-ignore: decorator
+@inline
 function relaxed(a: usize, w: usize, K: i32, out: usize, rows: i32): void {
-  const ones = i16x8.splat(1);
   let s00 = i32x4.splat(0);
   let s01 = s00;
   let s10 = s00;
@@ -56,21 +61,21 @@ function relaxed(a: usize, w: usize, K: i32, out: usize, rows: i32): void {
     const w3 = v128.load(w, 48);
     let a0 = v128.load32_splat(a);
     let a1 = v128.load32_splat(a, 16);
-    s00 = i32x4.add(s00, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-    s01 = i32x4.add(s01, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+    s00 = addProducts(s00, w0, a0, w2, a1);
+    s01 = addProducts(s01, w1, a0, w3, a1);
     a0 = v128.load32_splat(a, 4);
     a1 = v128.load32_splat(a, 20);
-    s10 = i32x4.add(s10, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-    s11 = i32x4.add(s11, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+    s10 = addProducts(s10, w0, a0, w2, a1);
+    s11 = addProducts(s11, w1, a0, w3, a1);
     if (rows == 4) {
       a0 = v128.load32_splat(a, 8);
       a1 = v128.load32_splat(a, 24);
-      s20 = i32x4.add(s20, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-      s21 = i32x4.add(s21, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+      s20 = addProducts(s20, w0, a0, w2, a1);
+      s21 = addProducts(s21, w1, a0, w3, a1);
       a0 = v128.load32_splat(a, 12);
       a1 = v128.load32_splat(a, 28);
-      s30 = i32x4.add(s30, i32x4.dot_i16x8_s(i16x8.add(dot(w0, a0), dot(w2, a1)), ones));
-      s31 = i32x4.add(s31, i32x4.dot_i16x8_s(i16x8.add(dot(w1, a0), dot(w3, a1)), ones));
+      s30 = addProducts(s30, w0, a0, w2, a1);
+      s31 = addProducts(s31, w1, a0, w3, a1);
     }
     a += 32;
     w += 64;
