@@ -27,10 +27,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/*.test.ts', 'test/{src,bench}/**/*.test.ts'] } },
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'], globalSetup } },
-      {
-        extends: true,
-        test: { name: 'e2e', include: ['test/e2e/*.test.ts'], globalSetup },
-      },
+      { extends: true, test: { name: 'e2e', include: ['test/e2e/*.test.ts'], globalSetup } },
       {
         extends: true,
         // One after the other, and when no other project runs: they bundle the worker with other kernels.

@@ -41,15 +41,16 @@ function* batchesOf(encodings: readonly Encoding[], costOf: Runner['costOf']): G
   let masks = 0;
   let work = 0;
   for (const encoding of encodings) {
-    masks += encoding.masked_positions.length;
-    work += costOf?.(encoding) ?? 0;
-    if (batch.length > 0 && (masks > MAX_MASKS_PER_RUN || work > SLICE_WORK)) {
+    const own = { masks: encoding.masked_positions.length, work: costOf?.(encoding) ?? 0 };
+    if (batch.length > 0 && (masks + own.masks > MAX_MASKS_PER_RUN || work + own.work > SLICE_WORK)) {
       yield batch;
       batch = [];
-      masks = encoding.masked_positions.length;
-      work = costOf?.(encoding) ?? 0;
+      masks = 0;
+      work = 0;
     }
     batch.push(encoding);
+    masks += own.masks;
+    work += own.work;
   }
   if (batch.length > 0) yield batch;
 }

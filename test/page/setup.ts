@@ -2,7 +2,7 @@
 import type { TestProject } from 'vitest/node';
 
 import buildModel from '../build-model.ts';
-import { buildSelected, deploy } from '../deployed.ts';
+import { deploy } from '../deployed.ts';
 import { executablePath } from './launch.ts';
 
 declare module 'vitest' {
@@ -15,7 +15,7 @@ declare module 'vitest' {
 export default async function setUp(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   await buildModel(project);
   if (!executablePath) return undefined;
-  const server = await deploy(await buildSelected());
+  const server = await deploy(project.getProvidedContext().built);
   project.provide('origin', server.url.origin);
   return () => server.close();
 }
