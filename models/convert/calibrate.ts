@@ -33,6 +33,8 @@ import {
  * with 4 bits elsewhere they gain far more.
  */
 export const DEFAULT_BUDGET = { 4: 0.4, 8: 0.08 } as const;
+/** Outliers are chosen in multiples of these, by the bits of the weights. */
+const CHANNELS = { 4: STEP_INPUTS, 8: 8 } as const;
 /** Divergence in nats below which more outliers are not worth their time. `measure` allows 0.002 for the whole model. */
 const ENOUGH = 0.00075;
 /** The fraction of a channel's values within its range: a single token should not determine it. */
@@ -89,7 +91,7 @@ export async function calibrate(
   budget: number,
   progress: (share: number) => void = () => undefined,
 ): Promise<Calibrated> {
-  const step = bits === 4 ? STEP_INPUTS : 8;
+  const step = CHANNELS[bits];
   const observed = await observe(weights, bits, encodings);
   // With 4 bits, the rounding of the weights takes about as long.
   const inLosses = bits === 4 ? 1 / 2 : 1;
@@ -229,7 +231,7 @@ function noiseOf(
   outliers: readonly number[],
   bits: 4 | 8,
 ): number[] {
-  const step = bits === 4 ? STEP_INPUTS : 8;
+  const step = CHANNELS[bits];
   const weightEnergy = new Float64Array(matrix.inputs);
   for (const [i, w] of matrix.weight.entries()) weightEnergy[i % matrix.inputs]! += w * w;
   const least = new Float32Array(tokens.length).fill(Infinity);

@@ -2,7 +2,7 @@
 import { createBlob, type ModelConfig, OUTLIER_INPUTS, type OutlierInput } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { concatenate, multiplyColumns } from '../quantization/int8.ts';
-import { packFourBits, takeOutputs } from '../quantization/int4.ts';
+import { type FourBitRows, packFourBits, takeOutputs } from '../quantization/int4.ts';
 import { packMatrix, roundingRest } from '../quantization/lanes.ts';
 import {
   divisorsOf,
@@ -79,18 +79,25 @@ export function packEngineFile(
     const name = `layer.${i}`;
     const planned = plan[i];
     if (!planned) throw new RangeError(`the plan has no layer ${i}`);
+    /** The query has some of the outputs of its input's matrix, key and value the others. */
+    const rounded = new Map<OutlierInput, FourBitRows>();
+    const roundedRows = (input: OutlierInput): FourBitRows => {
+      const rows = rounded.get(input) ?? fourBitRows(layer, input, planned[input]);
+      rounded.set(input, rows);
+      return rows;
+    };
     /** @param from the first of its outputs among those of the input's matrix */
     const ofLayer = (part: string, input: OutlierInput, linear: Linear, from = 0, factor = 1) => {
+      const own = scaled(linear, factor);
       const pack = () => {
         if (layer_bits === 4) {
-          const rows = fourBitRows(layer, input, planned[input]);
-          return { ...packFourBits(takeOutputs(rows, from, from + linear.outputs, factor)) };
+          return { ...packFourBits(takeOutputs(roundedRows(input), from, from + linear.outputs, factor)) };
         }
-        const smooth = multiplyColumns(scaled(linear, factor), divisorsOf(layer, input, planned[input]));
+        const smooth = multiplyColumns(own, divisorsOf(layer, input, planned[input]));
         const { outliers } = planned[input];
         return { ...packMatrix(permuteColumns(smooth, swapsOf(outliers)), outliers.length) };
       };
-      writePacked(`${name}.${part}`, pack, scaled(linear, factor).bias);
+      writePacked(`${name}.${part}`, pack, own.bias);
     };
     const { query, key, value } = layer;
     ofLayer('query', 'query_key_value', query, 0, 1 / Math.sqrt(H / config.num_attention_heads));
