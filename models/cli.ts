@@ -1,100 +1,177 @@
-/** npm run models -- <command>; see USAGE. */
+/** npm run models -- <command>; see COMMANDS. */
 import { parseArgs } from 'node:util';
 
+import { parseStrictly, endByError } from './commands/arguments.ts';
 import { type Command, OPTIONS } from './commands/command.ts';
-import { print, say } from './commands/terminal.ts';
+import { print } from './commands/terminal.ts';
 import { UsageError } from './commands/usage-error.ts';
 
-const USAGE = `npm run models -- <command>
+type Option = keyof typeof OPTIONS;
 
-  add <hub-id | folder> [--revision R] [--id NAME] [--backend engine|onnxruntime|both] [--bits 4|8] [--outliers SHARE]
-      [--text FILE] [--keep-vocabulary FILE] [--force] [--remote]
-             pull, convert, measure and push. It can be repeated. The name of an existing folder is a folder; any other
-             name with one "/" is a model of the Hugging Face Hub, such as google-bert/bert-base-uncased
-  list [--remote]
-             show checkpoints, builds, the local bucket and what wrangler.toml deploys; with --remote the bucket of the account
+interface Described {
+  /** Its argument, as the usage shows it. */
+  readonly takes: string;
+  readonly does: string;
+  readonly accepts: readonly Option[];
+  /** It loads when it is used, since wrangler alone takes seconds. */
+  readonly load: () => Promise<{ command: Command }>;
+}
 
-  pull <hub-id> [--revision R] [--id NAME]
-             download a model to models/.pulled/<id>, and resume an interrupted download. HF_TOKEN is for gated models,
-             HF_ENDPOINT for another Hub
-  convert [id | folder] [--backend engine|onnxruntime|both] [--bits 4|8] [--outliers SHARE] [--text FILE]
-      [--keep-vocabulary FILE] [--force]
-             build the files of a model for the bucket in models/.build. The first time, or with --outliers or --text, choose
-             the outlier channels and write them to calibration.json beside the checkpoint
-  measure [id | folder] [--force]
-             measure the quantization error against float32, on the probes and on running text, and write it beside the checkpoint
-  push [id | id@revision | folder] [--remote]
-             convert if the checkpoint is here, and upload the model to the local bucket, or with --remote to that of the account
-  use <id | id@revision>
-             set MODEL in every environment of wrangler.toml
-
-  compare <id | folder> --python <path>
-             compare a checkpoint with transformers in that Python, and print the first difference in ids, offsets, logits
-             and first choices on the probe texts
-  evaluate [id | folder] --data <dir> [--full | --quick]
-             measure a model on BLiMP, ParaRel and running text, as served and in float32: on a seeded sample, or with
-             --full on everything, with --quick on a quarter of the sample
-  ablate [id | folder] [--quick]
-             measure what each rounded part of a model costs, and what each step of its quantization gains, on the text that
-             ships; with --quick on a seventh of it
-  bench-geometry [id | folder]
-             measure what candidate geometries cost to serve, with random weights and the tokenizer of the model
-
---backend is what the model is built for: the engine, unless another is named. Later commands remember it. --bits is the
-size of the weights in the layers. --outliers limits the extra work in the layers for outlier channels (default 0.08, or 0.4 with
---bits 4). --text is a calibration text with one paragraph per line. --keep-vocabulary trims the vocabulary to the pieces of a text, or to those
-that a file lists. --force converts a model that does not fit an isolate, and accepts one
-whose quantization error is too large. The default model is the one that wrangler.toml selects. BACKEND=onnxruntime
-selects the environment of that name.`;
-
-/** Each command loads when it is used, since wrangler alone takes seconds. */
-const COMMANDS: Readonly<Record<string, () => Promise<{ command: Command }>>> = {
-  add: () => import('./commands/add.ts'),
-  list: () => import('./commands/list.ts'),
-  pull: () => import('./commands/pull.ts'),
-  convert: () => import('./commands/convert.ts'),
-  measure: () => import('./commands/measure.ts'),
-  use: () => import('./commands/use.ts'),
-  push: () => import('./commands/push.ts'),
-  compare: () => import('./commands/compare.ts'),
-  evaluate: () => import('./commands/evaluate.ts'),
-  ablate: () => import('./commands/ablate.ts'),
-  'bench-geometry': () => import('./commands/bench-geometry.ts'),
+/** In the order of the list of commands. */
+const COMMANDS: Readonly<Record<string, Described>> = {
+  add: {
+    takes: '<hub-id | folder>',
+    does: `pull, convert, measure and push, with --remote to the bucket of the account too. It can be repeated. The name of an existing folder is a folder; any other
+name with one "/" is a model of the Hugging Face Hub, such as google-bert/bert-base-uncased`,
+    accepts: ['revision', 'id', 'backend', 'bits', 'outliers', 'text', 'keep-vocabulary', 'force', 'remote'],
+    load: () => import('./commands/add.ts'),
+  },
+  list: {
+    takes: '',
+    does: 'show checkpoints, builds, the local bucket and what wrangler.toml deploys; with --remote the bucket of the account too',
+    accepts: ['remote'],
+    load: () => import('./commands/list.ts'),
+  },
+  pull: {
+    takes: '<hub-id>',
+    does: `download a model to models/.pulled/<id>, and resume an interrupted download. HF_TOKEN is for gated models,
+HF_ENDPOINT for another Hub`,
+    accepts: ['revision', 'id'],
+    load: () => import('./commands/pull.ts'),
+  },
+  convert: {
+    takes: '[id | folder]',
+    does: `build the files of a model for the bucket in models/.build. The first time, or with --outliers or --text, choose
+the outlier channels and write them to calibration.json beside the checkpoint`,
+    accepts: ['backend', 'bits', 'outliers', 'text', 'keep-vocabulary', 'force'],
+    load: () => import('./commands/convert.ts'),
+  },
+  measure: {
+    takes: '[id | folder]',
+    does: 'measure the quantization error against float32, on the probes and on running text, and write it beside the checkpoint',
+    accepts: ['force'],
+    load: () => import('./commands/measure.ts'),
+  },
+  push: {
+    takes: '[id | id@revision | folder]',
+    does: 'convert if the checkpoint is here, and upload the model to the local bucket, or with --remote to that of the account',
+    accepts: ['remote'],
+    load: () => import('./commands/push.ts'),
+  },
+  use: {
+    takes: '<id | id@revision>',
+    does: 'set MODEL in every environment of wrangler.toml',
+    accepts: [],
+    load: () => import('./commands/use.ts'),
+  },
+  compare: {
+    takes: '<id | folder> --python <path>',
+    does: `compare a checkpoint with transformers in that Python, and print the first difference in ids, offsets, logits
+and first choices on the probe texts`,
+    accepts: ['python'],
+    load: () => import('./commands/compare.ts'),
+  },
+  evaluate: {
+    takes: '[id | folder] --data <dir>',
+    does: `measure a model on BLiMP, ParaRel and running text, as served and in float32: on a seeded sample, or with
+--full on everything, with --quick on a quarter of the sample`,
+    accepts: ['data', 'full', 'quick'],
+    load: () => import('./commands/evaluate.ts'),
+  },
+  ablate: {
+    takes: '[id | folder]',
+    does: `measure what each rounded part of a model costs, and what each step of its quantization gains, on the text that
+ships; with --quick on a seventh of it`,
+    accepts: ['quick'],
+    load: () => import('./commands/ablate.ts'),
+  },
+  'bench-geometry': {
+    takes: '[id | folder]',
+    does: 'measure what candidate geometries cost to serve, with random weights and the tokenizer of the model',
+    accepts: [],
+    load: () => import('./commands/bench-geometry.ts'),
+  },
 };
+
+/** How an option is written, and what it means, for each command that accepts it. */
+const MEANINGS: Readonly<Record<Option, readonly [written: string, means: string]>> = {
+  backend: ['--backend B', 'what it is built for: engine, onnxruntime or both; as before, or the engine, if not given'],
+  bits: ['--bits 4|8', 'the size of the weights in the layers; as before, or 8, if not given'],
+  data: ['--data DIR', 'the folder of the evaluation sets; without it, the command prints where to get them'],
+  force: ['--force', 'take a model that does not fit an isolate, or whose quantization error is too large'],
+  full: ['--full', 'everything instead of a sample'],
+  id: ['--id NAME', 'the local id; if not given, the name on the Hub in lower case'],
+  'keep-vocabulary': [
+    '--keep-vocabulary FILE',
+    'trim the vocabulary to the pieces of a text, or to those that a file lists',
+  ],
+  outliers: [
+    '--outliers SHARE',
+    'extra work in the layers for outlier channels, at most; 0.08, or 0.4 with 4 bits, if not given',
+  ],
+  python: ['--python PATH', 'a Python with transformers and torch'],
+  quick: ['--quick', 'a part of the sample'],
+  remote: ['--remote', 'the bucket of the account'],
+  revision: ['--revision R', 'a branch, a tag or a commit on the Hub'],
+  text: ['--text FILE', 'a calibration text with one paragraph per line, instead of the one that ships'],
+};
+
+const LIST = `npm run models -- <command>
+
+${Object.entries(COMMANDS)
+  .map(([name, { takes }]) => `  ${name} ${takes}`.trimEnd())
+  .join('\n')}
+
+"npm run models -- help <command>" explains one. Where a model is in brackets, the default is the one that wrangler.toml selects;
+BACKEND=onnxruntime selects the environment of that name.`;
+
+function usageOf(name: string, { takes, does, accepts }: Described): string {
+  const lines = accepts.map((option) => MEANINGS[option]);
+  const width = Math.max(0, ...lines.map(([written]) => written.length));
+  const options = lines.map(([written, means]) => `\n  ${written.padEnd(width)}  ${means}`).join('');
+  return `${`npm run models -- ${name} ${takes}`.trimEnd()}\n\n${does}${options && `\n${options}`}`;
+}
 
 /** Renamed commands: the error for an old name gives the new one. */
 const RENAMED: Readonly<Record<string, string>> = { verify: 'measure', quantization: 'ablate', cost: 'bench-geometry' };
 
+/** @throws if there is no such command */
+function find(name: string): Described {
+  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (found) return found;
+  if (Object.hasOwn(RENAMED, name)) throw new UsageError(`the command ${name} is now ${RENAMED[name]}`);
+  throw new UsageError(name ? `there is no command "${name}"` : 'name a command');
+}
+
+/** What is wrong in it is said below the usage of the command that it names. */
+let usage = LIST;
+
 async function run(): Promise<void> {
-  let parsed;
-  try {
-    parsed = parseArgs({ allowPositionals: true, options: { ...OPTIONS, help: { type: 'boolean', short: 'h' } } });
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
-  }
-  const { positionals, values } = parsed;
-  if (values.help) {
-    print(USAGE);
+  const options = { ...OPTIONS, help: { type: 'boolean', short: 'h' } } as const;
+  // Where an option is wrong, the command is found nevertheless.
+  const [first = '', ...others] = parseArgs({ allowPositionals: true, strict: false, options }).positionals;
+  const isHelp = first === 'help';
+  const name = isHelp ? (others[0] ?? '') : first;
+  const described = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (described) usage = usageOf(name, described);
+
+  const { values, positionals } = parseStrictly(options);
+  if (isHelp || values.help) {
+    if (name) find(name);
+    print(usage);
     return;
   }
-  const [name = '', model, ...more] = positionals;
-  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!load) {
-    if (Object.hasOwn(RENAMED, name)) throw new UsageError(`the command ${name} is now ${RENAMED[name]}`);
-    throw new UsageError(name ? `there is no command "${name}"` : 'name a command');
-  }
+  const { accepts, load } = find(name);
+  const [, model, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`${name} does not accept "${more.join(' ')}"`);
-  const { command } = await load();
-  const accepted: readonly string[] = command.accepts;
-  const other = Object.keys(values).find((option) => !accepted.includes(option));
+  const other = Object.keys(values).find((option) => !(accepts as readonly string[]).includes(option));
   if (other) throw new UsageError(`${name} does not accept --${other}`);
+  const { command } = await load();
   await command.run(model, values);
 }
 
 try {
   await run();
 } catch (error) {
-  say(error instanceof Error ? error.message : String(error));
-  if (error instanceof UsageError) say(`\n${USAGE}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  endByError(error, usage);
 }

@@ -7,6 +7,7 @@ import { unstable_readConfig as readConfig } from 'wrangler';
 import type { BucketIndex } from './bucket-index.ts';
 import { BUILDS } from './built.ts';
 import type { StoredObject } from './local.ts';
+import { addedFolders } from '../hub/added.ts';
 import { pulledFolder, readSource } from '../hub/source.ts';
 
 /** A model in one place. */
@@ -34,6 +35,13 @@ export async function findCheckpoints(models: string): Promise<Held[]> {
     const note = source ? `${source.hub}@${source.commit.slice(0, 7)}, ${source.license}` : 'incomplete: pull it again';
     held.push({ model, place: 'pulled', ...(await measure(folder)), note });
   }
+  return held;
+}
+
+/** The checkpoints elsewhere that models were built from. */
+export async function findAdded(): Promise<Held[]> {
+  const held: Held[] = [];
+  for (const [model, note] of addedFolders()) held.push({ model, place: 'folder', ...(await measure(note)), note });
   return held;
 }
 

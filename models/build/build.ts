@@ -10,6 +10,7 @@ import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { readTensors, readText } from '../checkpoint/files.ts';
 import { readWeights } from '../checkpoint/weights.ts';
 import { packEngineFile } from '../engine/pack.ts';
+import { addedFolder, recordAdded } from '../hub/added.ts';
 import { pulledFolder } from '../hub/source.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import { SERVED } from '../onnx/linear.ts';
@@ -55,10 +56,18 @@ export interface Artifacts {
   readonly listed: Manifest['files'];
 }
 
-/** The folder of a checkpoint: a path, or the id of a committed or downloaded one. */
+/** The folder with a committed or downloaded checkpoint of this id. */
+export function ownFolder(id: string): string | undefined {
+  const [committed, pulled] = [join(MODELS, id), pulledFolder(MODELS, id)];
+  // Other folders of models/ have code.
+  if (existsSync(join(committed, 'config.json'))) return committed;
+  return existsSync(pulled) ? pulled : undefined;
+}
+
+/** The folder of a checkpoint: a path, or the id of one that is committed, downloaded or was built from a folder. */
 function folderOf(model: string): string {
   if (model.includes('/')) return resolve(model);
-  return [join(MODELS, model), pulledFolder(MODELS, model)].find(existsSync) ?? join(MODELS, model);
+  return ownFolder(model) ?? addedFolder(model) ?? join(MODELS, model);
 }
 
 /** Whether there is a folder to read a checkpoint from. */
@@ -71,6 +80,12 @@ export const hasCheckpoint = (model: string): boolean => existsSync(folderOf(mod
  */
 export async function readCheckpoint(model: string, whole = false): Promise<Checkpoint> {
   const folder = folderOf(model);
+  if (!existsSync(folder)) {
+    const was = addedFolder(model) === folder ? ': it was built from that folder, which is gone' : '';
+    throw new Error(
+      `there is no checkpoint of ${model} in ${folder}${was}; npm run models -- list shows what there is`,
+    );
+  }
   const id = basename(folder).toLowerCase();
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
     throw new Error(`${folder}: the name of the folder is the model's id, of letters, digits, ".", "_" and "-"`);
@@ -218,6 +233,7 @@ export async function writeBuild(
   const { revision } = artifacts;
   const manifest = await makeManifest(checkpoint, artifacts, errors, await readCard(checkpoint.folder));
   const text = JSON.stringify(manifest, null, 2);
+  if (!ownFolder(id)) recordAdded(id, checkpoint.folder);
   const folder = join(BUILT, id, revision);
   const part = `${folder}.part-${process.pid}`;
   try {

@@ -7,7 +7,6 @@ import { orSelected } from './selected.ts';
 import { print } from './terminal.ts';
 
 export const command: Command = {
-  accepts: ['quick'],
   async run(model, { quick }) {
     const checkpoint = await readCheckpoint(orSelected(model));
     const { weights, tokenizer } = checkpoint;

@@ -1,8 +1,10 @@
 /** `add`: pulls, converts, measures and pushes a model in one step. */
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 
 import type { Built } from '../bucket/built.ts';
+import { ownFolder } from '../build/build.ts';
+import { addedFolder } from '../hub/added.ts';
 import { convert, type ConvertOptions } from '../convert/convert.ts';
 import { type Command, parseConvert, requireModel } from './command.ts';
 import { printMeasurement } from './measure.ts';
@@ -13,7 +15,6 @@ import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const command: Command = {
-  accepts: ['backend', 'bits', 'force', 'id', 'keep-vocabulary', 'outliers', 'remote', 'revision', 'text'],
   async run(model, options) {
     const { force = false, id, remote, revision } = options;
     await addModel(requireModel(model), { ...parseConvert(options), force, id, remote, revision });
@@ -37,6 +38,7 @@ export async function addModel(
     throw new UsageError(`there is no folder ${model}; a model of the Hub is named <owner>/<name>`);
   }
   if (isFolder && (commit ?? name)) throw new UsageError('--revision and --id belong to a model of the Hub');
+  if (isFolder) requireFreeId(resolve(model));
   const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });
   await convert(folder, { ...how, say, progress: progressBar('calibrated') });
   const built = await printMeasurement(folder, how.force);
@@ -51,4 +53,16 @@ To serve it on this machine, or from your account:
 
 To make it the model of wrangler.toml: npm run models -- use ${id}@${revision}`);
   return built;
+}
+
+/** @throws when another checkpoint has the id that the folder would have: later commands would find that one */
+function requireFreeId(folder: string): void {
+  const id = basename(folder).toLowerCase();
+  const own = ownFolder(id);
+  if (own === undefined || own === folder) {
+    const before = addedFolder(id);
+    if (own === undefined && before !== undefined && before !== folder) say(`${id} was ${before}; it is now ${folder}`);
+    return;
+  }
+  throw new Error(`${own} has the id ${id} already: rename the folder ${folder}, whose name becomes its id`);
 }

@@ -5,8 +5,8 @@ import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
- * Runs a script, which imports what is slow to load when it runs: wrangler takes more than a second. `--help` prints its usage; an error is printed without a stack, and ends with status 1, or 2 and the usage
- * for what a person typed.
+ * Runs a script, which imports what is slow to load when it runs: wrangler takes more than a second. `--help`, `-h` and `help` print
+ * its usage. An error is printed without a stack and ends with status 1, or below the usage with status 2 for what a person typed.
  */
 export async function runScript<T extends ParseArgsOptionsConfig>(
   usage: string,
@@ -14,19 +14,34 @@ export async function runScript<T extends ParseArgsOptionsConfig>(
   run: (values: ReturnType<typeof parseArgs<{ options: T }>>['values'], texts: string[]) => Promise<void>,
 ): Promise<void> {
   try {
-    let parsed;
-    try {
-      parsed = parseArgs({ allowPositionals: true, options: { ...options, help: { type: 'boolean', short: 'h' } } });
-    } catch (error) {
-      throw new UsageError((error as Error).message, { cause: error });
-    }
-    if ('help' in parsed.values && parsed.values.help) print(usage);
-    else await run(parsed.values, parsed.positionals);
+    const { positionals, values } = parseStrictly({ ...options, help: { type: 'boolean', short: 'h' } } as const);
+    if (('help' in values && values.help) || (positionals.length === 1 && positionals[0] === 'help')) print(usage);
+    else await run(values, positionals);
   } catch (error) {
-    say(error instanceof Error ? error.message : String(error));
-    if (error instanceof UsageError) say(`\n${usage}`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
+    endByError(error, usage);
   }
+}
+
+/** The command line. @throws {UsageError} for an option that is not among these */
+export function parseStrictly<const T extends ParseArgsOptionsConfig>(options: T) {
+  try {
+    return parseArgs({ allowPositionals: true, options });
+  } catch (error) {
+    // The next sentence is on arguments that begin with a dash, which no command has.
+    const [sentence = ''] = (error as Error).message.split('. To specify');
+    throw new UsageError(sentence, { cause: error });
+  }
+}
+
+/**
+ * Says an error and ends the process, also where something that failed left a server or a timer. The message is last, where a person
+ * looks first.
+ * @param usage is said only if a person typed something wrong
+ */
+export function endByError(error: unknown, usage: string): never {
+  if (error instanceof UsageError) say(`${usage}\n`);
+  say(error instanceof Error ? error.message : String(error));
+  process.exit(error instanceof UsageError ? 2 : 1);
 }
 
 /** @throws when a script that takes only options is given something else */

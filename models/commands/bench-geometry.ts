@@ -8,7 +8,6 @@ const mega = (count: number) => (count / 1e6).toFixed(1);
 const ratio = (one: number, all = NaN) => (one / all).toFixed(2);
 
 export const command: Command = {
-  accepts: [],
   async run(model) {
     const costs = await benchGeometries(orSelected(model), say);
     const yardstick = costs.at(-1);

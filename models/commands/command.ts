@@ -23,8 +23,6 @@ export const OPTIONS = {
 type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
 
 export interface Command {
-  /** The options that it accepts. */
-  readonly accepts: readonly (keyof typeof OPTIONS)[];
   /** @param model the argument, if given */
   readonly run: (model: string | undefined, options: Options) => Promise<void>;
 }

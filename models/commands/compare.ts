@@ -5,7 +5,6 @@ import { print } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 export const command: Command = {
-  accepts: ['python'],
   async run(model, { python }) {
     if (!python) throw new UsageError('name a Python with transformers and torch: --python <path>');
     const compared = await compare([{ model: requireModel(model) }], python);

@@ -6,7 +6,6 @@ import { orSelected, warnUnlessSelected } from './selected.ts';
 import { print, say } from './terminal.ts';
 
 export const command: Command = {
-  accepts: ['backend', 'bits', 'force', 'keep-vocabulary', 'outliers', 'text'],
   async run(model, options) {
     const { id, revision, folder } = await convert(orSelected(model), {
       ...parseConvert(options),

@@ -14,7 +14,6 @@ import { UsageError } from './usage-error.ts';
 const MAX_LOSS = 0.5;
 
 export const command: Command = {
-  accepts: ['data', 'full', 'quick'],
   async run(model, { data, full = false, quick = false }) {
     if (!data) throw new Error(WHERE_FROM);
     if (full && quick) throw new UsageError('--full and --quick exclude each other');

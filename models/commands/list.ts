@@ -7,6 +7,7 @@ import { accountBucket } from '../account/bucket.ts';
 import { findTarget } from '../account/worker.ts';
 import { selectedEnvironment } from '../bucket/deployed.ts';
 import {
+  findAdded,
   findBuilds,
   findCheckpoints,
   findDeployed,
@@ -23,7 +24,6 @@ import { UsageError } from './usage-error.ts';
 const MODELS = join(import.meta.dirname, '..');
 
 export const command: Command = {
-  accepts: ['remote'],
   async run(model, { remote = false }) {
     if (model !== undefined) throw new UsageError(`list does not accept "${model}"`);
     await listModels(remote);
@@ -33,6 +33,7 @@ export const command: Command = {
 async function listModels(remote: boolean): Promise<void> {
   const held: Held[] = [
     ...(await findCheckpoints(MODELS)),
+    ...(await findAdded()),
     ...(await findBuilds()),
     ...groupObjects(await withLocalBucket((bucket) => bucket.list())),
     ...(remote ? listIndex(await readAccountIndex()) : []),

@@ -8,7 +8,6 @@ import { orSelected, warnUnlessSelected } from './selected.ts';
 import { print } from './terminal.ts';
 
 export const command: Command = {
-  accepts: ['force'],
   async run(model, { force = false }) {
     const { id, revision } = await printMeasurement(orSelected(model), force);
     warnUnlessSelected(id, revision);

@@ -11,7 +11,6 @@ export interface PullChoice {
 }
 
 export const command: Command = {
-  accepts: ['id', 'revision'],
   async run(model, options) {
     await pullModel(requireModel(model), options);
   },

@@ -12,7 +12,6 @@ import { orSelected, warnUnlessSelected } from './selected.ts';
 import { print, say } from './terminal.ts';
 
 export const command: Command = {
-  accepts: ['remote'],
   async run(model, { remote }) {
     const chosen = orSelected(model);
     const built = await findOrBuild(chosen, say);

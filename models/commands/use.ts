@@ -10,7 +10,6 @@ import { print, say } from './terminal.ts';
 const CONFIG = join(import.meta.dirname, '../../wrangler.toml');
 
 export const command: Command = {
-  accepts: [],
   async run(model) {
     const { id, revision } = (await findOrBuild(requireModel(model), say)).manifest;
     await writeFile(CONFIG, withModel(await readFile(CONFIG, 'utf8'), `${id}@${revision}`));

@@ -20,7 +20,7 @@ export async function findOrBuild(model: string, say: (line: string) => void): P
     const now = `${id}@${built.revision}`;
     throw new Error(`${id} builds to ${now}, not to ${model}. To serve that one: npm run models -- use ${now}`);
   }
-  // A model that was added from a folder has its checkpoint elsewhere, and only its build here.
+  // The folder that it was built from may be gone.
   const newest = revision === undefined ? await findNewestBuild(id) : undefined;
   if (newest) return newest;
   throw new Error(`there is neither a checkpoint nor a build of ${model}: see npm run models -- list`);

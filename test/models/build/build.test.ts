@@ -4,8 +4,19 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
-import { type Checkpoint, makeArtifacts, readCheckpoint, weightsIn } from '../../../models/build/build.ts';
+import {
+  type Checkpoint,
+  hasCheckpoint,
+  makeArtifacts,
+  readCheckpoint,
+  weightsIn,
+  writeBuild,
+} from '../../../models/build/build.ts';
 import { readCard } from '../../../models/build/card.ts';
+import { BUILDS } from '../../../models/bucket/built.ts';
+import { findAdded } from '../../../models/bucket/inventory.ts';
+import { addModel } from '../../../models/commands/add.ts';
+import { findOrBuild } from '../../../models/convert/find-or-build.ts';
 import { selectedModel } from '../../../models/bucket/deployed.ts';
 import { readQuantizationErrors, writeQuantizationErrors } from '../../../models/build/quantization-error.ts';
 import { parseManifest } from '../../../src/model/manifest.ts';
@@ -123,5 +134,34 @@ describe('where a model is from', () => {
     expect(await readCard(join(folder, 'nothing'))).toMatchObject({ license: 'unknown' });
     await writeFile(join(folder, 'README.md'), '---\nlicense: mit\nsource: here\n---\n');
     expect(await readCard(folder)).toEqual({ license: 'mit', source: 'here' });
+  });
+});
+
+describe('a model that was built from a folder', () => {
+  const id = `folder-test-${process.pid}`;
+  afterAll(() => rm(join(BUILDS, id), { recursive: true, force: true }));
+
+  it('is found by its id, until the folder is gone: then its build is', async () => {
+    const place = join(folder, id);
+    await cp(join(import.meta.dirname, '../../fixtures/families/albert'), place, { recursive: true });
+    await expect(readCheckpoint(id)).rejects.toThrow(`models/${id} has no config.json`);
+    const read = await readCheckpoint(place);
+    const { revision } = await writeBuild(read, await makeArtifacts(read), undefined);
+    expect(await readCheckpoint(id)).toMatchObject({ id, folder: place });
+    expect(hasCheckpoint(id)).toBe(true);
+    expect(await findAdded()).toContainEqual(expect.objectContaining({ model: id, note: place }));
+
+    await rm(place, { recursive: true });
+    expect(hasCheckpoint(id)).toBe(false);
+    await expect(readCheckpoint(id)).rejects.toThrow(`${id} was built from ${place}, which is gone`);
+    expect((await findOrBuild(id, () => undefined)).manifest.revision).toBe(revision);
+    expect(await findAdded()).not.toContainEqual(expect.objectContaining({ model: id }));
+  });
+
+  it('may not have the id of another checkpoint, which the id would find', async () => {
+    const place = join(folder, 'albert-edge');
+    await cp(join(import.meta.dirname, '../../fixtures/families/albert'), place, { recursive: true });
+    await expect(addModel(place, {})).rejects.toThrow(`has the id albert-edge already: rename the folder ${place}`);
+    expect((await readCheckpoint('albert-edge')).folder).toMatch(/models\/albert-edge$/);
   });
 });
