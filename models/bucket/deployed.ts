@@ -1,7 +1,7 @@
-/** The environments of wrangler.toml; BACKEND selects one. Reads a file. */
+/** The environments of wrangler.toml; BACKEND selects one. Reads files. */
 import { join } from 'node:path';
 
-import { unstable_readConfig as readConfig } from 'wrangler';
+import { unstable_getVarsForDev as getVarsForDev, unstable_readConfig as readConfig } from 'wrangler';
 
 const BACKENDS = ['engine', 'onnxruntime'] as const;
 
@@ -19,9 +19,35 @@ export function selectedEnvironment(): string | undefined {
   return backend === 'engine' ? undefined : backend;
 }
 
-export function selectedModel(): { id: string; revision: string } {
+const CONFIG = join(import.meta.dirname, '../..', 'wrangler.toml');
+
+function readVars(config: string): Readonly<Record<string, unknown>> {
   const env = selectedEnvironment();
-  const { vars } = readConfig({ config: join(import.meta.dirname, '../..', 'wrangler.toml'), ...(env && { env }) });
-  const [id = '', revision = ''] = String(vars['MODEL']).split('@');
+  try {
+    return readConfig({ config, ...(env && { env }) }).vars;
+  } catch (cause) {
+    throw new Error(`wrangler.toml cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+export function selectedModel(): { id: string; revision: string } {
+  const [id = '', revision = ''] = String(readVars(CONFIG)['MODEL']).split('@');
   return { id, revision };
+}
+
+/**
+ * MODEL and then those of MORE_MODELS, as a local worker has them: .dev.vars goes before wrangler.toml.
+ * @throws when one of them is no text
+ */
+export function localModels(config = CONFIG): string[] {
+  const vars = getVarsForDev(config, undefined, readVars(config), selectedEnvironment(), true);
+  const textOf = (name: string): string => {
+    const value: unknown = vars[name]?.value ?? '';
+    if (typeof value === 'string') return value;
+    throw new Error(
+      `${name} is not a text: write ${name} = "<id>@<revision>" in wrangler.toml, with commas between several`,
+    );
+  };
+  const named = [textOf('MODEL'), ...textOf('MORE_MODELS').split(/[\s,]+/)];
+  return [...new Set(named.filter((name) => name !== ''))];
 }

@@ -23,6 +23,8 @@ export async function withLocalBucket<T>(use: (bucket: LocalBucket) => Promise<T
   const { env, dispose } = await getPlatformProxy<{ MODELS: R2Bucket }>({
     configPath: join(import.meta.dirname, '../..', 'wrangler.toml'),
     ...(state && { persist: { path: state } }),
+  }).catch((error: unknown) => {
+    throw explained(error);
   });
   const { MODELS } = env;
   try {
@@ -50,4 +52,16 @@ export async function withLocalBucket<T>(use: (bucket: LocalBucket) => Promise<T
   } finally {
     await dispose();
   }
+}
+
+/** Names the remedy where wrangler cannot write what it keeps in the home folder. */
+function explained(error: unknown): unknown {
+  const { message, syscall, path } = error as NodeJS.ErrnoException;
+  if (syscall === undefined || path === undefined) return error;
+  return new Error(
+    `wrangler cannot write ${path} (${message}): set HOME or XDG_CONFIG_HOME to a folder that it can write`,
+    {
+      cause: error,
+    },
+  );
 }

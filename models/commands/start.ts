@@ -1,10 +1,10 @@
 /** npm start: puts a model into the local bucket and starts the worker in workerd. See USAGE. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, relative } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { stripVTControlCharacters } from 'node:util';
 
 import { BUILT_FILES } from '../build/quantization-error.ts';
@@ -14,8 +14,8 @@ import { UsageError } from './usage-error.ts';
 
 const USAGE = `npm start -- [options]
 
-  --model ID       a model that is built, <id> or <id>@<revision>; MODEL of wrangler.toml if not given. It can be repeated:
-                   the first answers the plain routes, and each has its own below /models/<id>
+  --model ID       a model that is built, <id> or <id>@<revision>. It can be repeated: the first answers the plain routes, and
+                   each has its own below /models/<id>. If not given, MODEL and MORE_MODELS of wrangler.toml or .dev.vars
   --verbose        show what wrangler says, instead of writing it to a log
 
 PORT=3000 npm start takes another port than 8787. BACKEND=onnxruntime serves with onnxruntime-web, and SIMD=plain without
@@ -25,8 +25,10 @@ const DEFAULT_PORT = '8787';
 const POLL_MS = 200;
 const ROOT = join(import.meta.dirname, '../..');
 const LOG = join(ROOT, '.wrangler/start.log');
-/** Of the log, shown when wrangler ends before the worker answers. */
+/** Of the log, shown when wrangler ends. */
 const LAST_LINES = 20;
+/** How long wrangler may take to end after a signal. */
+const MAX_END_MS = 5_000;
 /** wrangler asks for neither updates, statistics nor the place of this machine: offline, each of them would be an error. */
 const QUIET = { WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true', CLOUDFLARE_CF_FETCH_ENABLED: 'false' };
 
@@ -40,37 +42,36 @@ await runScript(USAGE, options, async ({ model: chosen = [], verbose = false }, 
   }
   await requireFree(Number(port));
   Object.assign(process.env, QUIET);
-  const { selectedBackend, selectedEnvironment, selectedModel } = await import('../bucket/deployed.ts');
+  const { localModels, selectedBackend, selectedEnvironment } = await import('../bucket/deployed.ts');
   const { withLocalBucket } = await import('../bucket/local.ts');
   const { push } = await import('../bucket/push.ts');
   const { findOrBuild, requireWeights } = await import('../convert/find-or-build.ts');
 
-  const selected = selectedModel();
+  const wanted = chosen.length > 0 ? chosen : localModels();
+  say(`Building ${wanted.join(' and ')} where it is not built, and putting it into the local bucket …`);
   const models: string[] = [];
-  for (const one of chosen.length > 0 ? chosen : [`${selected.id}@${selected.revision}`]) {
+  for (const one of wanted) {
     const built = await findOrBuild(one, say);
     requireWeights(built, BUILT_FILES[selectedBackend()][0]);
     await withLocalBucket((bucket) => push(built, bucket));
     models.push(`${built.manifest.id}@${built.manifest.revision}`);
   }
 
+  say('Starting wrangler, which builds the worker and the page. The first time this takes some ten seconds …');
   const wrangler = await startWrangler(['--port', port, '--env', selectedEnvironment() ?? ''], models, verbose);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => wrangler.kill(signal));
-  const ended = once(wrangler, 'exit');
   const url = `http://localhost:${port}`;
-  await Promise.race([answers(`${url}/health`), ended]);
-  if (wrangler.exitCode !== null || wrangler.signalCode !== null) {
-    const log = verbose ? '' : `:\n\n${await endOfLog()}`;
-    if (wrangler.exitCode) throw new Error(`wrangler ended before the worker answered${log}`);
-    return;
-  }
-  print(`
-${models.join(' and ')} ${models.length === 1 ? 'is' : 'are'} served at ${url}. ${verbose ? '' : `The log is ${relative(ROOT, LOG)}. `}Open it in a browser, or try:
+  if (await answers(`${url}/health`, wrangler.ended)) {
+    const log = verbose ? '' : ` The log is ${relative(ROOT, LOG)}.`;
+    print(`
+${models.join(' and ')} ${models.length === 1 ? 'is' : 'are'} served.${log} Try it, or open the address below in a browser:
 
   curl ${url}/fill-mask -H 'content-type: application/json' -d '{"inputs": "I love [MASK] because you are [MASK]."}'
-`);
-  const [code] = (await ended) as [number | null];
-  process.exitCode = code ?? 1;
+
+${url}`);
+  }
+  const how = await wrangler.ended;
+  const log = verbose ? '' : `:\n\n${await endOfLog()}`;
+  throw new Error(`wrangler ended (${how})${log}`);
 });
 
 /** @throws saying how to choose another one when somebody listens there */
@@ -91,24 +92,59 @@ async function requireFree(port: number): Promise<void> {
   }
 }
 
+interface Wrangler {
+  /** Its exit status or its signal, in words. Nothing of it is left then. */
+  readonly ended: Promise<string>;
+}
+
 async function startWrangler(
   which: readonly string[],
   [model, ...more]: readonly string[],
   verbose: boolean,
-): Promise<ChildProcess> {
+): Promise<Wrangler> {
   await mkdir(dirname(LOG), { recursive: true });
   const args = ['dev', ...which, '--show-interactive-dev-session=false'];
   // Whoever runs it may see the caches; wrangler prints a line for each request.
   const vars = ['--var', `MODEL:${model}`, `MORE_MODELS:${more.join(',')}`, 'CACHE_STATUS:all', 'REQUEST_LOG:off'];
-  const wrangler = spawn(process.execPath, [join(ROOT, 'node_modules/wrangler/bin/wrangler.js'), ...args, ...vars], {
+  const log = await open(LOG, 'w');
+  const child = spawn(process.execPath, [join(ROOT, 'node_modules/wrangler/bin/wrangler.js'), ...args, ...vars], {
     cwd: ROOT,
-    stdio: verbose ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+    // It writes its log itself, so that nothing of it is lost at its end.
+    stdio: verbose ? ['ignore', 'inherit', 'inherit'] : ['ignore', log.fd, log.fd],
+    // A group of its own, which ends as a whole: workerd and esbuild are in it.
+    detached: true,
   });
-  if (verbose) return wrangler;
-  const log = createWriteStream(LOG);
-  wrangler.stdout?.pipe(log, { end: false });
-  wrangler.stderr?.pipe(log, { end: false });
-  return wrangler;
+  await log.close();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void endBy(signal, child));
+  process.on('exit', () => killGroup(child, 'SIGKILL'));
+  return { ended: untilEnd(child) };
+}
+
+async function untilEnd(child: ChildProcess): Promise<string> {
+  const [code, signal] = await Promise.race([
+    once(child, 'exit') as Promise<[number | null, string | null]>,
+    once(child, 'error').then(([error]) => [(error as Error).message, null] as const),
+  ]);
+  killGroup(child, 'SIGKILL');
+  return signal ?? (typeof code === 'number' ? `status ${code}` : `${code}`);
+}
+
+/** Ends wrangler, and then this process by the same signal, as whoever sent it expects. */
+async function endBy(signal: NodeJS.Signals, child: ChildProcess): Promise<void> {
+  const running = child.exitCode === null && child.signalCode === null;
+  killGroup(child, 'SIGTERM');
+  if (running) await Promise.race([once(child, 'exit'), pause(MAX_END_MS)]);
+  killGroup(child, 'SIGKILL');
+  process.kill(process.pid, signal);
+}
+
+function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // None of it is left.
+  }
 }
 
 async function endOfLog(): Promise<string> {
@@ -118,11 +154,15 @@ async function endOfLog(): Promise<string> {
   return lines.slice(-LAST_LINES).join('\n');
 }
 
-async function answers(address: string): Promise<void> {
-  const isUp = () =>
-    fetch(address).then(
+/** @returns whether the address answers, which it no longer can once `ended` is settled */
+async function answers(address: string, ended: Promise<unknown>): Promise<boolean> {
+  const gone = ended.then(() => true);
+  for (;;) {
+    const asked = fetch(address).then(
       ({ ok }) => ok,
       () => false,
     );
-  while (!(await isUp())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (await asked) return true;
+    if (await Promise.race([gone, pause(POLL_MS, false)])) return false;
+  }
 }

@@ -1,5 +1,7 @@
 /** `npm start` as a child process. */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,25 +24,54 @@ function freePort(): Promise<number> {
   });
 }
 
+/** Every process that was started with this in its environment, with its command line; none where it is not Linux. */
+function processesWith(mark: string): { pid: number; command: string }[] {
+  if (process.platform !== 'linux') return [];
+  const found: { pid: number; command: string }[] = [];
+  for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      if (!readFileSync(`/proc/${name}/environ`, 'utf8').includes(mark)) continue;
+      found.push({ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ') });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found.filter(({ command }) => command !== '');
+}
+
 function start(port: string, args: readonly string[] = [], environment = {}) {
-  const child = spawn(process.execPath, [join(root, 'models/commands/start.ts'), ...args], {
+  const mark = `START_TEST=${randomUUID()}`;
+  const child = spawn(process.execPath, [join(root, 'models/main.mjs'), 'start', ...args], {
     cwd: root,
-    env: { ...process.env, PORT: port, ...environment },
+    env: { ...process.env, PORT: port, START_TEST: mark.split('=')[1], ...environment },
   });
   let output = '';
-  const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
+  const ended = new Promise<number | string | null>((resolve) =>
+    child.on('close', (code, signal) => resolve(signal ?? code)),
+  );
   const printed = (line: RegExp) =>
     new Promise<string>((resolve, reject) => {
-      const look = (data: Buffer) => {
-        output += data.toString();
+      const look = () => {
         const found = line.exec(output);
         if (found) resolve(found[0]);
       };
       child.stdout.on('data', look);
       child.stderr.on('data', look);
-      void ended.then((code) => reject(new Error(`ended with ${code} before it printed ${line}:\n${output}`)));
+      look();
+      void ended.then((how) => reject(new Error(`ended with ${how} before it printed ${line}:\n${output}`)));
     });
-  return { child, printed, said: () => output, ended };
+  return { child, printed, said: () => output, ended, left: () => processesWith(mark) };
+}
+
+/** It ends by the signal, and so do wrangler, workerd and esbuild. */
+async function expectEnd({ child, ended, left }: ReturnType<typeof start>, signal: NodeJS.Signals): Promise<void> {
+  const parts = ['workerd', 'wrangler.js dev'];
+  const found = parts.filter((part) => left().some(({ command }) => command.includes(part)));
+  expect(found).toEqual(process.platform === 'linux' ? parts : []);
+  child.kill(signal);
+  expect(await ended).toBe(signal);
+  expect(left()).toEqual([]);
 }
 
 /** Of every Node process: a name of another machine is not found, as without a network, and is printed. */
@@ -53,13 +84,51 @@ const OFFLINE = `
     rest.at(-1)(Object.assign(new Error('offline'), { code: 'ENOTFOUND' }));
   };`;
 
+/** Chooses the model on the page, and waits for its answer. */
+async function useOnPage(url: string, id: string): Promise<void> {
+  const browser = await launch();
+  try {
+    const page = await browser.newPage();
+    await page.goto(url);
+    await page.getByLabel('Answers come from').selectOption(id);
+    await page.locator('#model-facts').getByText(id).waitFor();
+    await page.locator('#results:not(.stale) .candidate').first().waitFor();
+  } finally {
+    await browser.close();
+  }
+}
+
 describe('npm start', () => {
+  it.runIf(process.platform === 'linux')('says the end of the log when wrangler ends, now or later', async () => {
+    const early = start(String(await freePort()), [], { SIMD: 'foo' });
+    const late = start(String(await freePort()));
+    await late.printed(/\nhttp:.*\n/);
+    const wrangler = late.left().find(({ command }) => command.includes('wrangler.js dev'));
+    process.kill(wrangler?.pid ?? NaN, 'SIGKILL');
+    expect(await late.ended).toBe(1);
+    expect(late.said()).toMatch(/wrangler ended \(SIGKILL\):\n\n[^]*./);
+    expect(late.left()).toEqual([]);
+
+    expect(await early.ended).toBe(1);
+    expect(early.said()).toContain('wrangler ended (status 1):\n\n');
+    expect(early.left()).toEqual([]);
+  });
+
+  it.runIf(process.platform === 'linux')('ends where wrangler can write nothing, with the remedy', async () => {
+    const nowhere = { HOME: '/dev/null/home', XDG_CONFIG_HOME: '/dev/null/home' };
+    const { said, ended, left } = start(String(await freePort()), [], nowhere);
+    expect(await ended).toBe(1);
+    expect(said()).toMatch(/^wrangler cannot write .*: set HOME or XDG_CONFIG_HOME to a folder/m);
+    expect(left()).toEqual([]);
+  });
+
   it('serves the default model at PORT without a network, and prints a curl line that works', async () => {
     const port = await freePort();
     const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(OFFLINE)}`;
     // Without what keeps wrangler offline in tests.
     const asked = { NODE_ENV: undefined, WRANGLER_SEND_METRICS: undefined, CLOUDFLARE_CF_FETCH_ENABLED: undefined };
-    const { child, printed, said, ended } = start(String(port), [], { ...asked, NODE_OPTIONS });
+    const started = start(String(port), [], { ...asked, NODE_OPTIONS });
+    const { child, printed, said, ended } = started;
     try {
       const curl = await printed(/curl .*/);
       expect(curl).toContain(`http://localhost:${port}/fill-mask`);
@@ -68,8 +137,18 @@ describe('npm start', () => {
       expect(response.status).toBe(200);
       expect(await response.json()).toHaveLength(2);
 
-      // Nothing but where it is, where the log is and what to try; and another one is told at once that the port is taken.
-      expect(said().trim().split('\n').slice(1)).toEqual(['', `  ${curl}`]);
+      // What it does, where the log is, what to try and, last, the address; and another one is told at once that the port is taken.
+      await printed(/\nhttp:.*\n$/);
+      expect(said().trim().split('\n')).toEqual([
+        expect.stringMatching(/^Building \S+@[0-9a-f]{16} where it is not built/),
+        expect.stringMatching(/^Starting wrangler/),
+        '',
+        expect.stringMatching(/ is served\. The log is \.wrangler\/start\.log\./),
+        '',
+        `  ${curl}`,
+        '',
+        `http://localhost:${port}`,
+      ]);
       const second = start(String(port));
       expect(await second.printed(/Port .*/)).toBe(
         `Port ${port} cannot be used (EADDRINUSE): PORT=${port + 1} npm start`,
@@ -80,6 +159,7 @@ describe('npm start', () => {
       const log = await readFile(join(root, '.wrangler/start.log'), 'utf8');
       expect(log).toContain('POST /fill-mask');
       expect(log).not.toMatch(/looked up|warn|error|update available|^ +at /im);
+      await expectEnd(started, 'SIGTERM');
     } finally {
       child.kill('SIGTERM');
       await ended;
@@ -93,7 +173,8 @@ describe('npm start', () => {
     const folder = join(parent, id);
     await cp(join(root, 'test/fixtures/families/albert'), folder, { recursive: true });
     const port = await freePort();
-    const { child, printed, ended } = start(String(port), ['--model', `${first}@${revision}`, '--model', folder]);
+    const started = start(String(port), ['--model', `${first}@${revision}`, '--model', folder]);
+    const { child, printed, ended } = started;
     try {
       await printed(/curl .*/);
       const url = `http://localhost:${port}`;
@@ -111,17 +192,8 @@ describe('npm start', () => {
         expect(response.status, path).toBe(200);
         expect(await response.json()).toHaveLength(5);
       }
-      if (!executablePath) return;
-      const browser = await launch();
-      try {
-        const page = await browser.newPage();
-        await page.goto(url);
-        await page.getByLabel('Answers come from').selectOption(id);
-        await page.locator('#model-facts').getByText(id).waitFor();
-        await page.locator('#results:not(.stale) .candidate').first().waitFor();
-      } finally {
-        await browser.close();
-      }
+      if (executablePath) await useOnPage(url, id);
+      await expectEnd(started, 'SIGINT');
     } finally {
       child.kill('SIGTERM');
       await ended;
@@ -143,6 +215,9 @@ describe('npm start', () => {
     const { printed, said, ended } = start(String(await freePort()), args, environment);
     await printed(problem);
     expect(await ended).toBe(1);
-    expect(said().trim()).not.toContain('\n');
+    // The last line, and the only one but for what it was about to do.
+    const lines = said().trim().split('\n');
+    expect(lines.at(-1)).toMatch(problem);
+    expect(lines.filter((line) => !line.startsWith('Building '))).toHaveLength(1);
   });
 });

@@ -1,11 +1,16 @@
 /** wrangler.toml: its environments agree, and `use` changes all of them. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 
-import { describe, expect, it } from 'vitest';
+import { build as esbuild } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Unstable_Config as Config, unstable_readConfig as readConfig } from 'wrangler';
 
+import { PAGE_FOLDER } from '../../../src/page/bundle.ts';
 import { DEFAULT_MAX_REQUEST_WORK, SLOW_WORK_PER_SECOND } from '../../../src/limits.ts';
+import { localModels } from '../../../models/bucket/deployed.ts';
 import { withModel } from '../../../models/bucket/config-file.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -36,6 +41,35 @@ describe('use', () => {
   });
 });
 
+describe('the models of npm start', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  const modelsOf = async (toml: string, local = '') => {
+    const config = join(folder, 'wrangler.toml');
+    await writeFile(config, `name = "test"\n[vars]\n${toml}\n`);
+    await writeFile(join(folder, '.dev.vars'), local);
+    return localModels(config);
+  };
+
+  it('are those of wrangler.toml, unless .dev.vars names others', async () => {
+    expect(await modelsOf('MODEL = "a@1"')).toEqual(['a@1']);
+    const two = 'MODEL = "a@1"\nMORE_MODELS = "b@2, c@3"';
+    expect(await modelsOf(two)).toEqual(['a@1', 'b@2', 'c@3']);
+    expect(await modelsOf(two, 'MORE_MODELS=d@4')).toEqual(['a@1', 'd@4']);
+    expect(await modelsOf(two, 'MODEL=d@4\nMORE_MODELS=')).toEqual(['d@4']);
+    expect(await modelsOf(two, 'MODEL=b@2')).toEqual(['b@2', 'c@3']);
+  });
+
+  it('are refused by name where they cannot be read', async () => {
+    await expect(modelsOf('MODEL = "a@1"\nMORE_MODELS = ["b@2"]')).rejects.toThrow('MORE_MODELS is not a text');
+    await expect(modelsOf('MODEL = "a')).rejects.toThrow('wrangler.toml cannot be read: ');
+  });
+});
+
 describe('the environments', () => {
   const { definedEnvironments = [], ...top } = readConfig({ config: CONFIG }) as Config & {
     definedEnvironments?: string[];
@@ -57,6 +91,39 @@ describe('the environments', () => {
 it('the limit of CPU time is twice what a request may ask for, on a slow host', () => {
   const { limits } = readConfig({ config: CONFIG });
   expect(limits?.cpu_ms).toBe((2 * 1000 * DEFAULT_MAX_REQUEST_WORK) / SLOW_WORK_PER_SECOND);
+});
+
+describe('wrangler dev', () => {
+  it('builds again when a file changes that a build reads, and never because of a file that it writes', async () => {
+    const inputs = (packages: 'bundle' | 'external', entryPoints: string[]) =>
+      esbuild({
+        absWorkingDir: ROOT,
+        entryPoints,
+        outdir: 'nowhere',
+        bundle: true,
+        write: false,
+        metafile: true,
+        packages,
+        external: ['*.wasm', 'cloudflare:*'],
+        platform: 'node',
+        format: 'esm',
+      }).then(({ metafile }) => Object.keys(metafile.inputs));
+    const read = [
+      ...(await inputs('external', ['src/index.ts', 'src/index.onnxruntime.ts'])),
+      // The command itself, what it compiles, and what it bundled last.
+      ...(await inputs('external', ['src/inference/compile-kernels.ts', 'src/page/bundle.ts'])),
+      ...(await readdir(join(ROOT, 'src/inference/kernels'))).map((name) => `src/inference/kernels/${name}`),
+      ...(JSON.parse(await readFile(join(PAGE_FOLDER, '.inputs.json'), 'utf8')) as string[]).map((path) =>
+        relative(ROOT, path),
+      ),
+    ];
+    expect(read).toContain('src/pipelines/fill-mask.ts');
+    const watched = [readConfig({ config: CONFIG }).build.watch_dir].flat().map((path) => relative(ROOT, path ?? ''));
+    const isWatched = (path: string) => watched.some((one) => path === one || path.startsWith(`${one}/`));
+    expect(read.filter((path) => !path.startsWith('node_modules/') && !isWatched(path))).toEqual([]);
+    expect(watched.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    expect(isWatched('src/inference/.build/engine.wasm')).toBe(false);
+  });
 });
 
 describe('a deploy button', () => {
