@@ -1,6 +1,7 @@
 /** Compares two backends of the same checkpoint, mask by mask. No I/O of its own. */
 import type { Backend, Encoding } from '../../src/inference/backend.ts';
 import type { QuantizationError } from '../../src/schemas/model.ts';
+import { ratio, sum } from './ratio.ts';
 
 /** The lead of the reference's first choice over the second, in logits, from which it counts as clear. */
 export const CLEAR_LEAD = 0.1;
@@ -123,15 +124,6 @@ function largestDifference(p: ReferenceDistribution, q: Distribution, known: num
   }
   return largest;
 }
-
-/** Σ part / Σ whole and its standard error, from the spread between texts: the masks of one text are not independent. */
-function ratio(part: readonly number[], whole: readonly number[]): { value: number; error: number } {
-  const value = sum(part) / sum(whole);
-  const squares = part.map((x, i) => (x - value * whole[i]!) ** 2);
-  return { value, error: Math.sqrt(sum(squares)) / sum(whole) };
-}
-
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 /** The indices of the two largest values. */
 export function firstTwo(values: Float64Array | Float32Array): [first: number, second: number] {

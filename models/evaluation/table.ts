@@ -2,14 +2,9 @@
 import { CLEAR_LEAD } from './agreement.ts';
 import type { Item, WindowItem } from './items.ts';
 import { LENGTHS } from './items.ts';
+import { type Figure, ratio, sum } from './ratio.ts';
 import type { FactScore, OrderScore, PairScore, WindowScore } from './score.ts';
 import type { Scored } from './worker.ts';
-
-/** A figure and its standard error. */
-interface Figure {
-  readonly value: number;
-  readonly error: number;
-}
 
 interface Row {
   readonly name: string;
@@ -69,17 +64,23 @@ export function tabulate(items: readonly Item[], scores: readonly Scored[]): Eva
   const windows = Map.groupBy(of('window') as unknown as ScoredWindow[], ({ item }) => item.set);
   for (const set of ['valid', 'wikitext-2-raw']) {
     const found = windows.get(set) ?? [];
-    const count = `${many(sum(found, ({ item }) => item.words.length))} words in ${many(found.length)} windows`;
+    const count = `${many(sumOf(found, ({ item }) => item.words.length))} words in ${many(found.length)} windows`;
     row(`${set}, words right`, count, '%', (build) => wordsRight(found, build));
     row(`${set}, bits per character`, count, 'bits', (build) =>
-      ratio(found.map(({ item, scored }) => [scored[build].bits, item.characters])),
+      ratio(
+        found.map(({ scored }) => scored[build].bits),
+        found.map(({ item }) => item.characters),
+      ),
     );
   }
   for (const length of LENGTHS) {
     const found = windows.get(String(length));
     if (!found) continue;
-    row(`words right at ${length} tokens`, `${many(sum(found, ({ item }) => item.words.length))} words`, '%', (build) =>
-      wordsRight(found, build),
+    row(
+      `words right at ${length} tokens`,
+      `${many(sumOf(found, ({ item }) => item.words.length))} words`,
+      '%',
+      (build) => wordsRight(found, build),
     );
   }
 
@@ -99,31 +100,26 @@ interface ScoredWindow {
 }
 
 const wordsRight = (found: readonly ScoredWindow[], build: (typeof BUILDS)[number]) =>
-  inPercent(ratio(found.map(({ item, scored }) => [scored[build].right, item.words.length])));
+  inPercent(
+    ratio(
+      found.map(({ scored }) => scored[build].right),
+      found.map(({ item }) => item.words.length),
+    ),
+  );
 
 /** The mean over the groups of the share of successes, in percent. */
 function meanOfShares(groups: readonly (readonly boolean[])[]): Figure {
-  const shares = groups.map((group) => ({ share: sum(group, Number) / group.length, size: group.length }));
-  const variance = sum(shares, ({ share, size }) => (share * (1 - share)) / size);
+  const shares = groups.map((group) => ({ share: sumOf(group, Number) / group.length, size: group.length }));
+  const variance = sumOf(shares, ({ share, size }) => (share * (1 - share)) / size);
   return inPercent({
-    value: sum(shares, ({ share }) => share) / groups.length,
+    value: sumOf(shares, ({ share }) => share) / groups.length,
     error: Math.sqrt(variance) / groups.length,
   });
 }
 
-/** Σ above / Σ below, with the error of a ratio over texts, since the parts of one text are correlated (Cochran 1977, § 2.11). */
-function ratio(texts: readonly (readonly [above: number, below: number])[]): Figure {
-  const below = sum(texts, ([, b]) => b);
-  const value = sum(texts, ([a]) => a) / below;
-  const spread = sum(texts, ([a, b]) => (a - value * b) ** 2);
-  return { value, error: Math.sqrt((spread * texts.length) / Math.max(1, texts.length - 1)) / below };
-}
-
 const inPercent = ({ value, error }: Figure): Figure => ({ value: 100 * value, error: 100 * error });
 
-function sum<T>(values: readonly T[], of: (value: T) => number): number {
-  return values.reduce((total, value) => total + of(value), 0);
-}
+const sumOf = <T>(values: readonly T[], of: (value: T) => number): number => sum(values.map(of));
 
 /** The figures where int8 is worse by more than `points` percentage points, or hundredths of a bit. */
 export function worseThan({ rows }: Evaluation, points: number): string[] {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 
 import { readCheckpoint } from '../../../models/build/build.ts';
-import { compare, type Compared, type Comparison } from '../../../models/evaluation/compare.ts';
+import { compare, compareChoices, type Compared, type Comparison } from '../../../models/evaluation/compare.ts';
 import probes from '../../../models/probes.json' with { type: 'json' };
 import { ANSWERED, CASES_FOLDER } from '../../cases.ts';
 
@@ -19,6 +19,51 @@ const FAMILIES = join(import.meta.dirname, '../../fixtures/families');
 const families = readdirSync(FAMILIES);
 /** One of so many probes: families.test.ts has records of all. */
 const SHARE = 2;
+
+describe('the choices at a mask', () => {
+  const row = Float32Array.of(0, 5, 4.9995, 1, -1);
+  it.each([
+    [
+      'the same',
+      [
+        [1, 5],
+        [2, 4.9995],
+      ],
+      { first: 1, ours: 1, apart: 0 },
+    ],
+    // Each logit is nearly the same, and the order of the two is not.
+    [
+      'nearly a tie',
+      [
+        [2, 5],
+        [1, 4.9996],
+      ],
+      { first: 2, ours: 1, apart: 5e-4 },
+    ],
+    [
+      'apart',
+      [
+        [1, 5.1],
+        [2, 4.9995],
+      ],
+      { first: 1, ours: 1, apart: 0.1 },
+    ],
+    // Our first choice is none of those of the reference, where it has 4 at most.
+    [
+      'another',
+      [
+        [2, 4.9995],
+        [3, 1],
+      ],
+      { first: 2, ours: 1, apart: 4 },
+    ],
+    ['beyond the vocabulary', [[9, 5]], { first: 9, ours: 1, apart: NaN }],
+  ] as const)('are %s', (_, choices, expected) => {
+    const { first, ours, apart } = compareChoices(row, choices);
+    expect({ first, ours }).toEqual({ first: expected.first, ours: expected.ours });
+    expect(Number(apart.toFixed(4))).toBe(expected.apart);
+  });
+});
 
 describe.skipIf(!PYTHON)('compare (skipped unless PYTHON names one with transformers and torch)', () => {
   let found: Map<string, Comparison>;

@@ -9,13 +9,15 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { type Checkpoint, readCheckpoint } from '../../../models/build/build.ts';
 import { type EvaluationData, readEvaluationData } from '../../../models/evaluation/data.ts';
+import { compareBackends } from '../../../models/evaluation/agreement.ts';
 import { evaluate } from '../../../models/evaluation/evaluate.ts';
+import { ratio } from '../../../models/evaluation/ratio.ts';
 import { type Items, makeItems } from '../../../models/evaluation/items.ts';
 import { pseudoLogLikelihoods, score } from '../../../models/evaluation/score.ts';
 import { printTable, tabulate, worseThan } from '../../../models/evaluation/table.ts';
 import { buildGraph } from '../../../models/onnx/encoder.ts';
 import { onnxBackend } from '../../../models/evaluation/backends.ts';
-import type { Backend } from '../../../src/inference/backend.ts';
+import type { Backend, Encoding } from '../../../src/inference/backend.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 
 const run = promisify(execFile);
@@ -231,6 +233,41 @@ describe('a score', () => {
     labels[0] = labels[0] === 9 ? 10 : 9;
     const spoiled = await score({ ...window, labels }, backend, maskId);
     expect(spoiled).toMatchObject({ right: window.words.length - 1 });
+  });
+});
+
+describe('a ratio over texts', () => {
+  // Two texts of 2 masks each, with 2 and 0 right: the share of a text is 1 or 0, so its mean is 0.5 ± 0.5.
+  const [part, whole] = [
+    [2, 0],
+    [2, 2],
+  ];
+
+  it('has the standard error of a mean where all texts have the same size', () => {
+    expect(ratio(part, whole)).toEqual({ value: 0.5, error: 0.5 });
+    const shares = [0.1, 0.4, 0.4, 0.7, 0.9];
+    const mean = 0.5;
+    const variance = shares.reduce((all, share) => all + (share - mean) ** 2, 0) / (shares.length - 1);
+    expect(ratio(shares, [1, 1, 1, 1, 1]).error).toBeCloseTo(Math.sqrt(variance / shares.length), 12);
+  });
+
+  it('has one for both what measure and what evaluate print', async () => {
+    // A backend that is right about the masks of the first text, and wrong about those of the second.
+    const encodings = [1, 2].map((id) => ({
+      input_ids: Int32Array.of(id, id),
+      token_type_ids: new Int32Array(2),
+      masked_positions: Int32Array.of(0, 1),
+    }));
+    const backend = (wrong: boolean): Backend =>
+      ({
+        run: ([encoding]: Encoding[]) => {
+          const row = wrong && encoding?.input_ids[0] === 2 ? [0, 1, 0] : [1, 0, 0];
+          const mlm = Float32Array.from([...row, ...row]);
+          return Promise.resolve([{ mlm, log_sum_exp: Float64Array.of(1.55, 1.55) }]);
+        },
+      }) as unknown as Backend;
+    const [error] = await compareBackends([backend(true)], backend(false), encodings);
+    expect(error).toMatchObject({ clear_masks: 4, clear_top1_agreement: 0.5, clear_top1_standard_error: 0.5 });
   });
 });
 
