@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { InferenceClient } from '@huggingface/inference';
-import { describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 
 import { postJson } from '../post-json.ts';
 import { useWorker } from './use-worker.ts';
@@ -30,7 +30,13 @@ async function python(script: string, url = worker.url): Promise<unknown> {
 }
 
 async function run(...given: string[]): Promise<{ code: number; said: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../models/commands/ask.ts'), ...given]);
+  return runWith({}, ...given);
+}
+
+async function runWith(environment: object, ...given: string[]): Promise<{ code: number; said: string }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../models/main.mjs'), 'ask', ...given], {
+    env: { ...process.env, API_KEY: '', ...environment },
+  });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (said += data.toString()));
   const code = await new Promise<number>((resolve) => child.on('close', (ended) => resolve(ended ?? -1)));
@@ -150,10 +156,12 @@ describe('npm run ask', () => {
   });
 
   it.each([
-    [[], /which text\?[^]*npm run ask/],
+    [[], /npm run ask[^]*which text\?\n$/],
     [['Paris', 'is'], /more than one text: put it in quotes/],
     [[ONE, '--top-k', 'many'], /--top-k is a number, not "many"/],
     [[ONE, '--url', 'nowhere'], /--url is an address such as/],
+    [[ONE, '--url', 'example.com:8787'], /--url is an address such as .*, not "example\.com:8787"/],
+    [[ONE, '--url', 'https://me:secret@example.com'], /set API_KEY to a key instead/],
     [[ONE, '--beam', '3'], /--beam/],
   ])('refuses %j with its usage', async (given, sentence) => {
     const { code, said } = await run(...given);
@@ -170,22 +178,96 @@ describe('npm run ask', () => {
     });
   });
 
-  it('reports that nothing answers, or that another server does', async () => {
-    const nothing = await run(ONE, '--url', 'http://127.0.0.1:9');
-    expect(nothing.code).toBe(1);
-    expect(nothing.said).toMatch(/^Nothing answers at http:\/\/127\.0\.0\.1:9: start a worker with npm start/);
+  it.each(['____', '…', '...'])('takes %s for a mask, as the page does', async (mask) => {
+    const { said } = await run(ONE.replace('[MASK]', mask), ...there());
+    expect(said).toBe((await run(ONE, ...there())).said);
+  });
 
-    const other: Server = createServer((_, response) => response.writeHead(502).end('<html>Bad gateway</html>'));
-    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
-    try {
-      const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
-      const { code, said } = await run(ONE, '--url', url);
-      expect({ code, said }).toEqual({
-        code: 1,
-        said: `${url} answered 502 and no JSON: is it an edge-fill-mask worker?\n`,
+  it('reports that nothing answers', async () => {
+    const { code, said } = await run(ONE, '--url', 'http://127.0.0.1:9');
+    expect(code).toBe(1);
+    expect(said).toMatch(/^Nothing answers at http:\/\/127\.0\.0\.1:9\/fill-mask .*: start a worker with npm start/);
+  });
+
+  describe('at another server', () => {
+    const CANDIDATES = JSON.stringify([{ score: 1, token: 5, token_str: 'yes', sequence: 'yes' }]);
+    type Reply = readonly [status: number, headers: Record<string, string>, body: string];
+    let reply: Reply;
+    const seen: { url: string | undefined; authorization: string | undefined; body: string }[] = [];
+    const server: Server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (data: Buffer) => (body += data.toString()));
+      request.on('end', () => {
+        seen.push({ url: request.url, authorization: request.headers.authorization, body });
+        const [status, headers, text] = reply;
+        response.writeHead(status, headers).end(text);
       });
-    } finally {
-      other.close();
-    }
+    });
+    let host: string;
+    beforeAll(async () => {
+      await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+      host = `localhost:${(server.address() as AddressInfo).port}`;
+    });
+    afterAll(() => server.close());
+    const asked = async (replied: Reply, path = '', environment: object = {}) => {
+      reply = replied;
+      seen.length = 0;
+      return runWith(environment, ONE, '--url', `${host}${path}`);
+    };
+
+    it.each([
+      ['', '/fill-mask'],
+      ['/', '/fill-mask'],
+      ['/fill-mask', '/fill-mask'],
+      ['/models/x', '/models/x/fill-mask'],
+      ['/masks/', '/masks/fill-mask'],
+      ['/masks/models/x/fill-mask?a=b#c', '/masks/models/x/fill-mask'],
+    ])('keeps the path %j of --url, and needs no scheme on this machine', async (path, url) => {
+      const { code, said } = await asked([200, { 'content-type': 'application/json' }, CANDIDATES], path);
+      expect({ code, said }).toMatchObject({ code: 0, said: expect.stringContaining('yes') });
+      expect(seen).toMatchObject([{ url, body: JSON.stringify({ inputs: ONE, parameters: {} }) }]);
+    });
+
+    it('sends API_KEY, if there is one', async () => {
+      await asked([200, {}, CANDIDATES], '', { API_KEY: 'sixteen-or-more-characters' });
+      await runWith({}, ONE, '--url', host);
+      expect(seen.map(({ authorization }) => authorization)).toEqual(['Bearer sixteen-or-more-characters', undefined]);
+    });
+
+    it.each([
+      [
+        [502, { 'content-type': 'text/html; charset=utf-8' }, '<html>Bad gateway</html>'],
+        'answered 502 with text/html instead of candidates',
+      ],
+      [
+        [200, { 'content-type': 'text/html' }, '<html>A page</html>'],
+        'answered 200 with text/html instead of candidates',
+      ],
+      [[200, {}, '{"status":"ok"}'], 'answered 200 with no type instead of candidates'],
+      [
+        [503, { 'retry-after': '7' }, 'error code: 1102'],
+        'is it the address of an edge-fill-mask worker? Try again after 7 s.',
+      ],
+      [
+        [301, { location: 'https://example.com/fill-mask' }, ''],
+        'redirects to https://example.com/fill-mask: name the address itself with --url.',
+      ],
+      [
+        [401, {}, '{"error":"Send a key."}'],
+        'asks for a key: set the environment variable API_KEY to one. Send a key.',
+      ],
+      [[429, { 'retry-after': '60' }, '{"error":"Too many requests."}'], 'Too many requests. Try again after 60 s.'],
+      [[400, {}, '{"error":"No."}'], 'No.'],
+    ] as const)('answers %j with a sentence', async (replied, sentence) => {
+      const { code, said } = await asked(replied);
+      expect(code).toBe(1);
+      expect(said).toContain(sentence);
+      expect(said.trimEnd()).not.toContain('\n');
+    });
+
+    it('says that a key is not accepted', async () => {
+      const { said } = await asked([401, {}, '{"error":"Send a valid key."}'], '', { API_KEY: 'wrong' });
+      expect(said).toContain('does not accept the key in API_KEY. Send a valid key.\n');
+    });
   });
 });
