@@ -157,6 +157,6 @@ function arithmetic(needs: Needs): string {
   const { fileBytes, heapBytes, maxHeapBytes, scriptBytes, exact } = needs;
   return (
     `${(fileBytes / 1e6).toFixed(1)} MB in R2, ${exact ? '' : 'about '}${mega(heapBytes)} of WASM memory at the longest ` +
-    `text (${mega(maxHeapBytes)} are left for it), a script of ${(scriptBytes / 1e6).toFixed(1)} MB: ${fits(needs) ? 'fits' : 'does not fit'}`
+    `text (${mega(maxHeapBytes)} are left for it), ${(scriptBytes / 1e6).toFixed(1)} MB of JavaScript: ${fits(needs) ? 'fits' : 'does not fit'}`
   );
 }

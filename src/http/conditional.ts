@@ -2,9 +2,10 @@
 
 /**
  * In seconds: a browser asks again after five minutes, a shared cache after an hour. That is for how long a new revision of the
- * model may stay unseen there.
+ * model may stay unseen there. No stale-while-revalidate: beside s-maxage no shared cache may serve a stale answer (RFC 9111,
+ * 5.2.2.10), and a browser would keep one for longer than five minutes.
  */
-export const ANSWER_CACHE_CONTROL = 'public, max-age=300, s-maxage=3600, stale-while-revalidate=300';
+export const ANSWER_CACHE_CONTROL = 'public, max-age=300, s-maxage=3600';
 /** Where a request needs a key. */
 export const PRIVATE_CACHE_CONTROL = 'private, max-age=300';
 export const ERROR_CACHE_CONTROL = 'public, max-age=5';

@@ -20,6 +20,8 @@ export interface Worker {
     readonly CACHE_EPOCH?: string;
     /** "on", or "off", the default: a line of the log for each request. */
     readonly REQUEST_LOG?: string;
+    /** From 0 to 1, the default: the share of the requests without an error that is logged. */
+    readonly LOG_SHARE?: string;
     /** Set by the platform. */
     readonly VERSION?: WorkerVersionMetadata;
     readonly ANALYTICS?: AnalyticsEngineDataset;

@@ -164,7 +164,7 @@ function sizeOf({ json }: FoundTokenizer): number {
 const mega = (bytes: number) => (bytes / 1e6).toFixed(1);
 const built = await bundleWithFaults();
 console.log(
-  '| model | in R2, MB | WASM, MB | computed, MB | script, MB | together, MB | first request, ms | later, ms |',
+  '| model | in R2, MB | WASM, MB | computed, MB | JavaScript, MB | together, MB | first request, ms | later, ms |',
 );
 console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
 /** Serves a build and prints its row. */

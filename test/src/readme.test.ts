@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { scripts, version } from '../../package.json';
+import { DEFAULT_CACHE_DAYS } from '../../src/limits.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (name: string) => readFile(join(ROOT, name), 'utf8');
@@ -40,7 +41,7 @@ describe('the documents', () => {
     const named = all(text, /npm run (?:--silent )?([\w:-]+)/g);
     expect(named.filter((script) => !Object.hasOwn(scripts, script))).toEqual([]);
     const commands = all(text, /npm run models -- ([\w-]+)/g);
-    expect(commands.filter((command) => !isThere(`models/commands/${command}.ts`))).toEqual([]);
+    expect(commands.filter((command) => command !== 'help' && !isThere(`models/commands/${command}.ts`))).toEqual([]);
     const paths = [
       ...all(text, /\b(?:node|python) ([\w./-]+\.(?:ts|py))/g),
       ...all(text, /`((?:\.ci|docs|models|src|test)\/[\w./-]*)`/g),
@@ -48,6 +49,14 @@ describe('the documents', () => {
     expect(paths.filter((path) => !path.startsWith('models/.') && !isThere(path))).toEqual([]);
     const files = all(text, /`([\w.-]+\.(?:ts|py))`/g);
     expect(files.filter((file) => !sources.has(file))).toEqual([]);
+  });
+
+  it('show no time in a cache beyond the default', async () => {
+    const texts = await Promise.all(current.map(read));
+    const shown = texts.flatMap((text) => all(text, /\bttl=(\d+)/g)).map(Number);
+    expect(shown.length).toBeGreaterThan(1);
+    expect(shown.filter((seconds) => seconds > DEFAULT_CACHE_DAYS * 86_400)).toEqual([]);
+    expect(texts.join('\n')).not.toMatch(/\b30 days\b/);
   });
 
   it('begin the changelog with the version of the package', async () => {

@@ -93,6 +93,11 @@ it('the limit of CPU time is twice what a request may ask for, on a slow host', 
   expect(limits?.cpu_ms).toBe((2 * 1000 * DEFAULT_MAX_REQUEST_WORK) / SLOW_WORK_PER_SECOND);
 });
 
+it('the platform samples no logs, since it would drop errors too', () => {
+  const { observability } = readConfig({ config: CONFIG });
+  expect(observability).toMatchObject({ enabled: true, head_sampling_rate: 1 });
+});
+
 describe('wrangler dev', () => {
   it('builds again when a file changes that a build reads, and never because of a file that it writes', async () => {
     const inputs = (packages: 'bundle' | 'external', entryPoints: string[]) =>

@@ -109,6 +109,37 @@ describe('the log', () => {
     expect(log).not.toHaveBeenCalled();
   });
 
+  it('has every error, and of the other requests the share LOG_SHARE', async () => {
+    const none = app({ LOG_SHARE: '0' });
+    await none.ask(question);
+    expect(log).not.toHaveBeenCalled();
+    await none.ask({ inputs: 'no mask' });
+    await app({ LOG_SHARE: '0', MODELS: BROKEN }).ask({ inputs: `Not ${question.inputs}` });
+    expect(lines().map(({ status }) => status)).toEqual([422, 502]);
+    expect(errors).toHaveBeenCalledTimes(1);
+
+    log.mockClear();
+    const drawn = vi
+      .spyOn(Math, 'random')
+      .mockReturnValueOnce(0.1)
+      .mockReturnValueOnce(0.0999)
+      .mockReturnValueOnce(0.9);
+    const some = app({ LOG_SHARE: '0.1' });
+    for (let i = 0; i < 3; i++) await some.request('/health', {});
+    expect(lines()).toHaveLength(1);
+    drawn.mockRestore();
+  });
+
+  it.each(['', 'half', '-0.1', '1.1', 'NaN'])('says what LOG_SHARE may be instead of %j', async (given) => {
+    const response = await app({ LOG_SHARE: given }).ask(question);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({
+      error: `The variable LOG_SHARE is "${given}". Set it to a number from 0 to 1.`,
+      error_type: 'misconfigured',
+    });
+    expect(lines()).toMatchObject([{ status: 500 }]);
+  });
+
   it('says what REQUEST_LOG may be', async () => {
     const response = await freshApp({ REQUEST_LOG: 'yes' }).ask(question);
     expect(response.status).toBe(500);
