@@ -77,6 +77,11 @@ async function prepare({ model, texts }: Compared): Promise<Prepared> {
   return { folder: checkpoint.folder, checkpoint, encoder, texts: short };
 }
 
+/** A difference in words. */
+function sentence(text: string, what: string, ours: string, theirs: string): string {
+  return `${JSON.stringify(text)}: ${what}: ${ours} here, ${theirs} in transformers`;
+}
+
 async function compareTexts(
   { checkpoint, encoder, texts }: Prepared,
   answer: Exclude<Reference['answers'][number], { error: string }>,
@@ -87,8 +92,6 @@ async function compareTexts(
   let [offsets, masks, largest] = [0, 0, 0];
   let difference: string | undefined;
   const ties: string[] = [];
-  const sentence = (text: string, what: string, ours: string, theirs: string) =>
-    `${JSON.stringify(text)}: ${what}: ${ours} here, ${theirs} in transformers`;
   const differ = (...which: Parameters<typeof sentence>) => {
     difference ??= sentence(...which);
   };

@@ -236,6 +236,15 @@ describe('a score', () => {
   });
 });
 
+/** A backend whose first choice is piece 0, or, if it is wrong, piece 1 in a text that begins with the id 2. */
+function choosing(wrong: boolean): Backend {
+  const answer = ([encoding]: Encoding[]) => {
+    const row = wrong && encoding?.input_ids[0] === 2 ? [0, 1, 0] : [1, 0, 0];
+    return Promise.resolve([{ mlm: Float32Array.from([...row, ...row]), log_sum_exp: Float64Array.of(1.55, 1.55) }]);
+  };
+  return { run: answer } as unknown as Backend;
+}
+
 describe('a ratio over texts', () => {
   // Two texts of 2 masks each, with 2 and 0 right: the share of a text is 1 or 0, so its mean is 0.5 ± 0.5.
   const [part, whole] = [
@@ -258,15 +267,7 @@ describe('a ratio over texts', () => {
       token_type_ids: new Int32Array(2),
       masked_positions: Int32Array.of(0, 1),
     }));
-    const backend = (wrong: boolean): Backend =>
-      ({
-        run: ([encoding]: Encoding[]) => {
-          const row = wrong && encoding?.input_ids[0] === 2 ? [0, 1, 0] : [1, 0, 0];
-          const mlm = Float32Array.from([...row, ...row]);
-          return Promise.resolve([{ mlm, log_sum_exp: Float64Array.of(1.55, 1.55) }]);
-        },
-      }) as unknown as Backend;
-    const [error] = await compareBackends([backend(true)], backend(false), encodings);
+    const [error] = await compareBackends([choosing(true)], choosing(false), encodings);
     expect(error).toMatchObject({ clear_masks: 4, clear_top1_agreement: 0.5, clear_top1_standard_error: 0.5 });
   });
 });
