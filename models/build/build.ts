@@ -80,11 +80,8 @@ export const hasCheckpoint = (model: string): boolean => existsSync(folderOf(mod
  */
 export async function readCheckpoint(model: string, whole = false): Promise<Checkpoint> {
   const folder = folderOf(model);
-  if (!existsSync(folder)) {
-    const was = addedFolder(model) === folder ? ': it was built from that folder, which is gone' : '';
-    throw new Error(
-      `there is no checkpoint of ${model} in ${folder}${was}; npm run models -- list shows what there is`,
-    );
+  if (addedFolder(model) === folder && !existsSync(folder)) {
+    throw new Error(`${model} was built from ${folder}, which is gone`);
   }
   const id = basename(folder).toLowerCase();
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
