@@ -20,10 +20,11 @@ import { respondError, respondFault, respondNotReady } from './http/errors.ts';
 import { infoOf } from './http/info.ts';
 import { createMetrics } from './http/metrics.ts';
 import { modelInPath, modelOf } from './http/models.ts';
-import { checkLog, observe } from './http/observe.ts';
+import { observe } from './http/observe.ts';
 import { parseQuery } from './http/parse-request.ts';
 import { withAbsolutePreview } from './http/preview.ts';
 import { limitRate } from './http/rate-limit.ts';
+import { checkSettings, settingsOf } from './http/settings.ts';
 import { type LazyJson, resolveJson, streamJson } from './http/stream-json.ts';
 import {
   FILL_MASK,
@@ -69,7 +70,7 @@ export function createApp(kind: BackendKind) {
   app.use(requestId());
   app.use(observe(metrics.count));
   app.use(async function allowOrigins(c, next) {
-    return crossOrigin(c.env.ALLOWED_ORIGINS)(c, next);
+    return crossOrigin(checkSettings(c.env).values.ALLOWED_ORIGINS)(c, next);
   });
   app.use(async function setHeaders(c, next) {
     await next();
@@ -146,6 +147,7 @@ export function createApp(kind: BackendKind) {
     .get('/health', (c) => c.json<Health>({ status: 'ok', model: modelOf(c) }))
     .get('/ready', async (c) => {
       try {
+        settingsOf(c.env);
         await isolate.loads(c).loadModel();
       } catch (error) {
         return respondNotReady(error, c);
@@ -169,7 +171,7 @@ export function createApp(kind: BackendKind) {
 }
 
 /** Before the body is read. */
-const protect = every(requireKey, checkLog, limitRate);
+const protect = every(requireKey, limitRate);
 
 const METRICS_TYPE = { 'content-type': 'text/plain; version=0.0.4' };
 

@@ -1,4 +1,4 @@
-/** The errors of a well-formed request, as data. `http/errors.ts` makes a status and a sentence of them. Types only. */
+/** The errors of a well-formed request, as data. `http/errors.ts` makes a status and a sentence of them. No I/O. */
 
 interface OfText {
   /** Index of the text in the list; undefined for a single text. */
@@ -42,3 +42,8 @@ export type RequestError =
     }
   | { readonly reason: 'target_unknown'; readonly target: string }
   | { readonly reason: 'no_such_head'; readonly head: 'sop' | 'nsp'; readonly model: string };
+
+/** The deployment's own settings are wrong; nothing that a caller does helps. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}

@@ -37,7 +37,8 @@ export async function smokeTest(test: SmokeTest): Promise<void> {
   };
 
   let ready = await ask('/ready').catch(asAnswer);
-  while (ready.status !== 200 && Date.now() < deadline) {
+  // A wrong setting stays wrong.
+  while (ready.status !== 200 && errorType(ready.answer) !== 'misconfigured' && Date.now() < deadline) {
     await pause(pauseMs);
     ready = await ask('/ready').catch(asAnswer);
   }
@@ -60,11 +61,12 @@ export async function smokeTest(test: SmokeTest): Promise<void> {
   }
 
   const refused = await ask('/fill-mask', { inputs: 'A text without a mask.' });
-  const { error_type } = (refused.answer ?? {}) as { error_type?: string };
-  if (refused.status !== 422 || !error_type) {
+  if (refused.status !== 422 || !errorType(refused.answer)) {
     throw new Error(`POST /fill-mask answers ${refused.status} to a text without a mask, not 422: ${refused.text}`);
   }
 }
+
+const errorType = (answer: unknown) => (answer as { error_type?: string } | null | undefined)?.error_type;
 
 function asAnswer(error: unknown) {
   const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;

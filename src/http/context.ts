@@ -6,8 +6,7 @@ import { EdgeCache } from '../cache/edge-cache.ts';
 import type { CachePolicy } from '../cache/tiered-cache.ts';
 import type { RequestError } from '../errors.ts';
 import type { BackendKind } from '../inference/backend.ts';
-import { DEFAULT_CACHE_DAYS, DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
-import { ConfigurationError, type DeployedModel } from '../model/deployed-model.ts';
+import type { DeployedModel } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
 import { MAX_MODELS_BYTES } from '../model/memory.ts';
 import { readAhead } from '../model/object-store.ts';
@@ -20,7 +19,7 @@ import { infoOf } from './info.ts';
 import { modelOf, servedModels } from './models.ts';
 import { chargeWork } from './rate-limit.ts';
 import { serverTiming } from './server-timing.ts';
-import { oneOf } from './variables.ts';
+import { settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
 
 /** What an isolate keeps between requests: the model and the caches. */
@@ -118,43 +117,32 @@ export function createIsolate(kind: BackendKind) {
 }
 
 /** Multiply-adds that one request may ask for. */
-export function maxWorkOf({ env }: Context<Worker>): number {
-  const given = env.MAX_REQUEST_GMACS;
-  if (given === undefined) return DEFAULT_MAX_REQUEST_WORK;
-  const work = Number(given) * 1e9;
-  if (work > 0 && Number.isFinite(work)) return work;
-  throw new ConfigurationError(`The variable MAX_REQUEST_GMACS is "${given}". Set it to a positive number.`);
-}
+export const maxWorkOf = ({ env }: Context<Worker>): number => settingsOf(env).MAX_REQUEST_GMACS * 1e9;
 
 /** @returns undefined where the deployment caches nothing */
 function policyOf(c: Context<Worker>): CachePolicy | undefined {
-  if (oneOf('CACHE', c.env.CACHE, ['on', 'off']) === 'off') return undefined;
+  const { CACHE, CACHE_DAYS } = settingsOf(c.env);
+  if (CACHE === 'off') return undefined;
   const directives = (c.req.header('cache-control') ?? '').toLowerCase();
   const bypass = /\bno-(?:cache|store)\b/.test(directives) || c.req.header('x-use-cache') === 'false';
   return {
     read: !bypass,
     write: !/\bno-store\b/.test(directives),
     edge: new EdgeCache(caches.default, new URL(c.req.url).origin),
-    ttl_s: cacheDays(c) * 24 * 3600,
+    ttl_s: CACHE_DAYS * 24 * 3600,
     waitUntil: (work) => void keepAlive(c, work),
   };
 }
 
-function cacheDays({ env }: Context<Worker>): number {
-  const days = Number(env.CACHE_DAYS ?? DEFAULT_CACHE_DAYS);
-  if (days > 0 && days <= 365) return days;
-  throw new ConfigurationError(`The variable CACHE_DAYS is "${env.CACHE_DAYS}". Set it to a number of days up to 365.`);
-}
-
 /** Callers with keys share no entries, unless CACHE_SCOPE says so: an entry of another caller would tell what that one asked. */
 function partitionOf(c: Context<Worker>): string {
-  const scope = oneOf('CACHE_SCOPE', c.env.CACHE_SCOPE ?? 'caller', ['caller', 'shared']);
-  return JSON.stringify([c.env.CACHE_EPOCH, scope === 'caller' ? c.get('caller') : undefined]);
+  const { CACHE_EPOCH, CACHE_SCOPE } = settingsOf(c.env);
+  return JSON.stringify([CACHE_EPOCH, CACHE_SCOPE === 'caller' ? c.get('caller') : undefined]);
 }
 
 /** Whether the headers may tell from which cache the answer came, and so that somebody asked the same before. */
 function showsCache(c: Context<Worker>): boolean {
-  const shown = oneOf('CACHE_STATUS', c.env.CACHE_STATUS ?? 'keys', ['all', 'keys', 'none']);
+  const { CACHE_STATUS: shown } = settingsOf(c.env);
   return shown === 'all' || (shown === 'keys' && c.get('caller') !== undefined);
 }
 

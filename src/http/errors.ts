@@ -1,8 +1,9 @@
 /** Errors as responses. It logs those that are not the caller's. */
 import type { Context } from 'hono';
 
+import { ConfigurationError } from '../errors.ts';
 import { LOAD_PAUSE_MS } from '../limits.ts';
-import { ConfigurationError, ModelEvicted } from '../model/deployed-model.ts';
+import { ModelEvicted } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
 import type { ErrorResponse } from '../schemas/service.ts';
 import { describeError, describeUnavailable, type ErrorStatus, type HttpError, INTERNAL } from './describe-error.ts';
@@ -24,6 +25,7 @@ export function respondFault(error: Error, c: Context) {
 
 /** 503 and not 502, as a load balancer expects of a readiness probe. */
 export function respondNotReady(error: unknown, c: Context) {
+  if (error instanceof ConfigurationError) return fault(c, 503, error);
   if (!(error instanceof ModelObjectError)) throw error;
   return unavailable(c, 503, error);
 }

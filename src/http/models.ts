@@ -3,15 +3,20 @@ import type { Context, MiddlewareHandler } from 'hono';
 
 import type { HttpError } from './describe-error.ts';
 import { respondError } from './errors.ts';
+import { settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
 
 /** `<id>@<revision>` of each model, the default first. */
-export function servedModels({ MODEL, MORE_MODELS = '' }: Worker['Bindings']): string[] {
-  return [MODEL, ...MORE_MODELS.split(/[\s,]+/).filter(Boolean)];
+export function servedModels(env: Worker['Bindings']): string[] {
+  const { MODEL, MORE_MODELS } = settingsOf(env);
+  return [MODEL, ...MORE_MODELS];
 }
 
-/** `<id>@<revision>` of the model that answers this request. */
-export const modelOf = (c: Context<Worker>): string => c.get('model') ?? c.env.MODEL;
+/** `<id>@<revision>` of the model that answers this request. A wrong MODEL is repeated as it is. */
+export function modelOf(c: Context<Worker>): string {
+  const { MODEL } = c.env;
+  return c.get('model') ?? (typeof MODEL === 'string' ? MODEL : '');
+}
 
 /** @param wanted an id or `<id>@<revision>` @returns the error, if the request cannot be answered by it */
 export function chooseModel(c: Context<Worker>, wanted: string | null | undefined): HttpError | undefined {

@@ -2,26 +2,17 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 
-import { ConfigurationError } from '../model/deployed-model.ts';
 import type { CacheCounts } from '../pipelines/context.ts';
 import { dataPoint, type Observation } from './observation.ts';
 import { modelOf } from './models.ts';
-import { oneOf } from './variables.ts';
+import { checkSettings } from './settings.ts';
 import type { Worker } from './worker.ts';
 
-/** Refuses a REQUEST_LOG that is neither "on" nor "off", and a LOG_SHARE that is no share: the owner would wait for a log in vain. */
-export const checkLog: MiddlewareHandler<Worker> = async function checkLog(c, next) {
-  oneOf('REQUEST_LOG', c.env.REQUEST_LOG ?? 'off', ['on', 'off']);
-  const given = c.env.LOG_SHARE;
-  if (given !== undefined && (given.trim() === '' || !(Number(given) >= 0 && Number(given) <= 1))) {
-    throw new ConfigurationError(`The variable LOG_SHARE is "${given}". Set it to a number from 0 to 1.`);
-  }
-  return next();
-};
-
 /** An error always is. */
-const isLogged = ({ REQUEST_LOG, LOG_SHARE = '1' }: Worker['Bindings'], status: number): boolean =>
-  REQUEST_LOG === 'on' && (status >= 400 || Math.random() < Number(LOG_SHARE));
+function isLogged(env: Worker['Bindings'], status: number): boolean {
+  const { REQUEST_LOG, LOG_SHARE = 1 } = checkSettings(env).values;
+  return REQUEST_LOG === 'on' && (status >= 400 || Math.random() < LOG_SHARE);
+}
 
 /** Observes what the routes after it answer. */
 export function observe(count: (observation: Observation) => void): MiddlewareHandler<Worker> {

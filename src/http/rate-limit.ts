@@ -5,7 +5,7 @@ import type { RequestError } from '../errors.ts';
 import { EXPENSIVE_WORK, RATE_LIMIT_PERIOD_S } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { respondError } from './errors.ts';
-import { oneOf } from './variables.ts';
+import { settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
 
 const limited = (of: 'requests' | 'expensive requests') =>
@@ -39,7 +39,7 @@ export async function chargeWork(c: Context<Worker>, work: number): Promise<Resu
 }
 
 function active({ env }: Context<Worker>, limiter: RateLimit | undefined): RateLimit | undefined {
-  return oneOf('RATE_LIMITS', env.RATE_LIMITS ?? 'on', ['on', 'off']) === 'on' ? limiter : undefined;
+  return settingsOf(env).RATE_LIMITS === 'on' ? limiter : undefined;
 }
 
 /** The address of the client; of IPv6 the network of 64 bits, which is what one client has. */

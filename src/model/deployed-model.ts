@@ -2,6 +2,7 @@
 import { CLOCK } from '../concurrency/clock.ts';
 import type { RunQueue } from '../concurrency/run-queue.ts';
 import { SharedValue } from '../concurrency/shared-value.ts';
+import { ConfigurationError } from '../errors.ts';
 import type { Backend, BackendKind, Encoding, Logits, Pause } from '../inference/backend.ts';
 import { LOAD_LEASE_MS, LOAD_PAUSE_MS, RUN_LEASE_MS } from '../limits.ts';
 import { readManifest } from './bucket.ts';
@@ -25,11 +26,6 @@ export interface DeployedModel {
   readonly isBusy: boolean;
   /** Releases the weights for good: requests that wait for their turn load the model again, as another one. */
   dispose(): Promise<void>;
-}
-
-/** The deployment's own settings are wrong; nothing that a caller does helps. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
 }
 
 /** The weights were released while a request waited for its turn: it has to load the model again. */

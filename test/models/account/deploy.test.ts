@@ -110,13 +110,16 @@ describe('npm run deploy', () => {
       expect(live()).toBe(first);
 
       const [{ metadata, modules } = { metadata: { bindings: [] }, modules: new Map() }] = versions();
-      const short = { name: 'API_KEYS', type: 'secret_text', text: 'abcd' };
-      account.makeLive(
-        account.addVersion({ metadata: { ...metadata, bindings: [...metadata.bindings, short] }, modules }),
-      );
-      account.makeLive(first ?? '');
-      await expect(rollback(undefined, host)).rejects.toThrow('API_KEYS has 4 characters. Use at least 16.');
-      expect(live()).toBe(first);
+      for (const [name, type, text, problem] of [
+        ['API_KEYS', 'secret_text', 'abcd', 'API_KEYS has 4 characters in key 1. Use at least 16.'],
+        ['ALLOWED_ORIGINS', 'plain_text', 'a.example', /GET \/ready answers 503: .* variable ALLOWED_ORIGINS has/],
+      ] as const) {
+        const bindings = [...metadata.bindings.filter((binding) => binding.name !== name), { name, type, text }];
+        account.makeLive(account.addVersion({ metadata: { ...metadata, bindings }, modules }));
+        account.makeLive(first ?? '');
+        await expect(rollback(undefined, host)).rejects.toThrow(problem);
+        expect(live()).toBe(first);
+      }
     } finally {
       for (const server of servers.values()) await server.dispose();
     }

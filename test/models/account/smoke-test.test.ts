@@ -61,6 +61,14 @@ describe('the smoke test', () => {
     expect(attempts).toBe(3);
   });
 
+  it('stops at once at a wrong setting, and names it', async () => {
+    const wrong = { error: 'The variable CACHE is "yes". Set it to "on" or "off".', error_type: 'misconfigured' };
+    const asked: Request[] = [];
+    const tested = testIt({ '/ready': () => Response.json(wrong, { status: 503 }) }, { readyWithinMs: 60_000, asked });
+    await expect(tested).rejects.toThrow(`GET /ready answers 503: ${JSON.stringify(wrong)}`);
+    expect(asked).toHaveLength(1);
+  });
+
   it.each<[string, Partial<Answers>, string]>([
     ['is never ready', { '/ready': () => new Response('down', { status: 503 }) }, 'GET /ready answers 503: down'],
     ['cannot be reached', { '/ready': unreachable }, 'it cannot be reached (ENOTFOUND)'],

@@ -15,22 +15,45 @@ describe('a deployment', () => {
     expect(await response.json()).toEqual({ status: 'ok', model: env.MODEL });
   });
 
-  it.each(['nonsense', 'id@', '@revision', 'a/b@c'])(
-    'with MODEL = %s says how to set it, and logs that',
-    async (MODEL) => {
-      const log = vi.spyOn(console, 'error').mockReturnValue();
-      const response = await freshApp({ MODEL }).ask(question);
-      expect(response.status).toBe(500);
-      expect(await response.json()).toMatchObject({
-        error_type: 'misconfigured',
-        error: expect.stringContaining('<id>@<revision>'),
-      });
-      expect(log).toHaveBeenCalledWith(
-        expect.objectContaining({ message: expect.stringContaining('<id>@<revision>') }),
-      );
-      log.mockRestore();
-    },
-  );
+  it('names every wrong setting at /ready and to each question, and /health still answers', async () => {
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    const MODEL = 'nonsense';
+    const app = freshApp({ MODEL, ALLOWED_ORIGINS: 'https://a.example/' });
+    const wrong = {
+      error:
+        'The variable MODEL is "nonsense". Set it to one <id>@<revision>, as "npm run models -- use <id>" does. ' +
+        'The variable ALLOWED_ORIGINS has "https://a.example/". Browsers send it in another form. Write "https://a.example".',
+      error_type: 'misconfigured',
+    };
+    const headers = { origin: 'https://a.example' };
+    for (const [status, response] of [
+      [503, await app.request('/ready', { headers })],
+      [500, await app.ask(question, '/fill-mask', headers)],
+      [500, await app.ask({ inputs: 'The dog barked.' }, '/tokenize', headers)],
+      [500, await app.request('/info', { headers })],
+      [500, await app.request('/models', { headers })],
+      [500, await app.request('/models/nonsense/ready', { headers })],
+      [500, await app.request('/metrics', { headers })],
+    ] as const) {
+      expect(response.status, response.url).toBe(status);
+      expect(response.headers.get('access-control-allow-origin')).toBe('*');
+      expect(response.headers.get('cache-control')).toBe('no-store');
+      expect(await response.json()).toEqual(wrong);
+      expect(log).toHaveBeenLastCalledWith(expect.objectContaining({ message: wrong.error }));
+    }
+    const health = await app.request('/health');
+    expect([health.status, await health.json()]).toEqual([200, { status: 'ok', model: MODEL }]);
+    log.mockRestore();
+  });
+
+  it('answers a page of an origin that ALLOWED_ORIGINS names, and no other', async () => {
+    const app = freshApp({ ALLOWED_ORIGINS: 'https://a.example, http://localhost:3000' });
+    const allowed = async (origin: string) =>
+      (await app.request('/health', { headers: { origin } })).headers.get('access-control-allow-origin');
+    expect(await allowed('https://a.example')).toBe('https://a.example');
+    expect(await allowed('http://localhost:3000')).toBe('http://localhost:3000');
+    expect(await allowed('https://b.example')).toBeNull();
+  });
 
   it('refuses a request that no model could answer without reading the bucket', async () => {
     await env.MODELS.delete(keyOf('manifest.json'));

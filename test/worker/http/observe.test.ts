@@ -129,25 +129,6 @@ describe('the log', () => {
     expect(lines()).toHaveLength(1);
     drawn.mockRestore();
   });
-
-  it.each(['', 'half', '-0.1', '1.1', 'NaN'])('says what LOG_SHARE may be instead of %j', async (given) => {
-    const response = await app({ LOG_SHARE: given }).ask(question);
-    expect(response.status).toBe(500);
-    expect(await response.json()).toEqual({
-      error: `The variable LOG_SHARE is "${given}". Set it to a number from 0 to 1.`,
-      error_type: 'misconfigured',
-    });
-    expect(lines()).toMatchObject([{ status: 500 }]);
-  });
-
-  it('says what REQUEST_LOG may be', async () => {
-    const response = await freshApp({ REQUEST_LOG: 'yes' }).ask(question);
-    expect(response.status).toBe(500);
-    expect(await response.json()).toEqual({
-      error: 'The variable REQUEST_LOG is "yes". Set it to on or off.',
-      error_type: 'misconfigured',
-    });
-  });
 });
 
 it('writes a data point for each request where the binding is there', async () => {

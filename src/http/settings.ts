@@ -1,0 +1,187 @@
+/** The variables of wrangler.toml and the secret API_KEYS, parsed and checked in one place. No I/O. */
+import { ConfigurationError } from '../errors.ts';
+import { DEFAULT_CACHE_DAYS, DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
+import { API_KEY } from '../schemas/api-key.ts';
+
+/** Characters. A shorter key can be guessed. */
+const MIN_KEY_LENGTH = 16;
+
+/** Reads the value of a variable. It throws an Error with the sentence after the name of the variable. */
+type Read<T> = (given: unknown, all: Readonly<Record<string, unknown>>) => T;
+
+/** Each variable, with how it is read: to add one, add a line here, and describe it in wrangler.toml. */
+const VARIABLES = {
+  /** `<id>@<revision>` of the model that answers the routes without a prefix. */
+  MODEL: readModel,
+  /** Further models, by `<id>@<revision>`. */
+  MORE_MODELS: readMoreModels,
+  /** Origins whose pages may call the API, or `*` for all. */
+  ALLOWED_ORIGINS: readOrigins,
+  CACHE: oneOf(['on', 'off']),
+  /** Who sees from which cache an answer came. */
+  CACHE_STATUS: oneOf(['all', 'keys', 'none'], 'keys'),
+  /** Whose cache entries answer. */
+  CACHE_SCOPE: oneOf(['caller', 'shared'], 'caller'),
+  CACHE_DAYS: positiveNumber(DEFAULT_CACHE_DAYS, 365, 'a number of days up to 365'),
+  /** Another value forgets all that is cached. */
+  CACHE_EPOCH: readEpoch,
+  /** Whether each request is a line of the log. */
+  REQUEST_LOG: oneOf(['on', 'off'], 'off'),
+  /** The share of the requests without an error that is logged. */
+  LOG_SHARE: readShare,
+  RATE_LIMITS: oneOf(['on', 'off'], 'on'),
+  /** Billions of multiply-adds that one request may ask for. */
+  MAX_REQUEST_GMACS: positiveNumber(DEFAULT_MAX_REQUEST_WORK / 1e9, Number.MAX_VALUE / 1e9, 'a positive number'),
+  /** Keys of callers; undefined where everybody may ask. */
+  API_KEYS: readKeys,
+} satisfies Record<string, Read<unknown>>;
+
+export type Variable = keyof typeof VARIABLES;
+export type Settings = { readonly [Name in Variable]: ReturnType<(typeof VARIABLES)[Name]> };
+
+interface Checked {
+  /** Of the variables that are right. */
+  readonly values: Partial<Settings>;
+  /** Names every variable that is wrong, what is wrong with it, and what to write. */
+  readonly error?: ConfigurationError;
+}
+
+type Bindings = Readonly<Partial<Record<Variable, unknown>>>;
+const checked = new WeakMap<Bindings, Checked>();
+
+/** @param env the bindings of a request: an isolate has one such object, whose variables are read once */
+export function checkSettings(env: Bindings): Checked {
+  const known = checked.get(env);
+  if (known) return known;
+  const values: Record<string, unknown> = {};
+  const problems: string[] = [];
+  for (const [name, read] of Object.entries(VARIABLES)) {
+    try {
+      values[name] = read(env[name as Variable], env);
+    } catch (error) {
+      problems.push(`The ${name === 'API_KEYS' ? 'secret' : 'variable'} ${name} ${(error as Error).message}`);
+    }
+  }
+  const found: Checked = {
+    values,
+    ...(problems.length > 0 && { error: new ConfigurationError(problems.join(' ')) }),
+  };
+  checked.set(env, found);
+  return found;
+}
+
+/** @throws {ConfigurationError} where any variable is wrong */
+export function settingsOf(env: Bindings): Settings {
+  const { values, error } = checkSettings(env);
+  if (error) throw error;
+  return values as Settings;
+}
+
+/** The value as it stands in wrangler.toml. A text has quotes, so that it differs from a number, a truth value or a list. */
+const show = (given: unknown): string => (given === undefined ? 'not set' : JSON.stringify(given));
+
+const isUnset = (given: unknown): boolean => given === undefined || given === null;
+
+function oneOf<const Value extends string>(allowed: readonly Value[], byDefault?: Value): Read<Value> {
+  const quoted = allowed.map((value) => `"${value}"`);
+  return (given) => {
+    const found = isUnset(given) ? byDefault : allowed.find((value) => value === given);
+    if (found !== undefined) return found;
+    throw new Error(`is ${show(given)}. Set it to ${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}.`);
+  };
+}
+
+function positiveNumber(byDefault: number, max: number, form: string): Read<number> {
+  return (given) => {
+    if (isUnset(given)) return byDefault;
+    const number = typeof given === 'string' ? Number(given) : given;
+    if (typeof number === 'number' && number > 0 && number <= max) return number;
+    throw new Error(`is ${show(given)}. Set it to ${form}.`);
+  };
+}
+
+function readShare(given: unknown): number {
+  if (isUnset(given)) return 1;
+  const isNumber = typeof given === 'number' || (typeof given === 'string' && given.trim() !== '');
+  if (isNumber && Number(given) >= 0 && Number(given) <= 1) return Number(given);
+  throw new Error(`is ${show(given)}. Set it to a number from 0 to 1.`);
+}
+
+function readEpoch(given: unknown): string | undefined {
+  if (isUnset(given)) return undefined;
+  if (typeof given === 'string' || typeof given === 'number') return String(given);
+  throw new Error(`is ${show(given)}. Set it to a text.`);
+}
+
+/** The entries of a list in one text, between commas or white space. */
+function readList(given: unknown, form: string): string[] {
+  if (Array.isArray(given)) {
+    throw new Error(`is a list. Set it to one text, "${given.join(', ')}".`);
+  }
+  if (typeof given !== 'string') throw new Error(`is ${show(given)}. Set it to ${form}.`);
+  if (given.trim() === '') return [];
+  const entries = given.trim().split(/\s*,\s*|\s+/);
+  if (entries.includes('')) {
+    throw new Error(`is ${show(given)}, with nothing before or after a comma. Remove that comma.`);
+  }
+  return entries;
+}
+
+const MODEL_FORM = '<id>@<revision>';
+
+function readModel(given: unknown): string {
+  if (typeof given === 'string' && /^[^@/,\s]+@[^@/,\s]+$/.test(given)) return given;
+  throw new Error(`is ${show(given)}. Set it to one ${MODEL_FORM}, as "npm run models -- use <id>" does.`);
+}
+
+function readMoreModels(given: unknown, { MODEL }: Readonly<Record<string, unknown>>): readonly string[] {
+  const names = isUnset(given) ? [] : readList(given, `"${MODEL_FORM}, ${MODEL_FORM}"`);
+  for (const [i, name] of names.entries()) {
+    if (!/^[^@/]+@[^@/]+$/.test(name)) throw new Error(`names the model ${show(name)}. Name it ${MODEL_FORM}.`);
+    if (name === MODEL) throw new Error(`names ${show(name)}, which is MODEL. Name only further models.`);
+    if (names.indexOf(name) < i) throw new Error(`names ${show(name)} twice. Name it once.`);
+  }
+  return names;
+}
+
+const ORIGINS_FORM = '"*" for all origins, or to origins such as "https://a.example", separated by commas';
+
+function readOrigins(given: unknown): '*' | readonly string[] {
+  const origins = readList(given, ORIGINS_FORM);
+  if (origins.length === 0) throw new Error(`is empty. Set it to ${ORIGINS_FORM}.`);
+  if (origins.length === 1 && origins[0] === '*') return '*';
+  for (const origin of origins) {
+    const problem = problemOf(origin);
+    if (problem !== undefined) throw new Error(`has ${show(origin)}. ${problem}`);
+  }
+  return origins;
+}
+
+/** A browser sends an origin in one form only, and any other would match none. */
+function problemOf(origin: string): string | undefined {
+  if (origin === '*') return 'It means all origins, so it stands alone. Remove it, or all others.';
+  if (origin.includes('*')) return 'A part of an origin cannot be "*". Name each origin, or write "*" alone for all.';
+  // The origin of a page without one, such as a file.
+  if (origin === 'null') return undefined;
+  if (!origin.includes('://')) return `An origin begins with its scheme, as "https://${origin}" does.`;
+  const url = URL.canParse(origin) ? new URL(origin) : undefined;
+  if (!url?.host) return 'It is no origin. Write one such as "https://a.example".';
+  // URL gives only the schemes of the web an origin; extensions of browsers have others.
+  const written = `${url.protocol}//${url.host}`;
+  return written === origin ? undefined : `Browsers send it in another form. Write "${written}".`;
+}
+
+/** A message never repeats a key, or what may be one. */
+function readKeys(given: unknown): readonly string[] | undefined {
+  if (isUnset(given) || given === '') return undefined;
+  if (typeof given !== 'string') throw new Error('is no text. Set it to keys that are separated by commas.');
+  const keys = given.split(/[\s,]+/).filter(Boolean);
+  for (const [i, key] of keys.entries()) {
+    if (key.length < MIN_KEY_LENGTH) {
+      throw new Error(`has ${key.length} characters in key ${i + 1}. Use at least ${MIN_KEY_LENGTH}.`);
+    }
+    if (!API_KEY.test(key)) throw new Error(`may have letters, digits and -._~+/ only, and key ${i + 1} has others.`);
+  }
+  if (keys.length === 0) throw new Error('holds no key. Set one, or delete the secret.');
+  return keys;
+}
