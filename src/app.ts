@@ -120,7 +120,7 @@ export function createApp(kind: BackendKind) {
     .post('/', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .post('/fill-mask', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .get('/fill-mask', protect, async (c) => {
-      const asked = parseQuery(new URL(c.req.url).searchParams);
+      const asked = parseQuery(new URL(c.req.url).search);
       if (!asked.ok) return respondError(c, asked.error);
       const found = await answerMasks(c, toFillMaskQuestion(asked.value, MAX_GET_ANSWER_LENGTH));
       if (!found.ok) return respondError(c, found.error);

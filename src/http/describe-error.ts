@@ -6,7 +6,8 @@ import type { Malformed } from './parse-request.ts';
 export type HttpError =
   | Malformed
   | RequestError
-  | { readonly reason: 'unsupported_media_type'; readonly received: string }
+  /** `charset` where that is what is unknown. */
+  | { readonly reason: 'unsupported_media_type'; readonly received: string; readonly charset?: string }
   | { readonly reason: 'unsupported_content_encoding'; readonly received: string }
   | { readonly reason: 'body_too_large'; readonly limit: number }
   | { readonly reason: 'body_timeout'; readonly limit_ms: number }
@@ -61,7 +62,9 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
     case 'unsupported_media_type':
       return say(
         415,
-        `The content type is ${clip(error.received)}. Send JSON with the header "content-type: application/json".`,
+        error.charset === undefined
+          ? `The content type is ${clip(error.received)}. Send JSON with the header "content-type: application/json".`
+          : `The charset ${clip(error.charset)} is not known here. Send the body in UTF-8.`,
       );
     case 'unsupported_content_encoding':
       return say(

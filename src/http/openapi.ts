@@ -41,7 +41,7 @@ const REQUEST_ERRORS: Readonly<Record<number, string>> = {
   401: 'The deployment needs an API key, and the request has none that is valid.',
   408: 'The body did not arrive in time.',
   413: `The body is larger than ${MAX_BODY_BYTES} bytes.`,
-  415: 'The body is not declared as JSON.',
+  415: 'The body is a form or something else that is not JSON, or its charset or encoding is not known.',
   422: 'The request is well-formed, but the model cannot answer it or it exceeds a limit.',
   429: 'The worker has more work than it can do, or the caller asked too often. `Retry-After` says when to try again.',
 };

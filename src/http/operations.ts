@@ -80,7 +80,9 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/fill-mask',
     method: 'get',
     summary: 'Fill the masks of a text, with an answer that HTTP caches can store',
-    description: 'Answers have an `ETag`. A request with a matching `If-None-Match` is answered with 304.',
+    description:
+      'A single `inputs` is a text. A repeated one is a list of texts, and so is `inputs[]` or `inputs[0]`, also a list of one; ' +
+      'the same holds for `targets`. Answers have an `ETag`. A request with a matching `If-None-Match` is answered with 304.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
   },

@@ -4,6 +4,7 @@ import * as v from 'valibot';
 import { fail, ok, type Result } from '../result.ts';
 import { clip } from './clip.ts';
 import { fillMaskParameters, fillMaskRequest, RENAMED_PARAMETERS } from '../schemas/fill-mask.ts';
+import { isFormOf, isUtf8, readTexts, readValue } from './read-query.ts';
 
 /** What is wrong with the form of a request, as a sentence that says what to do. */
 export interface Malformed {
@@ -39,32 +40,24 @@ const QUERY = {
   parameters: Object.keys(fillMaskParameters.entries),
   prefix: '',
 } as const;
-const REPEATED = new Set(['inputs', 'targets']);
-
-/** The same question as a query: `inputs` and `targets` may be given several times. */
-export function parseQuery(query: URLSearchParams): Result<v.InferOutput<typeof fillMaskRequest>, Malformed> {
-  const known = ['inputs', ...QUERY.parameters];
-  const parameters: Record<string, unknown> = {};
+/** The same question as a query. @param search as it was sent */
+export function parseQuery(search: string): Result<v.InferOutput<typeof fillMaskRequest>, Malformed> {
+  const refuse = (message: string) => fail<Malformed>({ reason: 'invalid_request', message });
+  if (!isUtf8(search)) return refuse('The query is not UTF-8. Percent-encode the bytes of its texts in UTF-8.');
+  const query = new URLSearchParams(search);
+  const inputs = readTexts('inputs', query);
+  if (!inputs.ok) return refuse(inputs.error);
+  const targets = readTexts('targets', query);
+  if (!targets.ok) return refuse(targets.error);
+  const parameters: Record<string, unknown> = { targets: targets.value };
   for (const name of new Set(query.keys())) {
+    if (isFormOf('inputs', name) || isFormOf('targets', name)) continue;
     const values = query.getAll(name);
-    let message: string | undefined;
-    if (!known.includes(name)) message = describeUnknown('', name, known);
-    else if (values.length > 1 && !REPEATED.has(name))
-      message = `${name} is given ${values.length} times: give it once.`;
-    if (message !== undefined) return fail({ reason: 'invalid_request', message });
-    if (name !== 'inputs') parameters[name] = name === 'targets' ? values : readValue(values[0] ?? '');
+    if (!QUERY.parameters.includes(name)) return refuse(describeUnknown('', name, ['inputs', ...QUERY.parameters]));
+    if (values.length > 1) return refuse(`${name} is given ${values.length} times: give it once.`);
+    parameters[name] = readValue(values[0] ?? '');
   }
-  const [first, ...more] = query.getAll('inputs');
-  return check(QUERY, {
-    ...(first !== undefined && { inputs: more.length > 0 ? [first, ...more] : first }),
-    parameters,
-  });
-}
-
-/** Numbers and truth values as JSON has them; anything else is left for the schema to refuse. */
-function readValue(value: string): unknown {
-  if (/^\d+$/.test(value)) return Number(value);
-  return value === 'true' || value === 'false' ? value === 'true' : value;
+  return check(QUERY, { ...(inputs.value !== undefined && { inputs: inputs.value }), parameters });
 }
 
 function check<S extends v.GenericSchema>(
@@ -72,6 +65,12 @@ function check<S extends v.GenericSchema>(
   document: unknown,
 ): Result<v.InferOutput<S>, Malformed> {
   // To valibot a list is an object, with nothing in it.
+  if (Array.isArray(document)) {
+    return fail({
+      reason: 'invalid_request',
+      message: `The body must be a JSON object, not a list. Send ${form.example}.`,
+    });
+  }
   if (Array.isArray((document as { parameters?: unknown } | null)?.parameters)) {
     return fail({ reason: 'invalid_request', message: 'parameters must be an object, not a list.' });
   }
@@ -100,17 +99,27 @@ interface Fault {
   readonly path: readonly (string | number)[];
 }
 
+const keysOf = ({ path }: Issue) => (path ?? []).map(({ key }) => key as string | number);
+
 /** Of a value that is neither of two forms: what is wrong with the one that it nearly is. */
 function deepest(issue: Issue): Fault {
-  const path = (issue.path ?? []).map(({ key }) => key as string | number);
+  const path = keysOf(issue);
   let found: Fault = { issue, path };
   for (const inner of issue.issues ?? []) {
-    // What is wrong with a list that was taken for an object is beside the point.
-    if (inner.path?.some(({ type, input }) => type === 'object' && Array.isArray(input))) continue;
-    const fault = deepest(inner);
-    if (path.length + fault.path.length > found.path.length) found = { ...fault, path: [...path, ...fault.path] };
+    const fault = withoutLists(inner);
+    if (fault && path.length + fault.path.length > found.path.length) {
+      found = { ...fault, path: [...path, ...fault.path] };
+    }
   }
   return found;
+}
+
+/** What is wrong inside of a list that was taken for an object is beside the point. @returns undefined where a list is right */
+function withoutLists(inner: Issue): Fault | undefined {
+  const list = inner.path?.findIndex(({ type, input }) => type === 'object' && Array.isArray(input)) ?? -1;
+  if (list < 0) return deepest(inner);
+  const issue = { ...inner, type: 'list', message: 'must be an object, not a list' };
+  return list === 0 ? undefined : { issue, path: keysOf(inner).slice(0, list) };
 }
 
 function explain(

@@ -13,7 +13,7 @@ export const oneOrMore = <const One extends v.GenericSchema, const More extends 
 const TEXT = 'must be a text or a list of texts';
 /** @param what completes the error "give a text…" */
 export function textOrTexts(what: string, description: string) {
-  const text = v.pipe(v.string(TEXT), v.minLength(1, `is empty: give a text${what}`));
+  const text = v.pipe(v.string('must be a text'), v.minLength(1, `is empty: give a text${what}`));
   const texts = v.pipe(v.array(text), v.minLength(1, `is an empty list: give at least one text${what}`));
   return v.pipe(
     oneOrMore(text, texts, TEXT),

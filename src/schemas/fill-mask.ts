@@ -5,7 +5,7 @@ import { MAX_NUM_BEAMS, MAX_TARGET_PIECES, MAX_TARGETS, MAX_TOP_K } from '../lim
 import { modelName, natural, offsets, oneOrMore, probability, flag, textOrTexts, tokenId } from './fields.ts';
 
 const TARGET = 'must be a word or a list of words';
-const target = v.pipe(v.string(TARGET), v.minLength(1, 'is empty: give a word'));
+const target = v.pipe(v.string('must be a word'), v.minLength(1, 'is empty: give a word'));
 const targets = v.pipe(
   v.array(target),
   v.minLength(1, 'is an empty list: give at least one word, or leave it out'),

@@ -4,7 +4,8 @@ import * as v from 'valibot';
 import { MAX_TEXTS } from '../limits.ts';
 import { modelName, oneOrMore, probability } from './fields.ts';
 
-const PAIR = 'must be a pair such as {"text": "…", "text_pair": "…"}, or a list of them';
+const PAIR = 'must be a pair such as {"text": "…", "text_pair": "…"}';
+const PAIRS = `${PAIR}, or a list of them`;
 const text = (description: string) =>
   v.pipe(v.string('must be a text'), v.minLength(1, 'is empty: give a text'), v.description(description));
 export const pair = v.object({ text: text('The first text.'), text_pair: text('The second text.') }, PAIR);
@@ -12,7 +13,7 @@ export type Pair = v.InferOutput<typeof pair>;
 
 export const sentenceRequest = v.object({
   inputs: v.pipe(
-    oneOrMore(pair, v.pipe(v.array(pair, PAIR), v.minLength(1, 'is an empty list: give at least one pair')), PAIR),
+    oneOrMore(pair, v.pipe(v.array(pair), v.minLength(1, 'is an empty list: give at least one pair')), PAIRS),
     v.description(`A pair of texts. A list of up to ${MAX_TEXTS} pairs is answered with a list.`),
   ),
   model: modelName,
