@@ -6,14 +6,8 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 
 import type { RequestError } from './errors.ts';
-import { requireKey } from './http/authorize.ts';
-import {
-  ANSWER_CACHE_CONTROL,
-  ERROR_CACHE_CONTROL,
-  entityTag,
-  etagMatches,
-  PRIVATE_CACHE_CONTROL,
-} from './http/conditional.ts';
+import { hasKeys, requireKey } from './http/authorize.ts';
+import { ANSWER_CACHE_CONTROL, entityTag, etagMatches, PRIVATE_CACHE_CONTROL, setCaching } from './http/conditional.ts';
 import { createIsolate, maxWorkOf } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { respondError, respondFault, respondNotReady } from './http/errors.ts';
@@ -75,10 +69,7 @@ export function createApp(kind: BackendKind) {
   app.use(async function setHeaders(c, next) {
     await next();
     c.header('x-content-type-options', 'nosniff');
-    if (c.res.headers.has('cache-control')) return;
-    const { status } = c.res;
-    const isForAll = c.req.method === 'GET' && status >= 400 && status < 500 && status !== 401 && status !== 429;
-    c.header('cache-control', isForAll ? ERROR_CACHE_CONTROL : 'no-store');
+    setCaching(c);
   });
   app.use(
     methodNotAllowed({
@@ -127,7 +118,7 @@ export function createApp(kind: BackendKind) {
       const json = JSON.stringify(resolveJson(found.value));
       const tag = await entityTag(json);
       c.header('etag', tag);
-      c.header('cache-control', c.env.API_KEYS ? PRIVATE_CACHE_CONTROL : ANSWER_CACHE_CONTROL);
+      c.header('cache-control', hasKeys(c) ? PRIVATE_CACHE_CONTROL : ANSWER_CACHE_CONTROL);
       return etagMatches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json, 200, JSON_TYPE);
     })
     .post('/score', protect, validateBody(SCORE), async (c) => {

@@ -8,6 +8,9 @@ import { respondError } from './errors.ts';
 import { settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
 
+/** Whether the deployment has keys, be they right or wrong. */
+export const hasKeys = ({ env }: Context<Worker>): boolean => Boolean(env.API_KEYS);
+
 /** Refuses a request without a valid key (RFC 6750). Where API_KEYS is not set, everybody may ask. */
 export const requireKey: MiddlewareHandler<Worker> = async (c, next) => {
   if (!settingsOf(c.env).API_KEYS) return next();

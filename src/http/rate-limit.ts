@@ -5,6 +5,7 @@ import type { RequestError } from '../errors.ts';
 import { EXPENSIVE_WORK, RATE_LIMIT_PERIOD_S } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { respondError } from './errors.ts';
+import { networksOf } from './networks.ts';
 import { settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
 
@@ -15,7 +16,9 @@ const limited = (of: 'requests' | 'expensive requests') =>
 export const limitRate: MiddlewareHandler<Worker> = async function limitRate(c, next) {
   const limiter = active(c, c.env.RATE_LIMITER);
   if (limiter) {
-    const { success } = await limiter.limit({ key: c.get('caller') ?? `address:${networkOf(c)}` });
+    const { success } = await limiter.limit({
+      key: c.get('caller') ?? `address:${networksOf(c.req.header('cf-connecting-ip') ?? 'unknown').client}`,
+    });
     if (!success) return respondError(c, limited('requests'));
   }
   return next();
@@ -40,10 +43,4 @@ export async function chargeWork(c: Context<Worker>, work: number): Promise<Resu
 
 function active({ env }: Context<Worker>, limiter: RateLimit | undefined): RateLimit | undefined {
   return settingsOf(env).RATE_LIMITS === 'on' ? limiter : undefined;
-}
-
-/** The address of the client; of IPv6 the network of 64 bits, which is what one client has. */
-function networkOf(c: Context<Worker>): string {
-  const address = c.req.header('cf-connecting-ip') ?? 'unknown';
-  return address.includes(':') ? address.split(':').slice(0, 4).join(':') : address;
 }

@@ -46,6 +46,28 @@ describe('a deployment', () => {
     log.mockRestore();
   });
 
+  it('says nothing of a bug but that it is one', async () => {
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    const secret = () => {
+      throw new Error('/home/somebody/secret', { cause: new Error('0123456789abcdef') });
+    };
+    const app = freshApp({
+      ASSETS: { fetch: secret } as unknown as Fetcher,
+      RATE_LIMITER: { limit: secret },
+      RATE_LIMITS: 'on',
+    });
+    for (const response of [await app.request('/docs'), await app.ask(question)]) {
+      expect(response.status).toBe(500);
+      expect(response.headers.get('cache-control')).toBe('no-store');
+      expect(await response.json()).toEqual({
+        error: 'An internal error occurred. Please report it.',
+        error_type: 'internal',
+      });
+      expect(JSON.stringify([...response.headers])).not.toMatch(/somebody|0123456789abcdef/);
+    }
+    log.mockRestore();
+  });
+
   it('answers a page of an origin that ALLOWED_ORIGINS names, and no other', async () => {
     const app = freshApp({ ALLOWED_ORIGINS: 'https://a.example, http://localhost:3000' });
     const allowed = async (origin: string) =>

@@ -43,6 +43,51 @@ describe('a deployment with API_KEYS', () => {
   });
 
   it.each([
+    ['an answer', `?inputs=${encodeURIComponent(question.inputs)}`, 200, 'private, max-age=300'],
+    ['a malformed request', '?top_k=5', 400, 'private, max-age=5'],
+    ['a text without a mask', '?inputs=a', 422, 'private, max-age=5'],
+  ])('lets no other caller have %s to a GET', async (_, query, expected, cacheControl) => {
+    const response = await app().request(`/fill-mask${query}`, { headers: withKey(KEY) });
+    expect([response.status, response.headers.get('cache-control')]).toEqual([expected, cacheControl]);
+    expect(response.headers.get('vary')).toBe('Authorization');
+    const tag = response.headers.get('etag');
+    if (tag === null) return;
+    const same = await app().request(`/fill-mask${query}`, { headers: { ...withKey(KEY), 'if-none-match': tag } });
+    expect([same.status, same.headers.get('cache-control')]).toEqual([304, cacheControl]);
+    expect(same.headers.get('vary')).toBe('Authorization');
+  });
+
+  it.each([
+    ['/models/nobody/fill-mask?inputs=a', 404, 'private, max-age=5'],
+    ['/nothing', 404, 'private, max-age=5'],
+    ['/score', 405, 'private, max-age=5'],
+    ['/metrics', 200, 'no-store'],
+    ['/info', 200, 'no-store'],
+  ])('lets no shared cache keep what GET %s answers', async (path, expected, cacheControl) => {
+    const response = await app().request(path, { headers: withKey(KEY) });
+    expect([response.status, response.headers.get('cache-control')]).toEqual([expected, cacheControl]);
+    expect(response.headers.get('vary')).toBe('Authorization');
+  });
+
+  it('lets no shared cache keep a fault, and says that an answer depends on the origin too', async () => {
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    const MODELS = { get: () => Promise.resolve(null) } as unknown as R2Bucket;
+    const failing = freshApp({ API_KEYS: KEY, MODELS, ALLOWED_ORIGINS: 'https://a.example', CACHE: 'off' });
+    const response = await failing.request(`/fill-mask?inputs=${encodeURIComponent(question.inputs)}`, {
+      headers: withKey(KEY),
+    });
+    expect([response.status, response.headers.get('cache-control')]).toEqual([502, 'no-store']);
+    expect(response.headers.get('vary')).toBe('Authorization, Origin');
+    log.mockRestore();
+  });
+
+  it('lets any cache keep the page', async () => {
+    const page = await app().request('/');
+    expect(page.headers.get('cache-control')).toBe('public, max-age=0, must-revalidate');
+    expect(page.headers.get('vary')).toBeNull();
+  });
+
+  it.each([
     ['key_invalid', 'Bearer 0123456789abcdef-three'],
     ['key_invalid', `Bearer ${KEY.slice(0, -1)}`],
     ['key_invalid', 'Bearer abcd'],
@@ -136,6 +181,14 @@ describe('a deployment with rate limits', () => {
     expect((await withLimits({ RATE_LIMITS: 'off' }).ask({}, '/tokenize', from('192.0.2.1'))).status).toBe(400);
   });
 
+  it.each([{}, { API_KEYS: KEY }])('lets no cache keep a GET that was refused for it, with %o', async (keys) => {
+    const RATE_LIMITER = { limit: () => Promise.resolve({ success: false }) };
+    const response = await withLimits({ RATE_LIMITER, ...keys }).request('/fill-mask?inputs=a', {
+      headers: withKey(KEY),
+    });
+    expect([response.status, response.headers.get('cache-control')]).toEqual([429, 'no-store']);
+  });
+
   it('counts a network of IPv6 as one caller, and a key apart from its address', async () => {
     const asked: string[] = [];
     const RATE_LIMITER = {
@@ -147,12 +200,14 @@ describe('a deployment with rate limits', () => {
     const recorded = withLimits({ RATE_LIMITER, API_KEYS: KEY });
     await recorded.ask({}, '/tokenize', { ...from('2001:db8:1:2:3::4'), ...withKey(KEY) });
     const open = withLimits({ RATE_LIMITER });
-    await open.ask({}, '/tokenize', from('2001:db8:1:2:3::4'));
-    await open.ask({}, '/tokenize', from('2001:db8:1:2:9::9'));
+    await open.ask({}, '/tokenize', from('2001:db8::1'));
+    await open.ask({}, '/tokenize', from('2001:db8::2'));
+    await open.ask({}, '/tokenize', from('192.0.2.1'));
     expect(asked).toEqual([
       expect.stringMatching(/^key:[0-9a-f]{16}$/),
-      'address:2001:db8:1:2',
-      'address:2001:db8:1:2',
+      'address:2001:db8::/64',
+      'address:2001:db8::/64',
+      'address:192.0.2.1',
     ]);
   });
 
