@@ -19,7 +19,7 @@ import { parseQuery } from './http/parse-request.ts';
 import { withAbsolutePreview } from './http/preview.ts';
 import { limitRate } from './http/rate-limit.ts';
 import { checkSettings, settingsOf } from './http/settings.ts';
-import { type LazyJson, resolveJson, streamJson } from './http/stream-json.ts';
+import { type LazyJson, resolveJson, writeJson } from './http/stream-json.ts';
 import {
   FILL_MASK,
   SCORE,
@@ -95,10 +95,8 @@ export function createApp(kind: BackendKind) {
   const answerPost = async (c: Context<Worker>, question: FillMaskQuestion) => {
     const found = await answerMasks(c, question);
     if (!found.ok) return respondError(c, found.error);
-    const length = question.top_k * question.texts.reduce((sum, text) => sum + text.length, 0);
-    if (length < STREAM_FROM) return c.json<FillMaskResponse, 200>(resolveJson(found.value) as FillMaskResponse, 200);
-    // For the typed client it is the same answer.
-    return c.body(streamJson(found.value), 200, JSON_TYPE) as unknown as TypedResponse<FillMaskResponse, 200, 'json'>;
+    // To the typed client bytes and a stream are the same answer.
+    return c.body(writeJson(found.value), 200, JSON_TYPE) as unknown as TypedResponse<FillMaskResponse, 200, 'json'>;
   };
   const answerPairs = async <Head extends SentenceHead>(c: Context<Worker>, head: Head, sent: SentenceRequest) => {
     const question = toSentenceQuestion(head, sent);
@@ -167,9 +165,6 @@ const protect = every(requireKey, limitRate);
 const METRICS_TYPE = { 'content-type': 'text/plain; version=0.0.4' };
 
 const JSON_TYPE = { 'content-type': 'application/json' };
-
-/** Characters of the texts times candidates: larger answers are streamed. */
-const STREAM_FROM = 50_000;
 
 /** A list of texts answers a list. */
 function inShapeOf<T>({ isList }: { readonly isList: boolean }, answers: T[]): T | T[] {

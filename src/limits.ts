@@ -60,6 +60,9 @@ export const MAX_MASKS_PER_TEXT = 16;
  */
 export const MAX_MASKS_PER_RUN = 32;
 
+/** Bytes of JSON from which on an answer to a POST is streamed, in parts of about as many. */
+export const STREAM_PART_BYTES = 65_536;
+
 /** Characters of all sequences of an answer, which is streamed list by list. */
 export const MAX_ANSWER_LENGTH = 4_000_000;
 

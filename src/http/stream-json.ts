@@ -1,23 +1,56 @@
-/** Large JSON as a stream, so that an isolate never holds all of it. No I/O. */
+/** JSON in parts, so that an isolate never holds all of a large answer. No I/O. */
+import { STREAM_PART_BYTES } from '../limits.ts';
 
 /** Nested arrays, with leaves that are made when they are written. */
 export type LazyJson = (() => unknown) | readonly LazyJson[];
 
-/** Pulled by the client: what was not read yet is not made yet. */
-export function streamJson(value: LazyJson): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  const pieces = piecesOf(value);
+/**
+ * @returns the bytes where they are less than one part, and else a stream of parts. It is pulled by the client: what was not read
+ * yet is not made yet.
+ */
+export function writeJson(value: LazyJson): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  const parts = partsOf(value);
+  const first = parts.next().value ?? new Uint8Array();
+  if (first.length < STREAM_PART_BYTES) return first;
+  let begun = false;
   return new ReadableStream({
     pull(controller) {
-      const next = pieces.next();
-      if (next.done) controller.close();
-      else controller.enqueue(encoder.encode(next.value));
+      const part = begun ? parts.next().value : first;
+      begun = true;
+      if (part) controller.enqueue(part);
+      else controller.close();
     },
   });
 }
 
 export function resolveJson(value: LazyJson): unknown {
   return typeof value === 'function' ? value() : value.map(resolveJson);
+}
+
+/** Parts of STREAM_PART_BYTES or somewhat more; the last one may be shorter. */
+function* partsOf(value: LazyJson): Generator<Uint8Array<ArrayBuffer>, undefined> {
+  const encoder = new TextEncoder();
+  let pieces: Uint8Array[] = [];
+  let length = 0;
+  for (const piece of piecesOf(value)) {
+    const bytes = encoder.encode(piece);
+    pieces.push(bytes);
+    length += bytes.length;
+    if (length < STREAM_PART_BYTES) continue;
+    yield joined(pieces, length);
+    [pieces, length] = [[], 0];
+  }
+  if (length > 0) yield joined(pieces, length);
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 function* piecesOf(value: LazyJson): Generator<string> {

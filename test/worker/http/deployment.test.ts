@@ -7,6 +7,10 @@ const question = { inputs: 'The [MASK] barked.' };
 
 beforeEach(fillBucket);
 
+const secret = () => {
+  throw new Error('/home/somebody/secret', { cause: new Error('0123456789abcdef') });
+};
+
 describe('a deployment', () => {
   it('answers /health without the model', async () => {
     for (const name of OBJECTS) await env.MODELS.delete(keyOf(name));
@@ -48,9 +52,6 @@ describe('a deployment', () => {
 
   it('says nothing of a bug but that it is one', async () => {
     const log = vi.spyOn(console, 'error').mockReturnValue();
-    const secret = () => {
-      throw new Error('/home/somebody/secret', { cause: new Error('0123456789abcdef') });
-    };
     const app = freshApp({
       ASSETS: { fetch: secret } as unknown as Fetcher,
       RATE_LIMITER: { limit: secret },
