@@ -12,7 +12,7 @@ import { objectKey } from '../../src/model/manifest.ts';
 import type { CallError } from '../../src/schemas/service.ts';
 
 type Method = (...given: unknown[]) => Promise<Result<unknown, CallError>>;
-type FillMask = Record<'fillMask' | 'score' | 'classifyPair' | 'tokenize', Method>;
+type FillMask = Record<'fillMask' | 'score' | 'classifyPair' | 'tokenize' | 'info' | 'models', Method>;
 
 const ROOT = join(import.meta.dirname, '../..');
 /** No call sends a key. */
@@ -80,6 +80,45 @@ describe('with a model in the bucket,', () => {
       body: JSON.stringify(question),
     });
     expect(await service[method](question, ...more)).toEqual({ ok: true, value: await response.json() });
+  });
+
+  it.each(['info', 'models'] as const)('%s answers as GET does', async (method) => {
+    const response = await server.getWorker('edge-fill-mask').fetch(`http://edge/${method}`);
+    expect(await service[method]()).toEqual({ ok: true, value: await response.json() });
+  });
+
+  it.each(['mlm', 'toString', undefined, 5n, ['sop']])('classifyPair does not know the head %s', async (head) => {
+    expect(await service.classifyPair({ inputs: { text: 'a', text_pair: 'b' } }, head)).toEqual({
+      ok: false,
+      error: {
+        status: 400,
+        error_type: 'invalid_request',
+        error: 'The head must be "sop", for sentence order, or "nsp", for next sentence.',
+      },
+    });
+  });
+
+  const cycle: Record<string, unknown> = { inputs: 'A [MASK].' };
+  cycle['options'] = { cycle };
+  it.each<[string, unknown, string]>([
+    ['a bigint', { inputs: 'A [MASK].', parameters: { top_k: 5n } }, 'parameters.top_k is a bigint'],
+    ['a cycle', cycle, 'options.cycle contains itself'],
+    [
+      'a map',
+      { inputs: 'A [MASK].', parameters: new Map([['top_k', 1]]) },
+      'parameters is neither a list nor a plain object',
+    ],
+  ])('%s is refused by its place', async (_, question, problem) => {
+    for (const method of ['fillMask', 'score', 'tokenize'] as const) {
+      expect(await service[method](question)).toEqual({
+        ok: false,
+        error: {
+          status: 400,
+          error_type: 'invalid_request',
+          error: `${problem}, which JSON cannot hold. Pass texts, numbers, truth values, lists and plain objects.`,
+        },
+      });
+    }
   });
 
   it.each([
