@@ -66,6 +66,47 @@ describe('computations in flight', () => {
     expect(runs).toBe(1);
   });
 
+  it('are not restarted while the leader makes progress, however long it takes', async () => {
+    const clock = new FakeClock();
+    const inFlight = new InFlight<string>(LEASE_MS, clock);
+    let runs = 0;
+    const compute = async (keys: readonly string[], beat: () => void) => {
+      runs++;
+      for (let i = 0; i < 5; i++) {
+        await clock.sleep(0.8 * LEASE_MS);
+        beat();
+      }
+      return upper(keys);
+    };
+    const asked = [inFlight.share(['a'], compute), inFlight.share(['a'], compute)];
+    await clock.pass(20 * LEASE_MS);
+    expect(await Promise.all(asked)).toEqual([['A'], ['A']]);
+    expect(runs).toBe(1);
+  });
+
+  it('that end late leave those of the request that took over', async () => {
+    const clock = new FakeClock();
+    const inFlight = new InFlight<string>(LEASE_MS, clock);
+    const after = (milliseconds: number, value: string) => async () => {
+      await clock.sleep(milliseconds);
+      return [value];
+    };
+    const late = inFlight.share(['a'], after(1.5 * LEASE_MS, 'late'));
+    await clock.pass(LEASE_MS + 1);
+    const next = inFlight.share(['a'], after(0.8 * LEASE_MS, 'next'));
+    await clock.pass(0.6 * LEASE_MS);
+    expect(await late).toEqual(['late']);
+    const third = inFlight.share(['a'], after(0, 'third'));
+    await clock.pass(LEASE_MS);
+    expect(await Promise.all([next, third])).toEqual([['next'], ['next']]);
+    expect(inFlight.size).toBe(0);
+    const last = inFlight.share(['a'], after(2 * LEASE_MS, 'last'));
+    await clock.pass(LEASE_MS + 1);
+    expect(await inFlight.share(['a'], () => Promise.resolve(['at once']))).toEqual(['at once']);
+    await clock.pass(LEASE_MS);
+    expect(await last).toEqual(['last']);
+  });
+
   it('fail at once for a request whose own part fails, whatever the strangers do', async () => {
     const clock = new FakeClock();
     const inFlight = new InFlight<string>(LEASE_MS, clock);

@@ -93,9 +93,69 @@ describe('a shared value', () => {
     expect(ended).toBe(false);
   });
 
+  it('is attempted again when the pause after a failure is over, to the millisecond', async () => {
+    const clock = new FakeClock();
+    const value = new SharedValue<number>(OPTIONS, clock);
+    await clock.pass(100);
+    await expect(value.get(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    await clock.pass(OPTIONS.pause_ms - 1);
+    await expect(value.get(() => Promise.resolve(7))).rejects.toThrow('no');
+    await clock.pass(1);
+    expect(await value.get(() => Promise.resolve(7))).toBe(7);
+  });
+
+  it.each([
+    ['value', () => Promise.resolve('late')],
+    ['failure', () => Promise.reject(new Error('late'))],
+  ])('is not touched by the %s of a leader that was replaced and makes no progress any more', async (_, ending) => {
+    const clock = new FakeClock();
+    const value = new SharedValue<string>(OPTIONS, clock);
+    const late = value
+      .get(async () => {
+        await clock.sleep(OPTIONS.lease_ms + 200);
+        return ending();
+      })
+      .catch((error: Error) => error.message);
+    await clock.pass(OPTIONS.lease_ms + 1);
+    const slow = async () => {
+      await clock.sleep(400);
+      return 'in time';
+    };
+    const next = value.get(slow);
+    await clock.pass(250);
+    expect(await late).toBe('late');
+    // The one that took over is still at work.
+    expect(value.current).toBeUndefined();
+    const third = value.get(() => Promise.resolve('third'));
+    await clock.pass(400);
+    expect([await next, await third, value.current]).toEqual(['in time', 'in time', 'in time']);
+  });
+
+  it('has the error of another lost lease passed on, as any error of what makes it', async () => {
+    const clock = new FakeClock();
+    const [inner, outer] = [new SharedValue<string>(OPTIONS, clock), new SharedValue<string>(OPTIONS, clock)];
+    let lost: unknown;
+    void inner.get(async (beat) => {
+      await clock.sleep(OPTIONS.lease_ms + 1);
+      try {
+        beat();
+      } catch (error) {
+        lost = error;
+        throw error;
+      }
+      return '';
+    });
+    await clock.pass(OPTIONS.lease_ms + 0.5);
+    void inner.get(never);
+    await clock.pass(1);
+    expect(lost).toMatchObject({ name: 'LeaseLost', message: 'another request has taken over' });
+    await expect(outer.get(() => Promise.reject(lost as Error))).rejects.toBe(lost);
+  });
+
   it('is created again after it is dropped, unless another was created since', async () => {
     const value = new SharedValue<object>(OPTIONS, new FakeClock());
     const first = await value.get(() => Promise.resolve({}));
+    value.drop(first);
     value.drop(first);
     const second = await value.get(() => Promise.resolve({}));
     expect(second).not.toBe(first);
