@@ -25,8 +25,11 @@ export interface HostedModel {
   /** Each by its path. */
   files: Record<string, Uint8Array>;
   card?: Record<string, unknown>;
-  /** The storage of large files; by default Xet, which the Hub names to clients that support it. */
-  storage?: 'lfs';
+  /**
+   * The storage of large files; by default Xet, which the Hub names to clients that support it. Hugging Face's library asks a
+   * content delivery network directly.
+   */
+  storage?: 'lfs' | 'cdn';
   /** Only this token gets access. */
   gatedFor?: string;
 }
@@ -82,8 +85,10 @@ export async function startHub(): Promise<HubServer> {
 
   const storage = watch('storage', (request, response, noted) => {
     const [, name = '', path = ''] = /^\/([^/]+\/[^/]+)\/(.+)$/.exec(noted.path) ?? [];
-    const bytes = models.find((model) => model.name === name)?.files[path];
+    const model = models.find((one) => one.name === name);
+    const bytes = model?.files[path];
     if (!bytes) return void response.writeHead(404).end();
+    if (model.storage === 'cdn') response.setHeader('x-cache', 'Hit from cloudfront');
     const trouble = troubles.get(path) ?? {};
     const first = trouble.statuses?.shift();
     if (first) {

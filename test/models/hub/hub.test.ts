@@ -175,6 +175,26 @@ describe('pull', () => {
     expect(copies()).toHaveLength(1);
   });
 
+  it('does not take for complete what stopped between two files, although all sizes are as listed', async () => {
+    await pullIt();
+    const first = { ...model.files };
+    model.commit = SECOND;
+    Object.assign(model.files, {
+      'config.json': text('{"model_type":"BERT"}'),
+      'tokenizer.json': text('{"MODEL":{}}'),
+    });
+    // The new config.json gets into its place, and the new tokenizer.json does not.
+    await rm(join(folder, 'tokenizer.json'));
+    await mkdir(join(folder, 'tokenizer.json/x'), { recursive: true });
+    await expect(pullIt()).rejects.toThrow('there is a folder where a file should be');
+    expect(await contentOf('config.json')).toEqual(model.files['config.json']);
+    await rm(join(folder, 'tokenizer.json'), { recursive: true });
+    await writeFile(join(folder, 'tokenizer.json'), first['tokenizer.json'] ?? '');
+    [model.commit, model.files] = [FIRST, first];
+    expect(await pullIt()).toMatchObject({ changed: true });
+    expect(await contentOf('config.json')).toEqual(first['config.json']);
+  });
+
   it.each([[['spiece.model']], [['vocab.txt']], [['vocab.json', 'merges.txt']]])(
     'downloads %s if there is no tokenizer.json',
     async (names) => {
@@ -298,6 +318,18 @@ describe('a pull with failures', () => {
     expect(given.get('storage')?.map(({ authorization }) => authorization)).toEqual([undefined]);
   });
 
+  it('does not send the token to a storage that the library asks without the Hub', async () => {
+    [model.gatedFor, model.storage] = [TOKEN, 'cdn'];
+    await pullIt({ token: TOKEN });
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+    const ofWeights = hub.seen.filter(({ path }) => path.endsWith('/model.safetensors'));
+    expect(ofWeights.map(({ at, authorization }) => [at, authorization])).toEqual([
+      ['hub', `Bearer ${TOKEN}`],
+      ['storage', undefined],
+      ['storage', undefined],
+    ]);
+  });
+
   it.each([[undefined], ['hf_another']])('gives the remedy when the token %s does not suffice', async (token) => {
     model.gatedFor = TOKEN;
     await expect(pullIt({ token })).rejects.toThrow(
@@ -349,6 +381,18 @@ describe('a pull with failures', () => {
     model.files = { ...rest, 'model.safetensors.index.json': text(index) };
     await expect(pullIt()).rejects.toThrow('has no model-1.safetensors, and model.safetensors.index.json names it');
   });
+
+  it.each(['../../outside.safetensors', 'part/model-1.safetensors'])(
+    'refuses an index that names the path %s, and writes nothing there',
+    async (path) => {
+      const { 'model.safetensors': _, ...rest } = model.files;
+      const index = text(JSON.stringify({ weight_map: { a: path } }));
+      model.files = { ...rest, [path]: text('{}'), 'model.safetensors.index.json': index };
+      await expect(pullIt()).rejects.toThrow(`weight_map has "${path}" for a, which is not a file name`);
+      expect(existsSync(join(folder, path))).toBe(false);
+      expect(await namesIn(models)).toEqual(['.pulled']);
+    },
+  );
 
   it('refuses a second model of the same name, unless it gets another', async () => {
     await pullIt();
