@@ -112,6 +112,11 @@ describe('npm run purge', () => {
     await expect(purge(undefined, host)).rejects.toThrow(
       `Only the newest version can be purged, and ${newest} does not have all requests. Live is version ${before} (100 %). Run npm run deploy first.`,
     );
+    // During a gradual deployment the newest version has most of the requests, and not all.
+    account.makeLive(newest, { [newest]: 60, [before]: 40 });
+    await expect(purge(undefined, host)).rejects.toThrow(
+      `Only the newest version can be purged, and ${newest} does not have all requests. Live is version ${newest} (60 %) and version ${before} (40 %).`,
+    );
     expect(account.server.seen.filter((line) => !line.startsWith('GET'))).toEqual([]);
   });
 });

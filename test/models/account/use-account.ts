@@ -86,8 +86,9 @@ export function useAccount() {
       started().workers.get(NAME)?.versions.push(version);
       return version.id;
     },
-    makeLive(version: string) {
-      const deployment = { id: randomUUID(), versions: [{ version_id: version, percentage: 100 }] };
+    makeLive(version: string, shares: Readonly<Record<string, number>> = { [version]: 100 }) {
+      const versions = Object.entries(shares).map(([version_id, percentage]) => ({ version_id, percentage }));
+      const deployment = { id: randomUUID(), versions };
       started().workers.get(NAME)?.deployments.unshift(deployment);
     },
     /** A version of the worker is live, and the model is in the bucket. */
