@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { MAX_MODEL_BYTES, MAX_TEXT_BYTES, readBody } from '../../../models/hub/limits.ts';
 import { pull, type PullOptions } from '../../../models/hub/pull.ts';
 import { gitHash, type HostedModel, type HubServer, sha256, startHub } from './hub-server.ts';
 
@@ -298,6 +299,15 @@ describe('a pull with failures', () => {
     }
   });
 
+  it('asks again after an answer without a body, and gives up on one that is none', async () => {
+    hub.troubles.set('model.safetensors', { statuses: [{ status: 204 }] });
+    await pullIt();
+    expect(copies().map(({ status }) => status)).toEqual([204, 200]);
+    await rm(folder, { recursive: true });
+    hub.troubles.set('model.safetensors', { statuses: [{ status: 304 }] });
+    await expect(pullIt()).rejects.toThrow(`${NAME} cannot be read (304: model.safetensors at 127.0.0.1:`);
+  });
+
   it('does not wait longer than five minutes', async () => {
     hub.troubles.set(`/api/models/${NAME}/revision/HEAD`, { statuses: [{ status: 429, retryAfter: '3600' }] });
     await expect(pullIt()).rejects.toThrow('the Hub limits the rate of requests: try again later, or set HF_TOKEN');
@@ -416,6 +426,9 @@ describe('a pull with failures', () => {
   });
 });
 
+/** An answer of a hub. */
+const fiveBytes = () => Object.defineProperty(new Response('12345'), 'url', { value: 'http://hub/' });
+
 /** A file of a list. */
 const entry = (more: object) => ({ type: 'file', path: 'config.json', oid: gitHash(text('')), size: 0, ...more });
 
@@ -508,6 +521,23 @@ describe('a malicious Hub', () => {
     hub.answers.set(tree, (_request, response) => void response.writeHead(200, json).end(JSON.stringify(files)));
     await expect(pullIt()).rejects.toThrow(problem);
     expect(await namesIn(folder)).toEqual([]);
+  });
+
+  it('is believed up to the limits of all files and of a text', async () => {
+    const sizes = {
+      'config.json': 0,
+      'tokenizer.json': MAX_TEXT_BYTES,
+      'model.safetensors': MAX_MODEL_BYTES - MAX_TEXT_BYTES,
+    };
+    const files = Object.entries(sizes).map(([path, size]) => entry({ path, size }));
+    hub.answers.set(tree, (_request, response) => void response.writeHead(200, json).end(JSON.stringify(files)));
+    await expect(pullIt()).rejects.toThrow(`tokenizer.json was cut off after 12 of ${MAX_TEXT_BYTES} bytes`);
+  });
+
+  it('may send an answer of exactly as many bytes as are read', async () => {
+    expect(await readBody(fiveBytes(), 5, 1_000)).toEqual(text('12345'));
+    await expect(readBody(fiveBytes(), 4, 1_000)).rejects.toThrow('hub sent more than 4 bytes in one response');
+    expect(await readBody(new Response(null), 5, 1_000)).toEqual(new Uint8Array());
   });
 
   it.each([
