@@ -40,6 +40,19 @@ function errorOf(rows: FourBitRows): number {
   return total;
 }
 
+describe('rounding to the nearest value', () => {
+  it('changes no weight where a step of its block fits all of them, be it the largest', () => {
+    // A scale of 1 for the first block, whose step is 18; the steps of the others are 1 and 5.
+    const blocks = [126, 7, 35].map((largest) =>
+      Array.from({ length: 32 }, (_, k) => (k % 4 === 0 ? (k % 8 === 0 ? largest : -largest) : 0)),
+    );
+    const weight = Float32Array.from(blocks.flat());
+    const rows = quantizeToFourBits({ weight, inputs: weight.length, outputs: 1 });
+    expect([...rows.steps]).toEqual([18, 1, 5]);
+    expect(fourBitWeights(rows)).toEqual(weight);
+  });
+});
+
 describe('rounding that compensates its errors', () => {
   it.each([0, 32])('has less than half of the error on another text, with %i outliers', (outliers) => {
     const nearest = quantizeToFourBits(matrix, outliers);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { readPlan, writePlan } from '../../../models/build/plan-file.ts';
-import type { EncoderConfig, EncoderWeights } from '../../../models/checkpoint/encoder.ts';
+import type { EncoderConfig, EncoderWeights, LayerNorm } from '../../../models/checkpoint/encoder.ts';
 import { packEngineFile } from '../../../models/engine/pack.ts';
 import { compareBackends } from '../../../models/evaluation/agreement.ts';
 import { engineBackend, onnxBackend } from '../../../models/evaluation/backends.ts';
@@ -65,6 +65,26 @@ function withOutlier(): EncoderWeights {
   for (const [i, word] of weights.embeddings.words.entries()) weights.embeddings.words[i] = 20 * word;
   return weights;
 }
+
+const rangeOf = ({ gamma, beta }: LayerNorm) =>
+  gamma.map((g, channel) => 3 * Math.abs(g) + Math.abs(beta[channel] ?? NaN));
+
+describe('without a text', () => {
+  it('the ranges are three deviations of the layer norm before an input', () => {
+    const weights = randomWeights(CONFIG);
+    const [first, second] = uncalibratedPlan(weights);
+    expect(first?.query_key_value.range).toEqual(rangeOf(weights.embeddings.norm));
+    expect(first?.feed_forward.range).toEqual(rangeOf(weights.layers[0].attentionNorm));
+    expect(second?.query_key_value.range).toEqual(rangeOf(weights.layers[0].outputNorm));
+    expect(first?.output.range).toEqual(new Float32Array(CONFIG.intermediate_size));
+  });
+
+  it('a layer that is applied several times has the range of its last application', () => {
+    const weights = randomWeights({ ...CONFIG, family: 'albert', layers_stored: 1 });
+    const [only] = uncalibratedPlan(weights);
+    expect(only?.query_key_value.range).toEqual(rangeOf(weights.layers[0].outputNorm));
+  });
+});
 
 describe('the permutation', () => {
   it.each([[[5, 3, 9]], [[0, 1, 2]], [[2, 1, 0]], [[1, 7, 0, 6]], [[]]])(

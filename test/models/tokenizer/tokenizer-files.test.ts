@@ -153,6 +153,13 @@ describe('the special tokens', () => {
     expect(json.added_tokens.filter(({ lstrip }) => lstrip)).toEqual([{ id: 7, ...special('<mask>'), lstrip: true }]);
     expect(warnings).toEqual([expect.stringContaining('includes the space before it')]);
   });
+
+  it('do not include the space before a RoBERTa’s mask where a file declares the mask', async () => {
+    const declared = { added_tokens_decoder: { 7: special('<mask>') } };
+    const { json, warnings } = await read({ ...MERGES, ...config(declared) });
+    expect(json.added_tokens.filter(({ lstrip }) => lstrip)).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
 });
 
 describe('added tokens', () => {
