@@ -45,6 +45,12 @@ function changed(at: number, value: number): Uint8Array {
   return copy;
 }
 
+/** The header of a file with these sizes, as it is read back. */
+const readChanged = (changes: Partial<ModelConfig>) => {
+  const made = createBlob({ ...geometry, ...changes }).blob;
+  return readHeader(made.subarray(0, headerBytesOf(made)), made.length);
+};
+
 describe('the header', () => {
   it.each([
     geometry,
@@ -131,6 +137,24 @@ describe('the header', () => {
   ])('that is wrong in its %s is refused by that name', (_, wrong, message) => {
     expect(() => readHeader(wrong, blob.length)).toThrow(BlobError);
     expect(() => readHeader(wrong, blob.length)).toThrow(message);
+  });
+
+  it.each<[string, Partial<ModelConfig>, Partial<ModelConfig>, string]>([
+    [
+      'heads',
+      { hidden_size: 256, num_attention_heads: 2 },
+      { hidden_size: 272, num_attention_heads: 2 },
+      'num_attention_heads: 272 / 2 is not a multiple of 8 up to 128',
+    ],
+    [
+      'outliers',
+      { intermediate_size: 2048, outliers: geometry.outliers.with(1, { ...NO_OUTLIERS, output: 1024 }) },
+      { intermediate_size: 2048, outliers: geometry.outliers.with(1, { ...NO_OUTLIERS, output: 1032 }) },
+      'outliers: 1032 of output is not a multiple of 8 up to 1024',
+    ],
+  ])('allows as many %s as cannot overflow, and no more', (_, most, more, message) => {
+    expect(readChanged(most)).toMatchObject(most);
+    expect(() => readChanged(more)).toThrow(message);
   });
 
   it('of a file of another length is refused', () => {

@@ -67,6 +67,13 @@ describe('a manifest', () => {
     });
   });
 
+  it('that lists a file twice is refused', async () => {
+    const twice = await sealed({ files: [...files, ...files] });
+    expect(await parseManifest(JSON.stringify(twice), 'model', twice.revision)).toEqual({
+      wrong: 'has a wrong files: each file can be listed once',
+    });
+  });
+
   it('of another model is refused', async () => {
     const manifest = await sealed();
     expect(await parseManifest(JSON.stringify(manifest), 'other', manifest.revision)).toEqual({

@@ -15,6 +15,7 @@ import { describeCacheStatus, describeSeconds, describeWork, parseTimings } from
 import { bodyOf, fragmentOf, parseFragment, parseTargets } from '../../../src/page/question.ts';
 import { findGaps, spellGaps, splitWords } from '../../../src/page/gaps.ts';
 import { json, python, quoteForShell } from '../../../src/page/quote.ts';
+import { LANGUAGES, snippet } from '../../../src/page/snippets.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 
 describe('which cache answered', () => {
@@ -86,11 +87,16 @@ describe('where the time went', () => {
     ['5', 5],
     ['Tue, 01 Dec 2026 00:00:10 GMT', 10],
     ['Mon, 30 Nov 2026 00:00:00 GMT', 0],
+    ['0', 0],
     ['soon', undefined],
     ['', undefined],
     [null, undefined],
   ])('has an end: Retry-After %s', (header, seconds) => {
     expect(parseRetryAfter(header, Date.parse('2026-12-01T00:00:00Z'))).toBe(seconds);
+  });
+
+  it('is not promised too soon', () => {
+    expect(parseRetryAfter('Tue, 01 Dec 2026 00:00:10 GMT', Date.parse('2026-12-01T00:00:00.900Z'))).toBe(10);
   });
 });
 
@@ -146,6 +152,9 @@ describe('words in a text', () => {
     expect(replacementIn('you and <mask>.', masked, 0)).toEqual({ word: 'you', joins: false });
     expect(replacementIn('[MASK] and [MASK].', masked, 1)).toEqual({ word: '[MASK]', joins: false });
     expect(replacementIn('[MASK] and,.', masked, 1)).toEqual({ word: ',', joins: true });
+    // What stands before and after the mask cannot be the same characters.
+    expect(replacementIn('a', findMasks('a[MASK]a'), 0)).toBeUndefined();
+    expect(replacementIn('aa', findMasks('a[MASK]a'), 0)).toEqual({ word: '', joins: false });
     expect(fillMask(masked, 1, { word: ',', joins: true })).toBe('[MASK] and,.');
     expect(fillMask(masked, 0, { word: 'you', joins: false })).toBe('you and <mask>.');
     expect(replacementIn('another text.', masked, 1)).toBeUndefined();
@@ -212,6 +221,9 @@ describe('an answer', () => {
     expect(parseCandidates([[candidate], []], 2)?.map(({ length }) => length)).toEqual([1, 0]);
     expect(parseCandidates([candidate], 2)).toBeUndefined();
     expect(parseCandidates([[candidate]], 1)).toBeUndefined();
+    expect(parseCandidates([[candidate]], 2)).toBeUndefined();
+    expect(parseCandidates([[candidate], [], []], 2)).toBeUndefined();
+    expect(parseCandidates([{ ...candidate, score: 1.1 }], 1)).toBeUndefined();
     expect(parseCandidates([], 0)).toEqual([]);
   });
 
@@ -278,6 +290,16 @@ describe('an answer', () => {
     expect(parseError({ error: 'No.' })).toBe('No.');
     for (const other of [{ error: '' }, { error: {} }, {}, null, 'No.', undefined])
       expect(parseError(other)).toBeUndefined();
+  });
+});
+
+describe('the request as code', () => {
+  it.each(LANGUAGES)('has a place for the key where one is needed: %s', (language) => {
+    const url = 'https://example.com/fill-mask';
+    for (const body of [{ inputs: 'a' }, undefined]) {
+      expect(snippet(language, url, body)).not.toMatch(/authorization/i);
+      expect(snippet(language, url, body, true)).toMatch(/authorization['"]?: ['"]?Bearer YOUR_KEY/);
+    }
   });
 });
 
