@@ -24,6 +24,8 @@ export type RequestError =
   | ({ readonly reason: 'too_many_masks'; readonly masks: number; readonly limit: number } & OfText)
   | ({ readonly reason: 'masks_too_far_apart'; readonly tokens: number; readonly limit: number } & OfText)
   | ({ readonly reason: 'text_too_long'; readonly length: number; readonly limit: number } & OfText)
+  /** Its normalized form is longer than the limit. */
+  | ({ readonly reason: 'text_grows_too_long'; readonly limit: number } & OfText)
   | ({ readonly reason: 'too_many_tokens'; readonly tokens: number; readonly limit: number } & OfText)
   | { readonly reason: 'too_many_tokens_in_all'; readonly tokens: number; readonly limit: number }
   | { readonly reason: 'answer_too_large'; readonly length: number; readonly limit: number }
@@ -40,6 +42,7 @@ export type RequestError =
       readonly size: number;
       readonly limit: number;
     }
+  | { readonly reason: 'target_grows_too_long'; readonly target: string; readonly limit: number }
   | { readonly reason: 'target_unknown'; readonly target: string }
   | { readonly reason: 'no_such_head'; readonly head: 'sop' | 'nsp'; readonly model: string };
 

@@ -13,10 +13,19 @@ export const MAX_TEXTS = 32;
 export const MAX_TEXT_LENGTH = 4096;
 
 /**
- * The same for a text that is truncated around its masks: eight times as much. All of it is tokenized, in time linear in its
- * length.
+ * The same for a text that is truncated around its masks: eight times as much. All of it is tokenized, since the answer says
+ * how many tokens were cut: at most 0.2 s in JavaScript (`npm run bench:tokenizers`).
  */
 export const MAX_TRUNCATED_TEXT_LENGTH = 32_768;
+
+/**
+ * How many times longer a tokenizer's normalizer may make a text. Common scripts become at most three times as long: spaces
+ * around ideographs, or the decomposition of Hangul. A few characters become 18.
+ */
+export const MAX_NORMALIZED_GROWTH = 4;
+
+/** UTF-16 code units. A shorter text may become as long as one of this length. */
+export const MIN_NORMALIZED_BASE = 1024;
 
 /**
  * Multiply-adds of all runs of one request, unless MAX_REQUEST_GMACS is set: about 10 s of CPU on a slow host, which computes

@@ -2,11 +2,11 @@
 import {
   createPostProcessor,
   type Segment,
-  type Token,
+  type Tokens,
 } from '../../src/tokenizer/post-processors/create-post-processor.ts';
 
 /** Placeholders for the tokens of the two texts. */
-const TEXTS = ['A', 'B'] as const;
+const TEXTS: readonly ('A' | 'B')[] = ['A', 'B'];
 
 export interface Around {
   /** Ids, with the two texts among them. */
@@ -15,22 +15,25 @@ export interface Around {
   readonly pair: readonly string[] | undefined;
 }
 
-const segment = (value: string, type_id: number): Segment => ({
-  text: value,
-  tokens: [{ id: -1, value, start: 0, end: 1, type_id }],
+/** A text of one token, with its placeholder for an id. */
+const segment = (i: number): Segment => ({
+  text: TEXTS[i] ?? '',
+  parts: [{ ids: [-1 - i], starts: [0], ends: [1], leading: [0], trailing: [0], type_id: i }],
 });
-const shown = ({ id, value }: Token) => (id === -1 ? (TEXTS.find((text) => text === value) ?? 'A') : id);
+const shown = (id: number) => TEXTS[-1 - id] ?? id;
+
+const flatten = (parts: readonly Tokens[]) =>
+  parts.flatMap(({ ids, type_id }) => ids.map((id) => ({ id: shown(id), type_id })));
 
 export function describePostProcessor(json: unknown): Around {
-  const process = createPostProcessor(json);
-  const [a, b] = [segment('A', 0), segment('B', 1)];
+  const processor = createPostProcessor(json);
   let pair: string[] | undefined;
   try {
-    pair = process([a, b]).map((token) => `${shown(token)}:${token.type_id}`);
+    pair = flatten(processor.process([segment(0), segment(1)])).map(({ id, type_id }) => `${id}:${type_id}`);
   } catch {
     pair = undefined;
   }
-  return { single: process([a]).map(shown), pair };
+  return { single: flatten(processor.process([segment(0)])).map(({ id }) => id), pair };
 }
 
 /**

@@ -93,6 +93,11 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
       );
     case 'text_too_long':
       return say(422, `${place(error)} has ${error.length} characters. The limit is ${error.limit}. Shorten it.`);
+    case 'text_grows_too_long':
+      return say(
+        422,
+        `${place(error)} has characters that the tokenizer spells with many others, and becomes longer than ${error.limit} characters. Shorten it, or replace such characters.`,
+      );
     case 'too_many_tokens':
       return say(422, `${place(error)} has ${error.tokens} tokens. The model reads ${error.limit}. Shorten it.`);
     case 'too_many_tokens_in_all':
@@ -130,6 +135,11 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
       return say(
         422,
         `The target "${clip(error.target)}" has ${error.size} ${error.in}. The limit is ${error.limit}. Send a shorter one.`,
+      );
+    case 'target_grows_too_long':
+      return say(
+        422,
+        `The target "${clip(error.target)}" becomes longer than ${error.limit} characters in the tokenizer. Send a shorter one.`,
       );
     case 'target_unknown':
       return say(422, `The target "${error.target}" has characters that the vocabulary lacks.`);

@@ -8,6 +8,7 @@ import { encodeTargets, growthBy } from '../predict/targets.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { FillMaskQuestion } from '../schemas/questions.ts';
 import { findMasks, type MaskedText } from '../tokenizer/masks.ts';
+import { encodeWithinLimit } from '../tokenizer/normalized-limit.ts';
 import { type CutEncoding, cutAroundMasks } from '../tokenizer/truncation.ts';
 import type { PipelineContext } from './context.ts';
 
@@ -42,7 +43,9 @@ export async function encodeTexts(
     if (findMasks(text.text, manifest.special_tokens.mask.token).masks.length > text.masks.length) {
       return fail({ reason: 'mixed_masks', index });
     }
-    let encoding: Encoding = tokenizer.encode(text);
+    const whole = encodeWithinLimit(() => tokenizer.encode(text));
+    if (!whole.ok) return fail({ reason: 'text_grows_too_long', index, limit: whole.error });
+    let encoding: Encoding = whole.value;
     const tokens = encoding.input_ids.length;
     if (!truncation && tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
     // A text that does not nearly fill the model has room for any target.

@@ -12,6 +12,7 @@ import { fail, ok, type Result } from '../result.ts';
 import type { ScoreQuestion } from '../schemas/questions.ts';
 import type { Score } from '../schemas/score.ts';
 import { findMasks } from '../tokenizer/masks.ts';
+import { encodeWithinLimit } from '../tokenizer/normalized-limit.ts';
 import { offsetsIn } from '../tokenizer/offsets.ts';
 import { continuationsIn } from '../tokenizer/words.ts';
 import type { TokenizedText } from '../tokenizer/tokenizer.ts';
@@ -68,24 +69,26 @@ async function scoreTexts(
   const { tokenizer, manifest } = model;
   const limit = manifest.architecture.max_position_embeddings;
   const cost = costModelOf(manifest.architecture);
-  const encoded: { text: string; encoding: TokenizedText }[] = [];
+  const queries: { text: string; encoding: TokenizedText }[] = [];
   let multiplyAdds = 0;
   for (const t of indices) {
     const index = isList ? t : undefined;
     const text = texts[t] ?? '';
     if (findMasks(text, manifest.special_tokens.mask.token).masks.length > 0)
       return fail({ reason: 'has_mask', index });
-    const encoding = tokenizer.encode({ text, masks: [] });
+    const encoded = encodeWithinLimit(() => tokenizer.encode({ text, masks: [] }));
+    if (!encoded.ok) return fail({ reason: 'text_grows_too_long', index, limit: encoded.error });
+    const encoding = encoded.value;
     const tokens = encoding.input_ids.length;
     if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
     if (tokens <= 2) return fail({ reason: 'no_tokens', index });
     // Each token between the special ones is a run of the whole text.
     multiplyAdds += (tokens - 2) * cost.text(tokens, 1);
-    encoded.push({ text, encoding });
+    queries.push({ text, encoding });
   }
   return admitWork('score', multiplyAdds, model, beat, async (runner) => {
     const scored: ScoredTokens[] = [];
-    for (const { text, encoding } of encoded) {
+    for (const { text, encoding } of queries) {
       const { input_ids, offsets } = encoding;
       const spans = spansOf(metric, input_ids.length, continuationsIn(input_ids, tokenizer));
       const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, runner, work);

@@ -11,6 +11,7 @@ import { noWork, type Work } from '../predict/work.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { SentenceQuestion } from '../schemas/questions.ts';
 import { LABELS, type Pair, type SentenceHead } from '../schemas/sentence.ts';
+import { encodeWithinLimit } from '../tokenizer/normalized-limit.ts';
 import type { TokenizedText } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
@@ -69,10 +70,12 @@ async function runPairs(
   const encodings: TokenizedText[] = [];
   for (const p of indices) {
     const { text, text_pair } = pairs[p] as Pair;
-    const encoding = tokenizer.encodePair(text, text_pair);
-    const tokens = encoding.input_ids.length;
-    if (tokens > limit) return fail({ reason: 'too_many_tokens', index: isList ? p : undefined, tokens, limit });
-    encodings.push(encoding);
+    const index = isList ? p : undefined;
+    const encoded = encodeWithinLimit(() => tokenizer.encodePair(text, text_pair));
+    if (!encoded.ok) return fail({ reason: 'text_grows_too_long', index, limit: encoded.error });
+    const tokens = encoded.value.input_ids.length;
+    if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
+    encodings.push(encoded.value);
   }
   work.texts += encodings.length;
   const multiplyAdds = costModelOf(manifest.architecture).batch(encodings);

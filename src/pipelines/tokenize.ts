@@ -4,8 +4,9 @@ import { MAX_TEXT_LENGTH, MAX_TOKENIZED } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { Tokenized } from '../schemas/tokenize.ts';
 import { findMasks, type MaskedText } from '../tokenizer/masks.ts';
+import { encodeWithinLimit } from '../tokenizer/normalized-limit.ts';
 import { offsetsIn } from '../tokenizer/offsets.ts';
-import type { Tokenizer } from '../tokenizer/tokenizer.ts';
+import type { TokenizedText, Tokenizer } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
 import type { PipelineContext } from './context.ts';
 
@@ -19,8 +20,13 @@ export async function tokenize(
   const { tokenizer, manifest } = await loadTokenizer();
   const answers: Tokenized[] = [];
   let tokens = 0;
-  for (const text of question.texts) {
-    const tokenized = tokenizeText(findMasks(text, manifest.special_tokens.mask.token), tokenizer);
+  for (const [i, text] of question.texts.entries()) {
+    const masked = findMasks(text, manifest.special_tokens.mask.token);
+    const encoded = encodeWithinLimit(() => tokenizer.encode(masked));
+    if (!encoded.ok) {
+      return fail({ reason: 'text_grows_too_long', index: question.isList ? i : undefined, limit: encoded.error });
+    }
+    const tokenized = presentTokens(masked, encoded.value, tokenizer);
     tokens += tokenized.tokens.length;
     if (tokens > MAX_TOKENIZED) return fail({ reason: 'too_many_tokens_in_all', tokens, limit: MAX_TOKENIZED });
     answers.push(tokenized);
@@ -28,8 +34,7 @@ export async function tokenize(
   return ok(answers);
 }
 
-function tokenizeText(masked: MaskedText, tokenizer: Tokenizer): Tokenized {
-  const { input_ids, offsets } = tokenizer.encode(masked);
+function presentTokens(masked: MaskedText, { input_ids, offsets }: TokenizedText, tokenizer: Tokenizer): Tokenized {
   const toOffsets = offsetsIn(masked.text);
   return {
     tokens: Array.from(input_ids, (token, i) => ({

@@ -8,6 +8,7 @@ import type { Encoding, Logits } from '../inference/backend.ts';
 import { MAX_TARGET_PIECES, MAX_TARGET_TOKENIZATIONS } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { characterBefore, type MaskedText } from '../tokenizer/masks.ts';
+import { encodeWithinLimit } from '../tokenizer/normalized-limit.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { logitsRow, type Runner, runModel } from './runs.ts';
 import type { Work } from './work.ts';
@@ -34,7 +35,9 @@ export function encodeTargets(
   for (const before of contexts) {
     const words = new Map<string, number[]>();
     for (const target of targets) {
-      const word = tokenizer.encodeTarget(target, before);
+      const encoded = encodeWithinLimit(() => tokenizer.encodeTarget(target, before));
+      if (!encoded.ok) return fail({ reason: 'target_grows_too_long', target, limit: encoded.error });
+      const word = encoded.value;
       if (word.includes(tokenizer.unk_id)) return fail({ reason: 'target_unknown', target });
       if (word.length === 0) return fail({ reason: 'target_empty', target });
       if (word.length > MAX_TARGET_PIECES) {

@@ -2,12 +2,18 @@
 import * as v from 'valibot';
 
 import { createAddedTokens } from './added-tokens.ts';
-import { type AlignedText, alignText, sliceText } from './aligned-text.ts';
+import { type AlignedText, alignText } from './aligned-text.ts';
 import { createDecoder } from './decoders/create-decoder.ts';
 import { encodeMasked, toTokenizedText } from './encode-masked.ts';
 import { createModel } from './models/create-model.ts';
 import { createNormalizer } from './normalizers/create-normalizer.ts';
-import { createPostProcessor, type Segment, type Token } from './post-processors/create-post-processor.ts';
+import {
+  createPostProcessor,
+  leadingBlanks,
+  type Segment,
+  type Tokens,
+  trailingBlanks,
+} from './post-processors/create-post-processor.ts';
 import { createPreTokenizer } from './pre-tokenizers/create-pre-tokenizer.ts';
 import type { SpecialTokens, Tokenizer } from './tokenizer.ts';
 import { readComponent } from './tokenizer-json.ts';
@@ -33,36 +39,45 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
   const added = createAddedTokens(file.added_tokens, createNormalizer(file.normalizer, tables.charsmap));
   const preTokenize = createPreTokenizer(file.pre_tokenizer);
   const model = createModel(tables);
-  const postProcess = createPostProcessor(file.post_processor);
+  const postProcessor = createPostProcessor(file.post_processor);
   const decode = createDecoder(file.decoder);
 
   /** Without special tokens. Of a word that begins before `from` (in code units), only the rest is tokenized. */
-  function tokenize(text: AlignedText, from: number, type_id = 0): Token[] {
-    const tokens: Token[] = [];
-    const put = (id: number, { text: whole, starts, ends }: AlignedText, first: number, end: number) => {
-      const value = whole.slice(first, end);
-      tokens.push({ id, value, start: starts[first] ?? 0, end: ends[end - 1] ?? 0, type_id });
+  function tokenize(text: AlignedText, from: number, type_id = 0): Tokens {
+    const ids: number[] = [];
+    const starts: number[] = [];
+    const ends: number[] = [];
+    const leading: number[] = [];
+    const trailing: number[] = [];
+    const put = (id: number, { text: whole, starts: first, ends: last }: AlignedText, begin: number, end: number) => {
+      ids.push(id);
+      starts.push(first[begin] ?? 0);
+      ends.push(last[end - 1] ?? 0);
+      if (!postProcessor.trims) return;
+      leading.push(leadingBlanks(whole, begin, end));
+      trailing.push(trailingBlanks(whole, begin, end));
     };
     for (const { text: section, token } of added.extract(text)) {
-      const { length } = section.text;
       if (token) {
-        if ((section.starts[0] ?? 0) >= from) put(token.id, section, 0, length);
+        if ((section.starts[0] ?? 0) >= from) put(token.id, section, 0, section.text.length);
         continue;
       }
-      for (const word of preTokenize(section)) {
-        const first = word.starts.findIndex((start) => start >= from);
-        if (first < 0) continue;
-        const rest = first === 0 ? word : sliceText(word, first, word.text.length);
-        for (const { id, from: begin, to } of model.tokenize(rest.text, first > 0)) {
-          put(id, rest, begin, to);
-        }
+      const { text: split, bounds } = preTokenize(section);
+      for (let w = 0; w < bounds.length; w += 2) {
+        const [begin = 0, end = 0] = [bounds[w], bounds[w + 1]];
+        let first = begin;
+        while (first < end && (split.starts[first] ?? 0) < from) first++;
+        if (first === end) continue;
+        model.tokenize(split.text.slice(first, end), first > begin, (id, at, to) =>
+          put(id, split, first + at, first + to),
+        );
       }
     }
-    return tokens;
+    return { ids, starts, ends, leading, trailing, type_id };
   }
 
   const segmentOf = (text: string, type_id: number): Segment => ({
-    tokens: tokenize(alignText(text), 0, type_id),
+    parts: [tokenize(alignText(text), 0, type_id)],
     text,
   });
   const pieceOf = (id: number) => added.contents.get(id) ?? model.pieceOf(id);
@@ -72,13 +87,13 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
 
   return {
     unk_id: special.unk.id,
-    encode: (masked) => encodeMasked(masked, special.mask, (text) => postProcess([segmentOf(text, 0)])),
-    encodePair: (text, pair) => toTokenizedText(postProcess([segmentOf(text, 0), segmentOf(pair, 1)])),
+    encode: (masked) => encodeMasked(masked, special.mask, (text) => postProcessor.process([segmentOf(text, 0)])),
+    encodePair: (text, pair) => toTokenizedText(postProcessor.process([segmentOf(text, 0), segmentOf(pair, 1)])),
 
     encodeTarget(target, before) {
       const isWithin = before !== '' && !isWhitespace(before);
       const text = alignText((isWithin ? before : before && ' ') + target.trim());
-      return tokenize(text, isWithin ? before.length : 0).map(({ id }) => id);
+      return [...tokenize(text, isWithin ? before.length : 0).ids];
     },
 
     piece: (id) => pieceOf(id) ?? '',

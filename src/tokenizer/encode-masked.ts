@@ -1,6 +1,6 @@
 /** Converts tokens to the arrays that a model reads. No I/O. */
 import { type MaskedText, spellMasks } from './masks.ts';
-import type { Token } from './post-processors/create-post-processor.ts';
+import type { Tokens } from './post-processors/create-post-processor.ts';
 import type { SpecialToken, TokenizedText } from './tokenizer.ts';
 
 /**
@@ -10,33 +10,49 @@ import type { SpecialToken, TokenizedText } from './tokenizer.ts';
 export function encodeMasked(
   masked: MaskedText,
   mask: SpecialToken,
-  tokenize: (text: string) => readonly Omit<Token, 'value'>[],
+  tokenize: (text: string) => readonly Tokens[],
 ): TokenizedText {
   const { text, sentAt } = spellMasks(masked, mask.token);
-  const tokens = tokenize(text);
-  // A text that becomes a mask only by normalization is not one of the masks of the request.
-  const isMask = ({ id, start, end }: (typeof tokens)[number]) =>
-    id === mask.id && text.slice(start, end).includes(mask.token);
-  const masked_positions = tokens.flatMap((token, position) => (isMask(token) ? [position] : []));
-  if (masked_positions.length !== masked.masks.length) {
-    throw new Error(`the tokenizer sees ${masked_positions.length} masks where the text has ${masked.masks.length}`);
+  const encoding = toTokenizedText(
+    tokenize(text),
+    sentAt,
+    (id, start, end) =>
+      // A text that becomes a mask only by normalization is not one of the masks of the request.
+      id === mask.id && text.slice(start, end).includes(mask.token),
+  );
+  const found = encoding.masked_positions.length;
+  if (found !== masked.masks.length) {
+    throw new Error(`the tokenizer sees ${found} masks where the text has ${masked.masks.length}`);
   }
-  return toTokenizedText(tokens, masked_positions, sentAt);
+  return encoding;
 }
 
 /**
- * @param tokens with the special tokens
+ * @param parts with the special tokens
  * @param sentAt converts a position in the tokenized text to one in the original text
+ * @param isMask by the positions in the tokenized text
  */
 export function toTokenizedText(
-  tokens: readonly Omit<Token, 'value'>[],
-  masked_positions: readonly number[] = [],
+  parts: readonly Tokens[],
   sentAt = (position: number) => position,
+  isMask: (id: number, start: number, end: number) => boolean = () => false,
 ): TokenizedText {
-  return {
-    input_ids: Int32Array.from(tokens, ({ id }) => id),
-    token_type_ids: Int32Array.from(tokens, ({ type_id }) => type_id),
-    masked_positions: Int32Array.from(masked_positions),
-    offsets: Int32Array.from(tokens.flatMap(({ start, end }) => [sentAt(start), sentAt(end)])),
-  };
+  const count = parts.reduce((sum, { ids }) => sum + ids.length, 0);
+  const input_ids = new Int32Array(count);
+  const token_type_ids = new Int32Array(count);
+  const offsets = new Int32Array(2 * count);
+  const masked_positions: number[] = [];
+  let position = 0;
+  for (const { ids, starts, ends, type_id } of parts) {
+    token_type_ids.fill(type_id, position, position + ids.length);
+    for (const [i, id] of ids.entries()) {
+      const [start = 0, end = 0] = [starts[i], ends[i]];
+      if (isMask(id, start, end)) masked_positions.push(position);
+      input_ids[position] = id;
+      offsets[2 * position] = sentAt(start);
+      offsets[2 * position + 1] = sentAt(end);
+      position++;
+    }
+  }
+  return { input_ids, token_type_ids, masked_positions: Int32Array.from(masked_positions), offsets };
 }

@@ -1,5 +1,6 @@
 /** A binary min-heap of numbers. No I/O. */
 export interface Heap {
+  clear(): void;
   push(value: number): void;
   /** Removes and returns the least; undefined if the heap is empty. */
   pop(): number | undefined;
@@ -9,6 +10,10 @@ export function createHeap(): Heap {
   const values: number[] = [];
   const at = (i: number) => values[i] ?? Infinity;
   return {
+    clear() {
+      values.length = 0;
+    },
+
     push(value) {
       let i = values.length;
       for (let parent = (i - 1) >> 1; i > 0 && at(parent) > value; i = parent, parent = (i - 1) >> 1) {

@@ -21,6 +21,7 @@ export function createUnigramModel(
   const { size, longest, root, child, idAt, idOf, pieceOf } = vocabulary;
   if (pieceOf(unk_id) === undefined) throw new Error(`tokenizer.json: model.unk_id is ${unk_id} of ${size} pieces`);
   if (scores.length !== size) refuse(`scores is ${scores.length}; there are ${size} pieces`);
+  const paths = createPaths(unk_id);
   let unk_score: number | undefined;
   /** Computed when it is needed: a cold isolate takes a millisecond for 30,000 pieces. */
   const unknownScore = () => (unk_score ??= scores.reduce((a, b) => (b < a ? b : a), Infinity) - UNKNOWN_PENALTY);
@@ -30,8 +31,8 @@ export function createUnigramModel(
     unmark: (piece) => piece,
     continues: (piece, decoded) => continuesWord(piece, decoded, [METASPACE]),
 
-    tokenize(word) {
-      const paths = createPaths(word.length, unk_id);
+    tokenize(word, _, put) {
+      paths.start(word.length);
       for (let start = 0, following = 0; start < word.length; start = following) {
         following = start + ((word.codePointAt(start) ?? 0) > 0xffff ? 2 : 1);
         const stop = Math.min(start + longest, word.length);
@@ -49,10 +50,10 @@ export function createUnigramModel(
         if (!covered) paths.offer(start, following, unk_id, unknownScore());
       }
       if (!Number.isFinite(paths.scoreAt(word.length))) refuse('scores have a value that is not a finite number');
-      // Adjacent unknown characters may form a known piece.
-      return paths.trace().map(({ id, from, to }) => {
+      paths.trace((id, from, to) => {
+        // Adjacent unknown characters may form a known piece.
         const whole = id === unk_id ? idOf(word.slice(from, to)) : NONE;
-        return { id: whole === NONE ? id : whole, from, to };
+        put(whole === NONE ? id : whole, from, to);
       });
     },
   };

@@ -1,5 +1,5 @@
 /** The four normalization forms (Unicode Standard Annex #15) with alignments, as Unicode 9.0 had them. No I/O. */
-import { type AlignedText, type Change, transform } from '../aligned-text.ts';
+import { type AlignedText, type Put, transform } from '../aligned-text.ts';
 import { isAscii, isIndecomposable, isMark } from '../unicode.ts';
 
 export type NormalizationForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
@@ -16,22 +16,25 @@ const orders = new Map<string, number>();
 
 export function normalizeText(source: AlignedText, form: NormalizationForm): AlignedText {
   if (isAscii(source.text)) return source;
-  const decomposed = decompose(source.text, form === 'NFC' || form === 'NFD' ? 'NFD' : 'NFKD');
-  return transform(source, form === 'NFC' || form === 'NFKC' ? compose(decomposed) : decomposed);
+  const { text } = source;
+  return transform(source, (put) => {
+    if (form === 'NFD' || form === 'NFKD') return decompose(text, form, put);
+    const composer = compose(put);
+    decompose(text, form === 'NFC' ? 'NFD' : 'NFKD', composer.put);
+    composer.finish();
+  });
 }
 
 /** @returns the full decomposition of a character */
 const decomposition = (character: string, form: 'NFD' | 'NFKD'): string =>
   isIndecomposable(character) ? character : character.normalize(form);
 
-/**
- * Decomposes a text and sorts its marks in canonical order. The changes move with their characters.
- */
-function decompose(text: string, form: 'NFD' | 'NFKD'): Change[] {
-  const changes: Change[] = [];
-  let marks: (Change & { order: number })[] = [];
+/** Decomposes a text and sorts its marks in canonical order. The changes move with their characters. */
+function decompose(text: string, form: 'NFD' | 'NFKD', put: Put): void {
+  let marks: { character: string; change: number; order: number }[] = [];
   const putMarks = () => {
-    for (const mark of marks.toSorted((a, b) => a.order - b.order)) changes.push(mark);
+    if (marks.length === 0) return;
+    for (const mark of marks.toSorted((a, b) => a.order - b.order)) put(mark.character, mark.change);
     marks = [];
   };
   for (const whole of text) {
@@ -41,43 +44,47 @@ function decompose(text: string, form: 'NFD' | 'NFKD'): Change[] {
       if (order > 0) marks.push({ character, change, order });
       else {
         putMarks();
-        changes.push({ character, change });
+        put(character, change);
       }
       change = 1;
     }
   }
   putMarks();
-  return changes;
 }
 
-function compose(decomposed: readonly Change[]): Change[] {
-  const changes: Change[] = [];
-  let starter: Change | undefined;
+/** @param put gets the characters when they are composed; the last ones by `finish` */
+function compose(put: Put): { put: (character: string, change: number) => void; finish: () => void } {
+  let starter: string | undefined;
+  let starterChange = 0;
   /** Marks after the starter that do not compose with it, and the order of the last of them. */
-  let marks: Change[] = [];
+  let marks: { character: string; change: number }[] = [];
   let last = 0;
-  const putStarter = () => {
-    if (starter) changes.push(starter);
-    for (const mark of marks) changes.push(mark);
+  const finish = () => {
+    if (starter !== undefined) put(starter, starterChange);
+    if (marks.length === 0) return;
+    for (const mark of marks) put(mark.character, mark.change);
     marks = [];
     last = 0;
   };
-  for (const next of decomposed) {
-    const order = combiningOrder(next.character);
-    const blocked = marks.length > 0 && last >= order;
-    const composed = starter && !blocked ? composePair(starter.character, next.character) : undefined;
-    if (starter && composed !== undefined) {
-      starter = { character: composed, change: starter.change + next.change - 1 };
-    } else if (order === 0) {
-      putStarter();
-      starter = next;
-    } else if (starter) {
-      marks.push(next);
-      last = order;
-    } else changes.push(next);
-  }
-  putStarter();
-  return changes;
+  return {
+    finish,
+    put(character, change) {
+      const order = combiningOrder(character);
+      const blocked = marks.length > 0 && last >= order;
+      const composed = starter !== undefined && !blocked ? composePair(starter, character) : undefined;
+      if (composed !== undefined) {
+        starter = composed;
+        starterChange += change - 1;
+      } else if (order === 0) {
+        finish();
+        starter = character;
+        starterChange = change;
+      } else if (starter !== undefined) {
+        marks.push({ character, change });
+        last = order;
+      } else put(character, change);
+    },
+  };
 }
 
 /** The one character that is canonically equivalent to two, if there is one. */

@@ -25,6 +25,10 @@ export function spellBytes(text: string): string {
   return spelled;
 }
 
+/** The same for one code point. */
+export const spellCharacter = (point: number): string =>
+  point < 0x80 ? (CHARACTERS[point] ?? '') : spellBytes(String.fromCodePoint(point));
+
 /**
  * The text of the bytes that tokens spell, with U+FFFD for invalid UTF-8. A token that does not spell bytes stays as it is.
  */

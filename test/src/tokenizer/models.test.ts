@@ -13,13 +13,12 @@ const fileOf = (model: Json) => readTokenizerFile(packTokenizer({ model }));
 /** The pieces of a word; one that is not spelled as its part of the word is followed by `=` and that part. */
 function piecesOf(json: Json, word: string, isRest = false): string {
   const model = createModel(fileOf(json));
-  return model
-    .tokenize(word, isRest)
-    .map(({ id, from, to }) => {
-      const piece = model.pieceOf(id) ?? '?';
-      return model.unmark(piece) === word.slice(from, to) ? piece : `${piece}=${word.slice(from, to)}`;
-    })
-    .join(' ');
+  const pieces: string[] = [];
+  model.tokenize(word, isRest, (id, from, to) => {
+    const piece = model.pieceOf(id) ?? '?';
+    pieces.push(model.unmark(piece) === word.slice(from, to) ? piece : `${piece}=${word.slice(from, to)}`);
+  });
+  return pieces.join(' ');
 }
 
 const FUSED = { unk_token: '<unk>', vocab: { '<unk>': 0, a: 1, aa: 2, '\u2581a': 3 }, merges: ['a a'] };
@@ -133,7 +132,7 @@ function readsOf(json: Json, word: string): number {
     merges: { ...merges, rights: counting(merges.rights) },
   });
   count = 0;
-  model.tokenize(word, false);
+  model.tokenize(word, false, () => {});
   return count;
 }
 

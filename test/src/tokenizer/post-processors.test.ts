@@ -1,7 +1,11 @@
 /** The post-processors: what they put around one text, or around and between two, and which offsets they trim. */
 import { describe, expect, it } from 'vitest';
 
-import { createPostProcessor } from '../../../src/tokenizer/post-processors/create-post-processor.ts';
+import {
+  createPostProcessor,
+  leadingBlanks,
+  trailingBlanks,
+} from '../../../src/tokenizer/post-processors/create-post-processor.ts';
 
 const special = (id: string, type_id: number) => ({ SpecialToken: { id, type_id } });
 const sequence = (id: string, type_id: number) => ({ Sequence: { id, type_id } });
@@ -31,14 +35,16 @@ const PAIR = { ...SINGLE, pair: [sequence('B', 1), special('<s>', 0), sequence('
 
 /** Reads "1:Ġlove@0-5 2:x@5-6" as tokens, and writes the result without the values, followed by the type. */
 function process(json: unknown, texts: readonly (readonly [string, string])[]): string {
-  const segments = texts.map(([text, tokens], type_id) => ({
-    text,
-    tokens: [...tokens.matchAll(/(\d+):([^@]+)@(\d+)-(\d+)/g)].map(([, id, value = '', start, end]) => {
-      return { id: Number(id), value, start: Number(start), end: Number(end), type_id };
-    }),
-  }));
-  return createPostProcessor(json)(segments)
-    .map(({ id, start, end, type_id }) => `${id}@${start}-${end}/${type_id}`)
+  const segments = texts.map(([text, tokens], type_id) => {
+    const read = [...tokens.matchAll(/(\d+):([^@]+)@(\d+)-(\d+)/g)];
+    const numbers = (group: number) => read.map((match) => Number(match[group]));
+    const blanks = (count: typeof leadingBlanks) => read.map(([, , value = '']) => count(value, 0, value.length));
+    const part = { ids: numbers(1), starts: numbers(3), ends: numbers(4), type_id };
+    return { text, parts: [{ ...part, leading: blanks(leadingBlanks), trailing: blanks(trailingBlanks) }] };
+  });
+  return createPostProcessor(json)
+    .process(segments)
+    .flatMap(({ ids, starts, ends, type_id }) => ids.map((id, i) => `${id}@${starts[i]}-${ends[i]}/${type_id}`))
     .join(' ');
 }
 
