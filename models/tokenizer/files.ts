@@ -105,8 +105,21 @@ function noTokenizer(
   return `${folder} has no tokenizer: neither ${FAST_FILE} nor ${wanted}${hint}`;
 }
 
+/** Published files have seven levels. */
+const MAX_DEPTH = 64;
+
+/** Stages are read, compared and written level by level. */
+function checkDepth(json: unknown): void {
+  let level = [json];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw new Error(`${FAST_FILE}: its JSON is nested more than ${MAX_DEPTH} levels deep`);
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+  }
+}
+
 function readFast(json: unknown): FastJson | undefined {
   if (json === undefined) return undefined;
+  checkDepth(json);
   const parsed = v.safeParse(FAST, json);
   if (!parsed.success) {
     const [issue] = parsed.issues;

@@ -4,9 +4,32 @@
  */
 import * as v from 'valibot';
 
-import { escapePattern } from './escape-pattern.ts';
+import { readPattern } from './patterns.ts';
+import {
+  MAX_ADDED_TOKEN_LENGTH,
+  MAX_PREFIX_LENGTH,
+  MAX_STAGE_DEPTH,
+  MAX_STAGE_STEPS,
+  MAX_TEMPLATE_LENGTH,
+} from './tokenizer-limits.ts';
 
-const pattern = v.union([v.strictObject({ String: v.string() }), v.strictObject({ Regex: v.string() })]);
+/** What is wrong with a pattern, or nothing. */
+function faultOf(given: Parameters<typeof readPattern>[0]): string {
+  try {
+    readPattern(given);
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+const pattern = v.pipe(
+  v.union([v.strictObject({ String: v.string() }), v.strictObject({ Regex: v.string() })]),
+  v.check(
+    (given) => faultOf(given) === '',
+    ({ input }) => faultOf(input),
+  ),
+);
+const template = <const S extends v.GenericSchema>(one: S) => v.pipe(v.array(one), v.maxLength(MAX_TEMPLATE_LENGTH));
 /** A token and its id. */
 const named = v.tuple([v.string(), v.number()]);
 const of = <const T extends string>(type: T) => v.object({ type: v.literal(type) });
@@ -25,7 +48,7 @@ export const NORMALIZER = v.variant('type', [
   of('Lowercase'),
   of('Nmt'),
   v.object({ type: v.literal('Replace'), pattern, content: v.string() }),
-  v.object({ type: v.literal('Prepend'), prepend: v.string() }),
+  v.object({ type: v.literal('Prepend'), prepend: v.pipe(v.string(), v.maxLength(MAX_PREFIX_LENGTH)) }),
   v.object({ type: v.literal('Strip'), strip_left: v.boolean(), strip_right: v.boolean() }),
   /** Its `precompiled_charsmap` is a table (vocabulary/format.ts). */
   of('Precompiled'),
@@ -34,7 +57,10 @@ export type NormalizerJson = v.InferOutput<typeof NORMALIZER>;
 
 const METASPACE = v.object({
   type: v.literal('Metaspace'),
-  replacement: v.string(),
+  replacement: v.pipe(
+    v.string(),
+    v.check((text) => Array.from(text).length === 1, 'it must be one character'),
+  ),
   prepend_scheme: v.optional(v.picklist(['always', 'first', 'never']), 'always'),
   split: v.optional(v.boolean(), true),
   /** In older files, instead of `prepend_scheme`. */
@@ -101,10 +127,10 @@ export const POST_PROCESSOR = v.variant('type', [
   }),
   v.object({
     type: v.literal('TemplateProcessing'),
-    single: v.array(piece),
+    single: template(piece),
     /** Required only for pairs of texts. */
-    pair: v.nullish(v.array(piece)),
-    special_tokens: v.record(v.string(), v.object({ ids: v.array(v.number()) })),
+    pair: v.nullish(template(piece)),
+    special_tokens: v.record(v.string(), v.object({ ids: template(v.number()) })),
   }),
   v.object({ type: v.literal('ByteLevel'), trim_offsets: v.boolean(), add_prefix_space: v.boolean() }),
 ]);
@@ -122,7 +148,7 @@ export type DecoderJson = v.InferOutput<typeof DECODER>;
 
 const ADDED_TOKEN = v.object({
   id: v.number(),
-  content: v.pipe(v.string(), v.minLength(1)),
+  content: v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_ADDED_TOKEN_LENGTH)),
   single_word: v.boolean(),
   lstrip: v.boolean(),
   rstrip: v.boolean(),
@@ -140,29 +166,35 @@ export function readComponent<S extends v.GenericSchema>(stage: string, schema: 
   throw new Error(`tokenizer.json: ${path} is not supported: ${issue.message}`);
 }
 
-/** @returns the components of a stage in order: those in field `list` if it is a `Sequence`, none if it is null */
+/**
+ * @returns the components of a stage in order: those in field `list` if it is a `Sequence`, none if it is null
+ * @throws naming what is not supported, or too deep a sequence, or too many steps
+ */
 export function readStage<S extends v.GenericSchema>(
   stage: string,
   list: string,
   schema: S,
   json: unknown,
 ): v.InferOutput<S>[] {
-  if (json === null || json === undefined) return [];
-  const sequence = v.safeParse(v.object({ type: v.literal('Sequence'), [list]: v.array(v.unknown()) }), json);
-  if (!sequence.success) return [readComponent(stage, schema, json)];
-  const components: unknown[] = Object.values(sequence.output).filter(Array.isArray).flat();
-  return components.flatMap((component, i) => readStage(`${stage}.${list}.${i}`, list, schema, component));
-}
-
-/** @throws for a pattern that is valid in Oniguruma but not in JavaScript */
-export function readPattern(given: v.InferOutput<typeof pattern>): RegExp {
-  if ('String' in given) return new RegExp(escapePattern(given.String), 'gu');
-  // `\s` and `\d` mean other characters in JavaScript.
-  const classes: Record<string, string> = { s: '\\p{White_Space}', S: '\\P{White_Space}', d: '\\p{Nd}', D: '\\P{Nd}' };
-  const source = given.Regex.replace(/\\(.)/gsu, (escape: string, letter: string) => classes[letter] ?? escape);
-  try {
-    return new RegExp(source, 'gu');
-  } catch (cause) {
-    throw new Error(`tokenizer.json: the pattern ${given.Regex} is not supported`, { cause });
-  }
+  const found: v.InferOutput<S>[] = [];
+  const read = (path: string, component: unknown, depth: number) => {
+    if (component === null || component === undefined) return;
+    const sequence = v.safeParse(v.object({ type: v.literal('Sequence'), [list]: v.array(v.unknown()) }), component);
+    if (!sequence.success) {
+      found.push(readComponent(path, schema, component));
+      if (found.length > MAX_STAGE_STEPS) {
+        throw new Error(`tokenizer.json: ${path} is not supported: ${stage} has more than ${MAX_STAGE_STEPS} steps`);
+      }
+      return;
+    }
+    if (depth > MAX_STAGE_DEPTH) {
+      throw new Error(
+        `tokenizer.json: ${stage} is not supported: a Sequence is within more than ${MAX_STAGE_DEPTH} others`,
+      );
+    }
+    const components: unknown[] = Object.values(sequence.output).filter(Array.isArray).flat();
+    for (const [i, one] of components.entries()) read(`${path}.${list}.${i}`, one, depth + 1);
+  };
+  read(stage, json, 1);
+  return found;
 }

@@ -1,13 +1,24 @@
 /** Creates the `decoder` of a `tokenizer.json`: tokens in, a text out. No I/O. */
 import { readBytes } from '../pre-tokenizers/byte-level.ts';
-import { DECODER, type DecoderJson, readPattern, readStage } from '../tokenizer-json.ts';
+import { readPattern } from '../patterns.ts';
+import { checkReplacements } from '../replacements.ts';
+import { DECODER, type DecoderJson, readStage } from '../tokenizer-json.ts';
 
 export type Decoder = (tokens: readonly string[]) => string;
 type Step = (tokens: readonly string[]) => readonly string[];
 
-/** @throws naming the field that is not supported */
+/** @throws naming the field that is not supported, or a step that makes texts too long */
 export function createDecoder(json: unknown): Decoder {
-  const steps = readStage('decoder', 'decoders', DECODER, json).map(createStep);
+  const read = readStage('decoder', 'decoders', DECODER, json);
+  const steps = read.map(createStep);
+  checkReplacements(
+    'decoder',
+    read.map((step, i) => ({
+      name: `step ${i + 1} (${step.type})`,
+      replace: step.type === 'Replace' ? { pattern: readPattern(step.pattern), content: step.content } : undefined,
+      apply: (text) => steps[i]?.([text]).join('') ?? '',
+    })),
+  );
   const between = json == null ? ' ' : '';
   return (tokens) => steps.reduce((texts, step) => step(texts), tokens).join(between);
 }
@@ -35,8 +46,8 @@ function createStep(json: DecoderJson): Step {
       return each((token, i) => token.replaceAll(json.replacement, isPrepended && i === 0 ? '' : ' '));
     }
     case 'Replace': {
-      const pattern = readPattern(json.pattern);
-      return each((token) => token.replace(pattern, () => json.content));
+      const { regex } = readPattern(json.pattern);
+      return each((token) => token.replace(regex, () => json.content));
     }
     case 'Strip':
       return each((token) => {

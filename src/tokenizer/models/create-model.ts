@@ -1,5 +1,6 @@
 /** Creates the `model` of a tokenizer. No I/O. */
 import { MODEL, readComponent } from '../tokenizer-json.ts';
+import { MAX_PIECE_LENGTH } from '../tokenizer-limits.ts';
 import type { TokenizerFile } from '../vocabulary/format.ts';
 import { createMerges } from '../vocabulary/merges.ts';
 import { createVocabulary } from '../vocabulary/vocabulary.ts';
@@ -12,6 +13,11 @@ import { createWordPiece } from './wordpiece.ts';
 export function createModel({ json, pieces, scores, merges }: TokenizerFile): Model {
   const model = readComponent('model', MODEL, json['model']);
   const vocabulary = createVocabulary(pieces);
+  if (model.type !== 'BPE' && pieces.longest > MAX_PIECE_LENGTH) {
+    throw new Error(
+      `tokenizer.json: model.vocab is not supported: it has a piece of ${pieces.longest} characters; the limit is ${MAX_PIECE_LENGTH}`,
+    );
+  }
   switch (model.type) {
     case 'WordPiece':
       return createWordPiece(model, vocabulary);

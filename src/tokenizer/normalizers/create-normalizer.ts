@@ -1,6 +1,8 @@
 /** Creates the `normalizer` of a `tokenizer.json`, which changes a text before it is split. No I/O. */
-import { type AlignedText, mapCharacters, prepend, replaceMatches, sliceText } from '../aligned-text.ts';
-import { NORMALIZER, type NormalizerJson, readPattern, readStage } from '../tokenizer-json.ts';
+import { type AlignedText, alignText, mapCharacters, prepend, replaceMatches, sliceText } from '../aligned-text.ts';
+import { readPattern } from '../patterns.ts';
+import { checkReplacements } from '../replacements.ts';
+import { NORMALIZER, type NormalizerJson, readStage } from '../tokenizer-json.ts';
 import { normalizeText } from './normalization-forms.ts';
 import { createPrecompiled } from './precompiled.ts';
 import { isWhitespace, isIdeograph, isMark, isNonspacing, isOther } from '../unicode.ts';
@@ -9,10 +11,19 @@ export type Normalizer = (source: AlignedText) => AlignedText;
 
 /**
  * @param charsmap of `Precompiled`
- * @throws naming the field that is not supported
+ * @throws naming the field that is not supported, or a step that makes texts too long
  */
 export function createNormalizer(json: unknown, charsmap: Uint8Array = new Uint8Array()): Normalizer {
-  const steps = readStage('normalizer', 'normalizers', NORMALIZER, json).map((step) => createStep(step, charsmap));
+  const read = readStage('normalizer', 'normalizers', NORMALIZER, json);
+  const steps = read.map((step) => createStep(step, charsmap));
+  checkReplacements(
+    'normalizer',
+    read.map((step, i) => ({
+      name: `step ${i + 1} (${step.type})`,
+      replace: step.type === 'Replace' ? { pattern: readPattern(step.pattern), content: step.content } : undefined,
+      apply: (text) => steps[i]?.(alignText(text)).text ?? '',
+    })),
+  );
   return (source) => steps.reduce((text, step) => step(text), source);
 }
 
@@ -32,8 +43,8 @@ function createStep(json: NormalizerJson, charsmap: Uint8Array): Normalizer {
     case 'Nmt':
       return (source) => mapCharacters(source, cleanForTranslation);
     case 'Replace': {
-      const pattern = readPattern(json.pattern);
-      return (source) => replaceMatches(source, pattern, json.content);
+      const { regex } = readPattern(json.pattern);
+      return (source) => replaceMatches(source, regex, json.content);
     }
     case 'Prepend':
       return (source) => prepend(source, json.prepend);

@@ -19,6 +19,14 @@ const replace = (pattern: object, content: string) => ({ type: 'Replace', patter
 const strip = (strip_left: boolean, strip_right: boolean) => ({ type: 'Strip', strip_left, strip_right });
 const sequence = (...normalizers: unknown[]) => ({ type: 'Sequence', normalizers });
 
+const doubling = (steps: number) => Array.from({ length: steps }, () => replace({ String: 'a' }, 'aa'));
+/** Iterative, since a test must not overflow the stack either. */
+function nested(depth: number): unknown {
+  let json: unknown = { type: 'NFC' };
+  for (let i = 0; i < depth; i++) json = sequence(json);
+  return json;
+}
+
 const normalizerOf = (json: unknown) => {
   const { normalizer, charsmap } = splitCharsmap(json);
   return createNormalizer(normalizer, charsmap);
@@ -69,7 +77,7 @@ describe('a normalizer', () => {
       sequence({ type: 'NFC' }, sequence({ type: 'Upper' })),
       'normalizer.normalizers.1.normalizers.0.type is not supported',
     ],
-    [replace({ Regex: '(?<!a' }, ''), 'the pattern (?<!a is not supported'],
+    [replace({ Regex: '(?<!a' }, ''), 'normalizer.pattern is not supported: the pattern "(?<!a" is not supported: (:'],
     [{ type: 'Precompiled', precompiled_charsmap: btoa('\xff\0\0\0') }, 'ends within its trie'],
     [{ type: 'Precompiled', precompiled_charsmap: '' }, 'ends within its trie'],
     [
@@ -82,6 +90,66 @@ describe('a normalizer', () => {
     ],
   ])('%j is refused by name', (json, message) => {
     expect(() => normalizerOf(json)).toThrow(message);
+  });
+
+  it.each<[string, unknown, string]>([
+    [
+      'a pattern of exponential time',
+      sequence({ type: 'NFC' }, replace({ Regex: '(a+)+$' }, '')),
+      'normalizer.normalizers.1.pattern is not supported: the pattern "(a+)+$"',
+    ],
+    [
+      'growth that multiplies',
+      sequence(...doubling(16)),
+      'normalizer is not supported: step 1 (Replace) makes a character 128 times as long',
+    ],
+    [
+      'growth of what another step makes',
+      sequence(replace({ String: 'x' }, 'ﬃ'.repeat(60)), { type: 'NFKD' }, replace({ Regex: '[f-g]' }, 'ff')),
+      'step 1 (Replace) makes a character 120 times as long',
+    ],
+    ['growth of one step', replace({ String: 'a' }, 'b'.repeat(65)), 'step 1 (Replace) makes a character 65 times'],
+    [
+      'many long patterns',
+      sequence(...Array.from({ length: 5 }, () => replace({ String: 'x'.repeat(250) }, ''))),
+      'step 5 (Replace) and the patterns before it try 1250 characters at each place',
+    ],
+    ['a deep sequence', nested(9), 'normalizer is not supported: a Sequence is within more than 8 others'],
+    ['a very deep sequence', nested(100_000), 'normalizer is not supported: a Sequence is within more than 8 others'],
+    [
+      'many steps',
+      sequence(...Array.from({ length: 65 }, () => ({ type: 'NFC' }))),
+      'normalizer.normalizers.64 is not supported: normalizer has more than 64 steps',
+    ],
+    ['a long prefix', { type: 'Prepend', prepend: ' '.repeat(65) }, 'normalizer.prepend is not supported'],
+  ])('with %s is refused by name', (_, json, message) => {
+    expect(() => createNormalizer(json)).toThrow(message);
+  });
+
+  it('may replace many characters by longer texts, none of which grows again', () => {
+    const marks = Array.from('!"#$%&()*+,-./:;<=>?@[]^_{|}~');
+    const steps = [...marks.map((mark) => replace({ String: mark }, ` ${mark} `)), replace({ Regex: '\\s+' }, ' ')];
+    expect(createNormalizer(sequence(...steps, strip(true, true)))(alignText('(a.b)')).text).toBe('( a . b )');
+  });
+
+  const made = (json: unknown, text: string) => createNormalizer(json)(alignText(text)).text.length;
+
+  it.each<[string, unknown, string, number]>([
+    ['compatibility characters', { type: 'NFKC' }, '\ufdfa', 18],
+    ['a replacement', replace({ String: 'a' }, 'b'.repeat(64)), 'a', 64],
+  ])('makes of %s at most four times as much as it reads', (_, json, character, growth) => {
+    // A short text may become as long as one of 1024 code units.
+    const short = Math.floor(4096 / growth);
+    expect(made(json, character.repeat(short))).toBe(short * growth);
+    expect(() => made(json, character.repeat(short + 1))).toThrow('a text has more than 4096 characters');
+    expect(() => made(json, character.repeat(5000))).toThrow(
+      'a text has more than 20000 characters when it is normalized',
+    );
+  });
+
+  it('may make texts of ordinary scripts three times as long', () => {
+    expect(made(bert(), '漢'.repeat(5000))).toBe(15_000);
+    expect(made({ type: 'NFKD' }, '각'.repeat(5000))).toBe(15_000);
   });
 
   it.each(characters.cases.filter(({ component }) => !('pre_tokenizer' in component)))(
