@@ -28,7 +28,7 @@ export default defineConfig({
       {
         extends: true,
         // A test that waits for what never comes ends soon, also on a loaded machine.
-        test: { name: 'unit', include: ['test/*.test.ts', 'test/{src,bench}/**/*.test.ts'], testTimeout: 30_000 },
+        test: { name: 'unit', include: ['test/*.test.ts', 'test/{src,bench,fuzz}/**/*.test.ts'], testTimeout: 30_000 },
       },
       { extends: true, test: { name: 'models', include: ['test/models/**/*.test.ts'], globalSetup } },
       { extends: true, test: { name: 'e2e', include: ['test/e2e/*.test.ts'], globalSetup } },

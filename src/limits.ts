@@ -14,7 +14,7 @@ export const MAX_TEXT_LENGTH = 4096;
 
 /**
  * The same for a text that is truncated around its masks: eight times as much. All of it is tokenized, since the answer says
- * how many tokens were cut: at most 0.2 s in JavaScript (`npm run bench:tokenizers`).
+ * how many tokens were cut, in time linear in its length (n log n for BPE).
  */
 export const MAX_TRUNCATED_TEXT_LENGTH = 32_768;
 

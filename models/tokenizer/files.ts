@@ -8,6 +8,7 @@ import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import type { SpecialTokens } from '../../src/tokenizer/tokenizer.ts';
 import { readJson, readBytes, readText } from '../checkpoint/files.ts';
 import { type AddedToken, addTokens, idOf, loadAddedTokens, type Vocabulary } from './added-tokens.ts';
+import { checkDepth } from './depth.ts';
 import { packTokenizer } from './pack.ts';
 import { classOfFamily, findClass, type StagesJson, type TokenizerClass, VOCABULARY_FILES } from './classes.ts';
 import { checkFields } from './fields.ts';
@@ -103,18 +104,6 @@ function noTokenizer(
       ? `. It has ${others.flat().join(', ')}: name its tokenizer_class in ${CONFIG_FILE}`
       : '';
   return `${folder} has no tokenizer: neither ${FAST_FILE} nor ${wanted}${hint}`;
-}
-
-/** Published files have seven levels. */
-const MAX_DEPTH = 64;
-
-/** Stages are read, compared and written level by level. */
-function checkDepth(json: unknown): void {
-  let level = [json];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > MAX_DEPTH) throw new Error(`${FAST_FILE}: its JSON is nested more than ${MAX_DEPTH} levels deep`);
-    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
-  }
 }
 
 function readFast(json: unknown): FastJson | undefined {

@@ -10,6 +10,7 @@ import {
   VERSION,
 } from '../../src/tokenizer/vocabulary/format.ts';
 import { MODEL, readComponent } from '../../src/tokenizer/tokenizer-json.ts';
+import { checkDepth } from './depth.ts';
 import { buildTrie } from './trie.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -28,6 +29,7 @@ const refuse = (what: string): never => {
  * @throws naming the field that is wrong, or not supported by any model
  */
 export function packTokenizer(json: object): Uint8Array<ArrayBuffer> {
+  checkDepth(json);
   const { model: given, normalizer, ...stages } = json as Json;
   if (typeof given !== 'object' || given === null) return refuse('model is not an object');
   const { vocab, merges, ...settings } = given as Json;
