@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 
 import type { WorkerOptions } from 'miniflare';
 
-const ROOT = join(import.meta.dirname, '..');
+export const ROOT = join(import.meta.dirname, '..');
 
 export type WorkerManifest = NonNullable<WorkerOptions['config']['manifest']>;
 
@@ -15,13 +15,16 @@ export type WorkerManifest = NonNullable<WorkerOptions['config']['manifest']>;
  * What wrangler would deploy.
  * @param more arguments of `wrangler deploy`; with `--minify=false` the script keeps its names
  */
-export async function bundle(...more: string[]): Promise<WorkerManifest> {
+export const bundle = (...more: string[]): Promise<WorkerManifest> => bundleOf(ROOT, ...more);
+
+/** The same of another checkout, which has its own `node_modules`. */
+export async function bundleOf(root: string, ...more: string[]): Promise<WorkerManifest> {
   const out = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
   try {
-    const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
+    const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
     const args = ['deploy', '--minify', ...more, '--dry-run', '--outdir', out];
     const env = { ...process.env, WRANGLER_SEND_METRICS: 'false' };
-    await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: ROOT, env });
+    await promisify(execFile)(process.execPath, [wrangler, ...args], { cwd: root, env });
     const modules: WorkerManifest['modules'] = {};
     let mainModule = '';
     for (const name of await readdir(out)) {

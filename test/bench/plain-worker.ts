@@ -1,28 +1,42 @@
 /**
- * The deployed worker in plain miniflare, with its bucket in this process: workerd's CPU time is that of the worker alone. Starts
- * wrangler and workerd; reads /proc, so it needs Linux.
+ * The deployed worker in plain miniflare, with its bucket and its edge cache in this process: workerd's CPU time is that of the
+ * worker alone. Starts wrangler and workerd; reads /proc, so it needs Linux.
  */
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { text as textFrom } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { Miniflare } from 'miniflare';
 
 import { build } from '../../models/build/build.ts';
 import { selectedModel } from '../../models/bucket/deployed.ts';
-import { bundle } from '../bundle.ts';
+import { bundleOf, ROOT } from '../bundle.ts';
 import { type Inspector, openInspector } from '../inspector.ts';
 import { workerds } from './workerds.ts';
 
 /** What an isolate still does after an answer. */
 const SETTLE_MS = 20;
 
-/** The worker with a bucket that is reached over HTTP. */
+/** The worker with a bucket and an edge cache that are reached over HTTP. */
 const ENTRY = `
 import app from './index.js';
+let entries;
+const entryOf = (url) => entries + new URL(url).pathname.split('/').at(-1);
+const edge = {
+  async match(url) {
+    const found = await fetch(entryOf(url));
+    if (found.status === 200) return found;
+    await found.body?.cancel();
+  },
+  async put(url, response) {
+    await (await fetch(entryOf(url), { method: 'PUT', body: await response.text() })).body?.cancel();
+  },
+};
+Object.defineProperty(globalThis, 'caches', { value: { default: edge } });
 const bucket = (origin) => ({
   async get(key) {
     const { body, headers } = await fetch(origin + key);
@@ -30,14 +44,21 @@ const bucket = (origin) => ({
   },
 });
 export default {
-  fetch: (request, env, ctx) => app.fetch(request, { ...env, MODELS: bucket(env.STORE) }, ctx),
+  fetch(request, env, ctx) {
+    entries = env.STORE + env.EDGE + '/';
+    return app.fetch(request, { ...env, MODELS: bucket(env.STORE) }, ctx);
+  },
 };
 `;
 
 export interface Request {
   readonly path: string;
   /** For a POST. */
-  readonly text?: string;
+  readonly text?: string | readonly string[];
+  /** Whether the caches may answer, and store the answer. */
+  readonly cached?: boolean;
+  /** What `Cache-Status` must say. */
+  readonly status?: RegExp;
 }
 
 export interface Cost {
@@ -58,15 +79,21 @@ export interface PlainWorkers {
   readonly model: string;
   /** The script as it is served. */
   readonly script: string;
-  /** @param read_ms how long the bucket takes before an object's first byte */
-  readonly start: (read_ms?: number) => Promise<PlainWorker>;
+  /**
+   * @param read_ms how long the bucket takes before an object's first byte
+   * @param edge names the edge cache; workers with the same name share it
+   */
+  readonly start: (read_ms?: number, edge?: string) => Promise<PlainWorker>;
   readonly close: () => void;
 }
 
-/** @param readable whether the script keeps its names */
-export async function plainWorkers(readable = false): Promise<PlainWorkers> {
+/**
+ * @param readable whether the script keeps its names
+ * @param root the checkout of the worker; its model is always that of this checkout
+ */
+export async function plainWorkers(readable = false, root = ROOT): Promise<PlainWorkers> {
   const { id, revision, folder } = await build(selectedModel().id);
-  const code = await bundle('--env', '', ...(readable ? ['--minify=false'] : []));
+  const code = await bundleOf(root, '--env', '', ...(readable ? ['--minify=false'] : []));
   const script = code.modules[code.mainModule]?.contents ?? new Uint8Array();
   const modules = {
     ...code.modules,
@@ -74,8 +101,11 @@ export async function plainWorkers(readable = false): Promise<PlainWorkers> {
     'entry.js': { type: 'esm' as const, contents: new TextEncoder().encode(ENTRY) },
   };
   let delay = 0;
+  const entries = new Map<string, string>();
   const store = createServer((request, response) => {
-    const name = request.url?.split('/').at(-1) ?? '';
+    const path = request.url ?? '';
+    if (path.startsWith('/edge')) return void answerEntry(path, entries, request, response);
+    const name = path.split('/').at(-1) ?? '';
     void Promise.all([readFile(join(folder, name)), pause(delay)]).then(([file]) =>
       response.writeHead(200, { 'content-length': file.length }).end(file),
     );
@@ -83,28 +113,46 @@ export async function plainWorkers(readable = false): Promise<PlainWorkers> {
   store.listen(0, '127.0.0.1');
   await once(store, 'listening');
   const STORE = `http://127.0.0.1:${(store.address() as AddressInfo).port}/`;
-  const texts = { MODEL: `${id}@${revision}`, ALLOWED_ORIGINS: '*', CACHE: 'on', REQUEST_LOG: 'off', STORE };
-  const env = Object.fromEntries(Object.entries(texts).map(([key, value]) => [key, { type: 'text' as const, value }]));
+  const texts = {
+    MODEL: `${id}@${revision}`,
+    ALLOWED_ORIGINS: '*',
+    CACHE: 'on',
+    CACHE_STATUS: 'all',
+    REQUEST_LOG: 'off',
+    STORE,
+  };
+  let started = 0;
 
-  async function start(read_ms = 0): Promise<PlainWorker> {
+  async function start(read_ms = 0, edge = `own-${started++}`): Promise<PlainWorker> {
+    const vars = { ...texts, EDGE: `edge-${edge}` };
+    const env = Object.fromEntries(Object.entries(vars).map(([key, value]) => [key, { type: 'text' as const, value }]));
     delay = read_ms;
     const before = new Set(await workerds());
     const miniflare = new Miniflare({
       inspectorPort: 0,
       workers: [
         {
-          config: { name: 'app', compatibilityDate: '2026-10-01', manifest: { mainModule: 'entry.js', modules }, env },
+          config: {
+            name: 'app',
+            compatibilityDate: '2026-10-01',
+            compatibilityFlags: ['enable_request_signal'],
+            manifest: { mainModule: 'entry.js', modules },
+            env,
+          },
         },
       ],
     });
     const { origin } = await miniflare.ready;
-    const pid = (await workerds()).find((one) => !before.has(one));
+    const [pid, another] = (await workerds()).filter((one) => !before.has(one));
     if (pid === undefined) throw new Error('workerd is not a child of this process');
-    async function ask({ path, text }: Request): Promise<unknown> {
-      const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+    if (another !== undefined) throw new Error('two workers start at once: start one after the other');
+    async function ask({ path, text, cached = false, status = /^/ }: Request): Promise<unknown> {
+      const headers = { 'content-type': 'application/json', ...(!cached && { 'cache-control': 'no-store' }) };
       const post = { method: 'POST', headers, body: JSON.stringify({ inputs: text }) };
       const answer = await fetch(origin + path, text === undefined ? {} : post);
       if (!answer.ok) throw new Error(`${path} answers ${answer.status}: ${await answer.text()}`);
+      const seen = answer.headers.get('cache-status') ?? '';
+      if (!status.test(seen)) throw new Error(`${path} answers with Cache-Status: ${seen}`);
       return answer.json();
     }
     return {
@@ -126,6 +174,18 @@ export async function plainWorkers(readable = false): Promise<PlainWorkers> {
     start,
     close: () => store.close(),
   };
+}
+
+/** GET and PUT of the edge cache's entries. */
+async function answerEntry(
+  path: string,
+  entries: Map<string, string>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method === 'PUT') entries.set(path, await textFrom(request));
+  const entry = request.method === 'GET' ? entries.get(path) : '';
+  response.writeHead(entry === undefined ? 404 : 200).end(entry);
 }
 
 async function cpuOf(pid: string): Promise<number> {
