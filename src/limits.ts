@@ -121,8 +121,17 @@ export const MAX_CACHED_PAIRS = { entries: 1_000, bytes: 500_000 };
 /** Longest read of the edge cache. Computing the answer for a short text takes less. */
 export const CACHE_READ_TIMEOUT_MS = 150;
 
-/** Edge cache operations of one request: Workers allow 50 on the Free plan, and a batch may need more. */
-export const MAX_EDGE_CACHE_OPERATIONS = 45;
+/**
+ * Edge cache operations of one request, unless CACHE_OPERATIONS is set. The Free plan allows 50 subrequests, and reads of the
+ * bucket are some of them.
+ */
+export const DEFAULT_CACHE_OPERATIONS = 45;
+
+/** The subrequests of the Paid plan. */
+export const MAX_CACHE_OPERATIONS = 1000;
+
+/** What `npm run deploy` sets on the Paid plan: half of its subrequests. MAX_TEXTS texts use four operations each. */
+export const PAID_CACHE_OPERATIONS = 500;
 
 /** How long the request that computes an answer may make no progress before another request computes it. */
 export const IN_FLIGHT_LEASE_MS = 2_000;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { experimental_readRawConfig as readRawConfig } from 'wrangler';
 
 import type { WeightsFile } from '../../src/inference/backend.ts';
+import { PAID_CACHE_OPERATIONS } from '../../src/limits.ts';
 import { push } from '../bucket/push.ts';
 import { findOrBuild, requireWeights } from '../convert/find-or-build.ts';
 import { openAccountBucket } from './bucket.ts';
@@ -112,7 +113,10 @@ async function upload(target: Target, say: DeployHost['say'], args: readonly str
   return version;
 }
 
-/** The same, without the limits of wrangler.toml where the plan of the account does not accept them. */
+/**
+ * The same, without the limits of wrangler.toml where the plan of the account does not accept them. Where it does, a request may use
+ * more of the edge cache.
+ */
 async function uploadWithin(
   target: Target,
   say: DeployHost['say'],
@@ -120,7 +124,8 @@ async function uploadWithin(
   changed: object = {},
 ): Promise<string> {
   try {
-    return await withConfig(changed, (option) => upload(target, say, [...args, ...option]));
+    const paid = target.learnsPlan ? ['--var', `CACHE_OPERATIONS:${PAID_CACHE_OPERATIONS}`] : [];
+    return await withConfig(changed, (option) => upload(target, say, [...args, ...paid, ...option]));
   } catch (error) {
     if (!(error as Error).message.includes(NO_LIMITS)) throw error;
     say('  The Free plan accepts no [limits]: once more without them. It ends a request after 10 ms of CPU time.');

@@ -23,6 +23,8 @@ export interface Target extends Access {
   readonly routes: readonly string[];
   /** Undefined where wrangler.toml has none that apply. */
   readonly rateLimits: RateLimits | undefined;
+  /** Whether wrangler.toml has a limit that only the Paid plan accepts, and leaves CACHE_OPERATIONS to the plan. */
+  readonly learnsPlan: boolean;
   /** Of Analytics Engine, if wrangler.toml has the binding. */
   readonly dataset: string | undefined;
   /** Runs a command of wrangler for this environment and account. */
@@ -48,7 +50,7 @@ export async function findTarget(env: string | undefined, given: Omit<Access, 't
     throw new Error(`wrangler.toml has no environment ${env}: --env is ${definedEnvironments.join(' or ')}`);
   }
   const config = readConfig({ config: CONFIG, ...(env && { env }) });
-  const { name, r2_buckets, routes = [], vars, ratelimits, analytics_engine_datasets } = config;
+  const { name, r2_buckets, routes = [], vars, limits, ratelimits, analytics_engine_datasets } = config;
   const bucket = r2_buckets.find(isBoundTo('MODELS'))?.bucket_name;
   if (!name || !bucket) throw new Error('wrangler.toml has no name, or no bucket_name for the binding MODELS');
   const expected = process.env['WRANGLER_CI_OVERRIDE_NAME'];
@@ -68,6 +70,7 @@ export async function findTarget(env: string | undefined, given: Omit<Access, 't
     model: String(vars['MODEL']),
     routes: routes.map((route: string | { pattern: string }) => (typeof route === 'string' ? route : route.pattern)),
     rateLimits: vars['RATE_LIMITS'] === 'off' ? undefined : rateLimitsOf(ratelimits),
+    learnsPlan: limits?.cpu_ms !== undefined && vars['CACHE_OPERATIONS'] === undefined,
     dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,
     wrangler: (args, say, input = '') =>
       runWrangler([...args, '--env', env ?? ''], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }).catch(

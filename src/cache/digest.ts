@@ -1,9 +1,10 @@
 /** Digests as names of cached values, so that neither a list of keys nor a log reveals a text. No I/O. */
 
-/** What a key is made of. */
-export type Part = string | number | Int32Array | readonly Part[] | undefined;
+/** What a key is made of. A field whose value is undefined is as one that is absent. */
+export type Part =
+  string | number | boolean | Int32Array | undefined | readonly Part[] | { readonly [name: string]: Part };
 
-const [STRING, NUMBER, INTEGERS, LIST, NOTHING] = [1, 2, 3, 4, 5];
+const [STRING, NUMBER, BOOLEAN, INTEGERS, LIST, FIELDS, NOTHING] = [1, 2, 3, 4, 5, 6, 7];
 /** A kind and a length stand before the content of each part, so that no two different lists of parts are the same bytes. */
 const FRAME_BYTES = 5;
 
@@ -19,8 +20,9 @@ function sizeOf(part: Part): number {
   if (part === undefined) return FRAME_BYTES;
   if (typeof part === 'string') return FRAME_BYTES + 2 * part.length;
   if (typeof part === 'number') return FRAME_BYTES + 8;
+  if (typeof part === 'boolean') return FRAME_BYTES + 1;
   if (part instanceof Int32Array) return FRAME_BYTES + 4 * part.length;
-  return part.reduce<number>((size, one) => size + sizeOf(one), FRAME_BYTES);
+  return (isList(part) ? part : fieldsOf(part)).reduce<number>((size, one) => size + sizeOf(one), FRAME_BYTES);
 }
 
 /** @returns where it ends */
@@ -39,6 +41,9 @@ function write(part: Part, view: DataView, start: number): number {
     frame(NUMBER, 1);
     view.setFloat64(at, part);
     at += 8;
+  } else if (typeof part === 'boolean') {
+    frame(BOOLEAN, 1);
+    view.setUint8(at++, part ? 1 : 0);
   } else if (part instanceof Int32Array) {
     frame(INTEGERS, part.length);
     for (const value of part) {
@@ -46,8 +51,19 @@ function write(part: Part, view: DataView, start: number): number {
       at += 4;
     }
   } else {
-    frame(LIST, part.length);
-    for (const one of part) at = write(one, view, at);
+    const inside = isList(part) ? part : fieldsOf(part);
+    frame(isList(part) ? LIST : FIELDS, inside.length);
+    for (const one of inside) at = write(one, view, at);
   }
   return at;
+}
+
+/** `Array.isArray` does not know of readonly lists. */
+const isList = (part: readonly Part[] | { readonly [name: string]: Part }): part is readonly Part[] =>
+  Array.isArray(part);
+
+/** Names and values by turns, in the order of the names: the order in which an object was filled does not count. */
+function fieldsOf(fields: { readonly [name: string]: Part }): Part[] {
+  const given = Object.keys(fields).filter((name) => fields[name] !== undefined);
+  return given.toSorted().flatMap((name) => [name, fields[name]]);
 }

@@ -1,12 +1,14 @@
-/** The keys of the caches: all that an entry depends on. No I/O. */
+/**
+ * The keys of the caches: all that an entry depends on. A key has the input and every parameter of its question but those that
+ * a list here excludes by name, so that a new parameter is part of all keys until somebody excludes it. No I/O.
+ */
 import type { Encoding } from '../inference/backend.ts';
-import type { FillMaskQuestion } from '../schemas/questions.ts';
-import type { Metric } from '../schemas/score.ts';
+import type { FillMaskQuestion, ScoreQuestion, SentenceQuestion } from '../schemas/questions.ts';
 import type { Pair, SentenceHead } from '../schemas/sentence.ts';
 import { characterBefore, type MaskedText } from '../tokenizer/masks.ts';
 import { TOKENIZER_VERSION } from '../tokenizer/tokenizer.ts';
 import { digestOf } from './digest.ts';
-import { ENCODING_VERSION, PAIR_VERSION, PREDICTION_VERSION, SCORE_VERSION } from './versions.ts';
+import { ANSWER_VERSION, PAIR_VERSION, PREDICTION_VERSION, SCORE_VERSION } from './versions.ts';
 
 interface Served {
   /** `<id>@<revision>`: it names the tokenizer too. */
@@ -17,15 +19,43 @@ interface Served {
   readonly partition: string;
 }
 
+/** The input, and what a response is given after the caches: its shape, its bound, and the offsets of masks. */
+const NOT_CACHED = ['texts', 'isList', 'max_answer_length', 'return_offsets'] as const;
+/** The ids of a truncated text stand for the parameter. */
+const NOT_PREDICTED = [...NOT_CACHED, 'truncation'] as const;
+/** What the model makes of the ids. */
+const NOT_ENCODED = [...NOT_CACHED, 'top_k', 'strategy', 'num_beams'] as const;
+
+/** @returns all fields but the excluded ones; each is something that a digest can take, or the caller does not compile */
+function without<Question extends object, const Name extends keyof Question>(
+  question: Question,
+  excluded: readonly Name[],
+): Omit<Question, Name> {
+  const fields = Object.entries(question).filter(([name]) => !(excluded as readonly string[]).includes(name));
+  return Object.fromEntries(fields) as Omit<Question, Name>;
+}
+
 /**
- * @param room the targets that a truncated text must leave room for; undefined without truncation
+ * Names an encoding within an isolate. The targets count where a text is truncated, since the longest must find room.
+ * @param text as it was sent
  */
 export function encodingKey(
   { model, partition }: Omit<Served, 'numerics'>,
+  question: FillMaskQuestion,
   text: string,
-  room?: readonly string[],
 ): Promise<string> {
-  return digestOf(['encoding', ENCODING_VERSION, TOKENIZER_VERSION, partition, model, text, room]);
+  const { targets, ...parameters } = without(question, NOT_ENCODED);
+  return digestOf(['encoding', partition, model, text, parameters, question.truncation ? targets : undefined]);
+}
+
+/** @param text as it was sent, with its masks */
+export function answerKey(
+  { model, numerics, partition }: Served,
+  question: FillMaskQuestion,
+  text: string,
+): Promise<string> {
+  const version = [ANSWER_VERSION, TOKENIZER_VERSION, partition, model, numerics];
+  return digestOf(['answer', ...version, text, without(question, NOT_CACHED)]);
 }
 
 /**
@@ -34,24 +64,29 @@ export function encodingKey(
  */
 export function predictionKey(
   { model, numerics, partition }: Served,
-  { top_k, targets, strategy, num_beams }: Pick<FillMaskQuestion, 'top_k' | 'targets' | 'strategy' | 'num_beams'>,
+  question: FillMaskQuestion,
   text: MaskedText,
   { input_ids, masked_positions }: Encoding,
 ): Promise<string> {
-  const before = targets && Array.from(text.masks, (_, m) => characterBefore(text, m));
+  const before = question.targets && Array.from(text.masks, (_, m) => characterBefore(text, m));
   const version = [PREDICTION_VERSION, TOKENIZER_VERSION, partition, model, numerics];
-  return digestOf(['prediction', ...version, input_ids, masked_positions, top_k, targets, before, strategy, num_beams]);
+  return digestOf(['prediction', ...version, input_ids, masked_positions, before, without(question, NOT_PREDICTED)]);
 }
 
-export function scoreKey({ model, numerics, partition }: Served, metric: Metric, text: string): Promise<string> {
-  return digestOf(['score', SCORE_VERSION, TOKENIZER_VERSION, partition, model, numerics, metric, text]);
+export function scoreKey(
+  { model, numerics, partition }: Served,
+  question: ScoreQuestion,
+  text: string,
+): Promise<string> {
+  const version = [SCORE_VERSION, TOKENIZER_VERSION, partition, model, numerics];
+  return digestOf(['score', ...version, text, without(question, ['texts', 'isList'])]);
 }
 
 export function pairKey(
   { model, numerics, partition }: Served,
-  head: SentenceHead,
+  question: SentenceQuestion<SentenceHead>,
   { text, text_pair }: Pair,
 ): Promise<string> {
   const version = [PAIR_VERSION, TOKENIZER_VERSION, partition, model, numerics];
-  return digestOf(['pair', ...version, head, text, text_pair]);
+  return digestOf(['pair', ...version, text, text_pair, without(question, ['pairs', 'isList'])]);
 }

@@ -1,4 +1,4 @@
-/** A map that holds no more than so many entries and bytes, and lets go of what was not used for longest. No I/O. */
+/** An LRU map bounded by entries and bytes. No I/O. */
 
 /** In use, next to the key and the value: what a map and its objects take, about. */
 const ENTRY_BYTES = 200;
@@ -16,9 +16,14 @@ export class LruMap<T> {
     return this.#entries.size;
   }
 
-  /** As it was reckoned by those who put something in. */
+  /** The sum of the sizes given to `set`, with what an entry takes by itself. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Does not count as a use. */
+  has(key: string): boolean {
+    return this.#entries.has(key);
   }
 
   get(key: string): T | undefined {
@@ -30,7 +35,7 @@ export class LruMap<T> {
     return entry.value;
   }
 
-  /** @param bytes of the value; what is larger than the whole map is not kept */
+  /** @param bytes of the value; a value that is larger than the whole map is not kept */
   set(key: string, value: T, bytes: number): void {
     this.delete(key);
     const entry = { value, bytes: bytes + 2 * key.length + ENTRY_BYTES };

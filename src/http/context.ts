@@ -121,14 +121,17 @@ export const maxWorkOf = ({ env }: Context<Worker>): number => settingsOf(env).M
 
 /** @returns undefined where the deployment caches nothing */
 function policyOf(c: Context<Worker>): CachePolicy | undefined {
-  const { CACHE, CACHE_DAYS } = settingsOf(c.env);
+  const { CACHE, CACHE_DAYS, CACHE_OPERATIONS } = settingsOf(c.env);
   if (CACHE === 'off') return undefined;
   const directives = (c.req.header('cache-control') ?? '').toLowerCase();
   const bypass = /\bno-(?:cache|store)\b/.test(directives) || c.req.header('x-use-cache') === 'false';
+  const { origin, hostname } = new URL(c.req.url);
+  // There the Cache API takes what it is given and keeps nothing.
+  const isIgnored = hostname.endsWith('.workers.dev');
   return {
     read: !bypass,
     write: !/\bno-store\b/.test(directives),
-    edge: new EdgeCache(caches.default, new URL(c.req.url).origin),
+    edge: CACHE_OPERATIONS > 0 && !isIgnored ? new EdgeCache(caches.default, origin, CACHE_OPERATIONS) : undefined,
     ttl_s: CACHE_DAYS * 24 * 3600,
     waitUntil: (work) => void keepAlive(c, work),
   };

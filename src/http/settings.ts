@@ -1,6 +1,11 @@
 /** The variables of wrangler.toml and the secret API_KEYS, parsed and checked in one place. No I/O. */
 import { ConfigurationError } from '../errors.ts';
-import { DEFAULT_CACHE_DAYS, DEFAULT_MAX_REQUEST_WORK } from '../limits.ts';
+import {
+  DEFAULT_CACHE_DAYS,
+  DEFAULT_CACHE_OPERATIONS,
+  DEFAULT_MAX_REQUEST_WORK,
+  MAX_CACHE_OPERATIONS,
+} from '../limits.ts';
 import { API_KEY } from '../schemas/api-key.ts';
 
 /** Characters. A shorter key can be guessed. */
@@ -23,6 +28,8 @@ const VARIABLES = {
   /** Whose cache entries answer. */
   CACHE_SCOPE: oneOf(['caller', 'shared'], 'caller'),
   CACHE_DAYS: positiveNumber(DEFAULT_CACHE_DAYS, 365, 'a number of days up to 365'),
+  /** Operations of the edge cache that one request may use. */
+  CACHE_OPERATIONS: readOperations,
   /** Another value forgets all that is cached. */
   CACHE_EPOCH: readEpoch,
   /** Whether each request is a line of the log. */
@@ -98,6 +105,16 @@ function positiveNumber(byDefault: number, max: number, form: string): Read<numb
     if (typeof number === 'number' && number > 0 && number <= max) return number;
     throw new Error(`is ${show(given)}. Set it to ${form}.`);
   };
+}
+
+function readOperations(given: unknown): number {
+  if (isUnset(given)) return DEFAULT_CACHE_OPERATIONS;
+  const isNumber = typeof given === 'number' || (typeof given === 'string' && given.trim() !== '');
+  const operations = Number(given);
+  if (isNumber && Number.isInteger(operations) && operations >= 0 && operations <= MAX_CACHE_OPERATIONS) {
+    return operations;
+  }
+  throw new Error(`is ${show(given)}. Set it to a whole number from 0 to ${MAX_CACHE_OPERATIONS}.`);
 }
 
 function readShare(given: unknown): number {

@@ -1,6 +1,6 @@
 /** What a pipeline is given, and what it gives back. No HTTP. */
 import type { Caches } from '../cache/caches.ts';
-import type { CachePolicy } from '../cache/tiered-cache.ts';
+import type { CachePolicy, StoredCounts } from '../cache/tiered-cache.ts';
 import type { LoadedModel, LoadedTokenizer } from '../model/loaded-model.ts';
 import type { Work } from '../predict/work.ts';
 
@@ -27,6 +27,8 @@ export interface CacheCounts {
   readonly computed: number;
   /** Age of the oldest cached answer, in seconds. */
   readonly age_s: number;
+  /** Of the computed ones. A write that fails later takes its own back. */
+  readonly stored: Readonly<StoredCounts>;
 }
 
 export interface Answered<T> {

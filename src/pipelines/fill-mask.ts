@@ -1,8 +1,9 @@
 /** The fill-mask pipeline: masked texts to candidates. It is the order of the stages. No HTTP, no globals. */
+import type { ReadText } from '../cache/caches.ts';
 import { predictionKey } from '../cache/keys.ts';
 import type { ParameterConflict, RequestError } from '../errors.ts';
-import type { Encoding } from '../inference/backend.ts';
 import { MAX_MASKS_PER_TEXT, MAX_TARGET_LENGTH, MAX_TEXT_LENGTH, MAX_TRUNCATED_TEXT_LENGTH } from '../limits.ts';
+import type { Candidates } from '../predict/answers.ts';
 import { type KeyedText, predict } from '../predict/predict.ts';
 import { noWork } from '../predict/work.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -10,8 +11,9 @@ import type { FillMaskQuestion } from '../schemas/questions.ts';
 import { findMasks, type MaskedText } from '../tokenizer/masks.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
-import { encodeTexts } from './encode-texts.ts';
-import { getOrCompute } from './get-or-compute.ts';
+import { encodeText } from './encode-text.ts';
+import { findAnswer, keepAnswer, keepReading, type KnownText } from './exact-answers.ts';
+import { countTiers, type Found, getOrCompute } from './get-or-compute.ts';
 import { type LazyPredictions, presentCandidates } from './present-candidates.ts';
 
 /**
@@ -24,27 +26,55 @@ export async function fillMask(
 ): Promise<Result<Answered<LazyPredictions[][]>, RequestError>> {
   const work = noWork();
   const context = timed(given, work);
-  let masked = findAllMasks(question);
-  // Few models spell their mask in another way: only a text without the usual ones needs the manifest.
+  const known = new Map<string, KnownText>();
+  const find = async (text: string) => known.set(text, await findAnswer(text, question, context));
+  const lookUp = (texts: readonly string[]) =>
+    Promise.all([...new Set(texts)].filter((text) => !known.has(text)).map(find));
+
+  let masked = findAllMasks(question, () => undefined);
+  // Few models spell their mask in another way. Then the caches may know the spelling, and the manifest knows it.
   if (!masked.ok && masked.error.reason === 'no_mask') {
-    masked = findAllMasks(question, (await context.loadTokenizer()).manifest.special_tokens.mask.token);
+    await lookUp(question.texts.filter((text) => findMasks(text).masks.length === 0));
+    masked = findAllMasks(question, (text) => known.get(text)?.read?.mask);
+  }
+  if (!masked.ok && masked.error.reason === 'no_mask') {
+    const { token } = (await context.loadTokenizer()).manifest.special_tokens.mask;
+    masked = findAllMasks(question, () => token);
   }
   if (!masked.ok) return masked;
-  const encodings = await encodeTexts(masked.value, question, context);
-  if (!encodings.ok) return encodings;
+  await lookUp(question.texts);
+
+  const open = new Map<string, ReadText & Omit<KeyedText, 'key'>>();
+  for (const [t, text] of masked.value.entries()) {
+    const about = known.get(text.text);
+    if (about?.answer || open.has(text.text)) continue;
+    const index = question.isList ? t : undefined;
+    let read = about?.read;
+    if (!read) {
+      const loaded = await context.loadTokenizer();
+      const encoding = encodeText(text, index, question, loaded);
+      if (!encoding.ok) return encoding;
+      const isUsual = findMasks(text.text).masks.length > 0;
+      read = { encoding: encoding.value, mask: isUsual ? undefined : loaded.manifest.special_tokens.mask.token };
+      keepReading(about, read, context);
+    }
+    open.set(text.text, { index, text, ...read });
+  }
   const keyed = await Promise.all(
-    masked.value.map(async (text, t): Promise<KeyedText> => {
-      const encoding = encodings.value[t] as Encoding;
-      const key = await predictionKey(context, question, text, encoding);
-      return { key, index: question.isList ? t : undefined, text, encoding };
-    }),
+    Array.from(open.values(), async (one) => ({
+      ...one,
+      key: await predictionKey(context, question, one.text, one.encoding),
+    })),
   );
 
   // Of texts with one key the first is named in an error.
   const byKey = new Map(keyed.toReversed().map((one) => [one.key, one]));
-  const found = await getOrCompute(
+  const { caches, policy } = context;
+  // What is stored at the edge first is the answers to the exact texts: a repetition needs nothing else.
+  policy.edge?.reserve(keyed.length);
+  const result = await getOrCompute(
     keyed.map(({ key }) => key),
-    context.caches.predictions,
+    caches.predictions,
     context,
     context.loadModel,
     (missing, model, beat) =>
@@ -56,16 +86,35 @@ export async function fillMask(
         beat,
       ),
   );
-  if (!found.ok) return found;
-  const { answers, cached } = found.value;
-  const predictions = masked.value.map((text, t) =>
-    presentCandidates(answers[t] ?? [], text, encodings.value[t] as Encoding, question),
-  );
-  return ok({ answers: predictions, work, cached });
+  policy.edge?.reserve(0);
+  if (!result.ok) return result;
+
+  const answered = new Map(known);
+  const stored = { isolate: 0, edge: 0 };
+  for (const { key, text, encoding, mask } of keyed) {
+    const [about, read] = [known.get(text.text), { encoding, mask }];
+    const answer = result.value.found.get(key) as Found<Candidates>;
+    answered.set(text.text, { read, answer });
+    const isComputed = answer.tier === 'computed';
+    if (isComputed && policy.write && caches.predictions.cache.isolate.has(key)) stored.isolate++;
+    keepAnswer(about, read, answer, context, isComputed ? stored : undefined);
+  }
+  const predictions = masked.value.map((text) => {
+    const { read, answer } = answered.get(text.text) as Required<KnownText>;
+    return presentCandidates(answer.value, text, (read as ReadText).encoding, question);
+  });
+  const found = Array.from(answered.values(), ({ answer }) => answer as Found<Candidates>);
+  return ok({ answers: predictions, work, cached: countTiers(found, stored) });
 }
 
-/** The checks that need no tokenizer. */
-function findAllMasks(question: FillMaskQuestion, own?: string): Result<MaskedText[], RequestError> {
+/**
+ * The checks that need no tokenizer.
+ * @param spellingOf the model's own spelling of masks, if it is known, for a text that has none in a usual spelling
+ */
+function findAllMasks(
+  question: FillMaskQuestion,
+  spellingOf: (text: string) => string | undefined,
+): Result<MaskedText[], RequestError> {
   const { top_k, targets, strategy, truncation, max_answer_length: limit } = question;
   const conflict = findConflict(question);
   if (conflict) return fail({ reason: 'conflicting_parameters', conflict });
@@ -86,7 +135,8 @@ function findAllMasks(question: FillMaskQuestion, own?: string): Result<MaskedTe
     ({ length }) => length,
     longest,
     (text, index) => {
-      const masked = findMasks(text, own);
+      const usual = findMasks(text);
+      const masked = usual.masks.length > 0 ? usual : findMasks(text, spellingOf(text));
       const masks = masked.masks.length;
       if (masks === 0) return { reason: 'no_mask', index };
       if (masks > MAX_MASKS_PER_TEXT) return { reason: 'too_many_masks', index, masks, limit: MAX_MASKS_PER_TEXT };

@@ -1,6 +1,6 @@
 /** Cached answers, and the computation of the missing ones, each once. No HTTP. */
 import type { AnswerCache } from '../cache/caches.ts';
-import type { CachedValue } from '../cache/tiered-cache.ts';
+import type { CachedValue, StoredCounts } from '../cache/tiered-cache.ts';
 import type { RequestError } from '../errors.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { CacheCounts, PipelineContext } from './context.ts';
@@ -18,11 +18,19 @@ class Rejected extends Error {
   }
 }
 
+/** An answer, and where it came from. */
+export interface Found<T> {
+  readonly value: T;
+  readonly tier: CachedValue<T>['tier'] | 'computed';
+  /** Seconds since it was computed. */
+  readonly age_s: number;
+}
+
 /**
  * @param keys of the questions; equal keys are looked up and computed once
  * @param prepare what a computation needs, such as the model; called only when a key is missing
  * @param compute an answer for each of the missing keys, in order; it must call `beat` whenever it makes progress
- * @returns an answer for each key, or the error
+ * @returns an answer for each distinct key, and how many of the computed ones are stored; or the error
  * @throws what `prepare` and `compute` throw
  */
 export async function getOrCompute<T, P>(
@@ -31,9 +39,9 @@ export async function getOrCompute<T, P>(
   { policy, signal }: Pick<PipelineContext, 'policy' | 'signal'>,
   prepare: () => Promise<P>,
   compute: (missing: readonly string[], prepared: P, beat: () => void) => Promise<Result<readonly T[], RequestError>>,
-): Promise<Result<{ answers: T[]; cached: CacheCounts }, RequestError>> {
+): Promise<Result<{ found: ReadonlyMap<string, Found<T>>; stored: StoredCounts }, RequestError>> {
   const distinct = [...new Set(keys)];
-  const found = new Map<string, CachedValue<T>>();
+  const found = new Map<string, Found<T>>();
   await Promise.all(
     distinct.map(async (key) => {
       const hit = await cache.get(key, policy);
@@ -43,12 +51,13 @@ export async function getOrCompute<T, P>(
   const prepared = found.size < distinct.length ? await prepare() : undefined;
   // Another request may have computed an answer meanwhile. From here to `share` nothing is awaited.
   for (const key of distinct) {
-    const hit = found.get(key) ?? cache.getLocal(key, policy);
+    const hit = found.get(key) ?? cache.isolate.get(key, policy);
     if (hit) found.set(key, hit);
   }
 
   const missing = distinct.filter((key) => !found.has(key));
-  const answers = new Map(Array.from(found, ([key, { value }]) => [key, value]));
+  const own = new Set<string>();
+  const stored: StoredCounts = { isolate: 0, edge: 0 };
   try {
     // The computation stops when its client leaves. A request that waits for the same answer then computes it itself.
     const computed = await inFlight.share(missing, async (mine, beat) => {
@@ -57,23 +66,36 @@ export async function getOrCompute<T, P>(
         beat();
       });
       if (!result.ok) throw new Rejected(result.error);
-      for (const [i, answer] of result.value.entries()) cache.put(mine[i] ?? '', answer, policy);
+      for (const [i, answer] of result.value.entries()) {
+        const key = mine[i] ?? '';
+        cache.put(key, answer, policy, stored);
+        own.add(key);
+      }
       return result.value;
     });
-    for (const [i, answer] of computed.entries()) answers.set(missing[i] ?? '', answer);
+    for (const [i, value] of computed.entries()) {
+      const key = missing[i] ?? '';
+      found.set(key, { value, tier: 'computed', age_s: 0 });
+      // The request that computed it may have been one that stores nothing.
+      if (!own.has(key) && !cache.isolate.has(key)) cache.put(key, value, policy, stored);
+    }
+    if (policy.write) stored.isolate = missing.filter((key) => cache.isolate.has(key)).length;
   } catch (error) {
     if (error instanceof Rejected) return fail(error.error);
     throw error;
   }
+  return ok({ found, stored });
+}
 
-  const hits = Array.from(found.values());
-  return ok({
-    answers: keys.map((key) => answers.get(key) as T),
-    cached: {
-      isolate: hits.filter(({ tier }) => tier === 'isolate').length,
-      edge: hits.filter(({ tier }) => tier === 'edge').length,
-      computed: missing.length,
-      age_s: Math.max(0, ...hits.map(({ age_s }) => age_s)),
-    },
-  });
+/** @param found for each distinct question */
+export function countTiers(found: Iterable<Omit<Found<unknown>, 'value'>>, stored: StoredCounts): CacheCounts {
+  const all = [...found];
+  const count = (wanted: Found<unknown>['tier']) => all.filter(({ tier }) => tier === wanted).length;
+  return {
+    isolate: count('isolate'),
+    edge: count('edge'),
+    computed: count('computed'),
+    age_s: Math.max(0, ...all.map(({ age_s }) => age_s)),
+    stored,
+  };
 }

@@ -18,7 +18,7 @@ import { continuationsIn } from '../tokenizer/words.ts';
 import type { TokenizedText } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
-import { getOrCompute } from './get-or-compute.ts';
+import { countTiers, getOrCompute } from './get-or-compute.ts';
 
 /**
  * @returns the score of each text, in nats, or the error
@@ -38,8 +38,8 @@ export async function score(
   if (error) return fail(error);
   const work = noWork();
   const context = timed(given, work);
-  const keys = await Promise.all(texts.map((text) => scoreKey(context, metric, text)));
-  const found = await getOrCompute(keys, context.caches.scores, context, context.loadModel, (missing, model, beat) =>
+  const keys = await Promise.all(texts.map((text) => scoreKey(context, question, text)));
+  const result = await getOrCompute(keys, context.caches.scores, context, context.loadModel, (missing, model, beat) =>
     scoreTexts(
       missing.map((key) => keys.indexOf(key)),
       question,
@@ -48,14 +48,15 @@ export async function score(
       beat,
     ),
   );
-  if (!found.ok) return found;
-  const { answers, cached } = found.value;
+  if (!result.ok) return result;
+  const { found, stored } = result.value;
+  const answers = keys.map((key) => found.get(key)?.value ?? []);
   const scores = answers.map((tokens) => ({
     score: tokens.reduce((sum, token) => sum + token.score, 0),
     metric,
     tokens,
   }));
-  return ok({ answers: scores, work, cached });
+  return ok({ answers: scores, work, cached: countTiers(found.values(), stored) });
 }
 
 /** @param indices of the texts to score */

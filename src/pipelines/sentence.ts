@@ -15,7 +15,7 @@ import { encodeWithinLimit } from '../tokenizer/normalized-limit.ts';
 import type { TokenizedText } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
-import { getOrCompute } from './get-or-compute.ts';
+import { countTiers, getOrCompute } from './get-or-compute.ts';
 
 const lengthOf = ({ text, text_pair }: Pair): number => text.length + text_pair.length;
 
@@ -35,8 +35,8 @@ export async function classifyPairs<Head extends SentenceHead>(
   if (error) return fail(error);
   const work = noWork();
   const context = timed(given, work);
-  const keys = await Promise.all(pairs.map((pair) => pairKey(context, head, pair)));
-  const found = await getOrCompute(keys, context.caches.pairs, context, context.loadModel, (missing, model, beat) =>
+  const keys = await Promise.all(pairs.map((pair) => pairKey(context, question, pair)));
+  const result = await getOrCompute(keys, context.caches.pairs, context, context.loadModel, (missing, model, beat) =>
     runPairs(
       missing.map((key) => keys.indexOf(key)),
       question,
@@ -46,13 +46,14 @@ export async function classifyPairs<Head extends SentenceHead>(
       beat,
     ),
   );
-  if (!found.ok) return found;
-  const { answers, cached } = found.value;
+  if (!result.ok) return result;
+  const { found, stored } = result.value;
+  const answers = keys.map((key) => found.get(key)?.value ?? []);
   const labels: readonly (typeof LABELS)[Head][number][] = LABELS[head];
   const labelled = answers.map((scores) =>
     labels.map((label, i) => ({ label, score: scores[i] as number })).toSorted((a, b) => b.score - a.score),
   );
-  return ok({ answers: labelled, work, cached });
+  return ok({ answers: labelled, work, cached: countTiers(found.values(), stored) });
 }
 
 /** @param indices of the pairs to run */

@@ -43,7 +43,7 @@ export function freshApp(changed: Partial<Worker['Bindings']> = {}, backend = ki
     async request(path: string, init?: RequestInit): Promise<Response> {
       const ctx = createExecutionContext();
       const response = await app.fetch(
-        new Request(`http://edge${path}`, init),
+        new Request(new URL(path, 'http://edge'), init),
         { ...env, CACHE_STATUS: 'all', RATE_LIMITS: 'off', REQUEST_LOG: 'off', CACHE_EPOCH: cacheEpoch(), ...changed },
         ctx,
       );

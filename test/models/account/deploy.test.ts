@@ -94,6 +94,7 @@ describe('npm run deploy', () => {
       expect(live()).not.toBe(first);
       expect(versions().map((version) => bindingOf(version, 'MODEL'))).toEqual([MODEL, MODEL]);
       expect(versions().map(({ metadata }) => metadata.limits)).toEqual([{ cpu_ms: 20_000 }, { cpu_ms: 20_000 }]);
+      expect(versions().map((version) => bindingOf(version, 'CACHE_OPERATIONS'))).toEqual(['500', '500']);
       // A version inherits the secrets.
       expect(versions().map((version) => bindingOf(version, 'API_KEYS'))).toEqual([KEYS, KEYS]);
 
@@ -132,6 +133,7 @@ describe('npm run deploy', () => {
       '  The Free plan accepts no [limits]: once more without them. It ends a request after 10 ms of CPU time.',
     );
     expect(versions().map(({ metadata }) => metadata.limits)).toEqual([undefined]);
+    expect(versions().map((version) => bindingOf(version, 'CACHE_OPERATIONS'))).toEqual([undefined]);
     expect(live()).toBe(versions()[0]?.id);
     expect(account.server.unknown).toEqual([]);
   });

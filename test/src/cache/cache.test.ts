@@ -5,7 +5,13 @@ import { seeded } from '../../../models/evaluation/random.ts';
 import { LruMap } from '../../../src/cache/lru-map.ts';
 import { EdgeCache, type TextCache } from '../../../src/cache/edge-cache.ts';
 import { digestOf, type Part } from '../../../src/cache/digest.ts';
-import { MAX_EDGE_CACHE_OPERATIONS } from '../../../src/limits.ts';
+
+/** Big-endian. */
+function inUnits(bytes: number[], unit: number): number[] {
+  return Array.from({ length: bytes.length / unit }, (_, i) =>
+    bytes.slice(i * unit, (i + 1) * unit).reduce((value, byte) => 256 * value + byte, 0),
+  );
+}
 
 describe('a key', () => {
   it('is the same for the same parts, and shows none of them', async () => {
@@ -46,9 +52,37 @@ describe('a key', () => {
       ['\u00e9'],
       ['a\0'],
       ['a'],
+      [true],
+      [false],
+      [{}],
+      [{ a: 1 }],
+      [{ a: 2 }],
+      [{ b: 1 }],
+      [{ a: 1, b: 1 }],
+      [{ a: { b: 1 } }],
+      [['a', 1]],
+      [{ a: [] }],
     ];
     const keys = await Promise.all(alike.map(digestOf));
     expect(new Set(keys).size).toBe(alike.length);
+  });
+
+  it('is the same whatever the order of fields, and for a field that is absent', async () => {
+    const key = await digestOf([{ a: 1, b: 'x' }]);
+    expect(await digestOf([{ b: 'x', c: undefined, a: 1 }])).toBe(key);
+    expect(await digestOf([{ a: 1, b: 'x', c: false }])).not.toBe(key);
+  });
+
+  // Without the lengths, the frame of the one would be content of the other: these parts are crafted to be the same bytes.
+  it.each<[string, number, number, (bytes: number[]) => Part]>([
+    ['texts', 1, 2, (bytes) => String.fromCharCode(...inUnits(bytes, 2))],
+    ['integers', 4, 4, (bytes) => Int32Array.from(inUnits(bytes, 4))],
+  ])('is another for %s that contain what stands before others', async (_, kind, unit, toPart) => {
+    const [frame, three, rest] = [[kind, 0, 0, 0, 0], [0, 0, 65], Array<number>(unit).fill(66)];
+    const none = toPart([]);
+    const long = toPart([...three, ...frame, ...rest]);
+    const shorter = [toPart([...frame, ...three]), toPart(rest)];
+    expect(await digestOf([none, long])).not.toBe(await digestOf(shorter));
   });
 
   it('is another for any two different lists of parts', async () => {
@@ -135,23 +169,45 @@ describe('the edge cache', () => {
     ['hangs', { match: () => never, put: () => Promise.resolve() }],
     ['hangs half-way', { match: () => Promise.resolve({ text: () => never }), put: () => Promise.resolve() }],
   ];
-  it.each(faulty)('that %s is a miss', async (_, cache) => {
-    const edge = new EdgeCache(cache, 'https://example.com');
+  it.each(faulty)('that %s is a miss', async (name, cache) => {
+    const edge = new EdgeCache(cache, 'https://example.com', 45);
     expect(await edge.get('key')).toBeUndefined();
-    await expect(edge.put('key', 'text', 60)).resolves.toBeUndefined();
+    expect(await edge.put('key', 'text', 60)).toBe(name !== 'throws');
   });
 
-  it('is asked so often by one request, and no more', async () => {
-    let asked = 0;
-    const count = () => {
-      asked++;
-      return Promise.resolve(undefined);
+  /** Counts what it is asked, and has nothing. */
+  function counting() {
+    const asked = { gets: 0, puts: 0 };
+    const cache: TextCache = {
+      match: () => Promise.resolve((asked.gets++, undefined)),
+      put: () => Promise.resolve(void asked.puts++),
     };
-    const edge = new EdgeCache({ match: count, put: count }, 'https://example.com');
-    for (let i = 0; i < MAX_EDGE_CACHE_OPERATIONS; i++) {
-      await edge.get(`key ${i}`);
-      await edge.put(`key ${i}`, 'text', 60);
-    }
-    expect(asked).toBe(MAX_EDGE_CACHE_OPERATIONS);
+    return { asked, cache };
+  }
+
+  it.each([0, 1, 3, 45, 500])(
+    'is asked %i times by one request and no more, and look-ups leave room for puts',
+    async (n) => {
+      const { asked, cache } = counting();
+      const edge = new EdgeCache(cache, 'https://example.com', n);
+      for (let i = 0; i <= n; i++) await edge.get(`key ${i}`);
+      expect(asked.gets).toBe(Math.floor((3 / 4) * n));
+      for (let i = 0; i <= n; i++) await edge.put(`key ${i}`, 'text', 60);
+      expect(asked.gets + asked.puts).toBe(n);
+      expect(edge.put('key', 'text', 60)).toBeUndefined();
+    },
+  );
+
+  it('keeps the operations that are reserved', async () => {
+    const { asked, cache } = counting();
+    const edge = new EdgeCache(cache, 'https://example.com', 8);
+    edge.reserve(5);
+    for (let i = 0; i < 8; i++) await edge.get('key');
+    expect(asked).toEqual({ gets: 1, puts: 0 });
+    for (let i = 0; i < 8; i++) await edge.put('key', 'text', 60);
+    expect(asked).toEqual({ gets: 1, puts: 2 });
+    edge.reserve(0);
+    for (let i = 0; i < 8; i++) await edge.put('key', 'text', 60);
+    expect(asked).toEqual({ gets: 1, puts: 7 });
   });
 });

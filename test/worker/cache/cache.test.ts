@@ -1,16 +1,18 @@
 /** The caches, on workerd's own Cache API: that of the isolate (an app) and that of the edge (all apps of this file). */
 import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 
 import { createCaches } from '../../../src/cache/caches.ts';
 import { type Manifest, objectKey, sealManifest } from '../../../src/model/manifest.ts';
 import { getOrCompute } from '../../../src/pipelines/get-or-compute.ts';
+import { PAID_CACHE_OPERATIONS } from '../../../src/limits.ts';
 import { fail, ok } from '../../../src/result.ts';
+import { toFillMaskQuestion } from '../../../src/http/to-question.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../../src/tokenizer/create-tokenizer.ts';
 import { builtFile, cacheEpoch, fillBucket, freshApp, OBJECTS } from '../bucket.ts';
-import { encodingKey, predictionKey } from '../../../src/cache/keys.ts';
+import { answerKey, predictionKey } from '../../../src/cache/keys.ts';
 
 const ENTRIES = 'http://edge/.edge-cache/';
 
@@ -27,13 +29,15 @@ const work = (response: Response) => response.headers.get('server-timing');
 let number = 0;
 const unasked = () => `Question ${++number} of ${kind.file} is a [MASK].`;
 
+const builtManifest = async () => JSON.parse(new TextDecoder().decode(await builtFile('manifest.json'))) as Manifest;
+
 async function keysOf(text: string, top_k = 5) {
-  const { special_tokens } = JSON.parse(new TextDecoder().decode(await builtFile('manifest.json'))) as Manifest;
+  const { special_tokens } = await builtManifest();
   const encoding = createTokenizer(await builtFile('tokenizer.bin'), special_tokens).encode(findMasks(text));
   const served = { model: env.MODEL, numerics: kind.numerics, partition: JSON.stringify([cacheEpoch(), null]) };
-  const question = { top_k, strategy: 'independent', return_offsets: false, truncation: false } as const;
+  const question = toFillMaskQuestion({ inputs: text, parameters: { top_k } });
   return {
-    encoding: await encodingKey(served, text),
+    answer: await answerKey(served, question, text),
     prediction: await predictionKey(served, question, findMasks(text), encoding),
   };
 }
@@ -150,6 +154,146 @@ describe('a list of texts', () => {
   });
 });
 
+/** What is asked of the edge cache from now on. */
+function countOperations() {
+  const [gets, puts] = [vi.spyOn(caches.default, 'match'), vi.spyOn(caches.default, 'put')];
+  return () => {
+    const counts = [gets.mock.calls.length, puts.mock.calls.length];
+    for (const spy of [gets, puts]) spy.mockClear();
+    return counts;
+  };
+}
+
+describe('the edge cache', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it('is asked once for an exact text, and a text that reads the same shares its run', async () => {
+    const operations = countOperations();
+    const inputs = unasked();
+    await freshApp().ask({ inputs });
+    // The answer to the text and that to its tokens.
+    expect(operations()).toEqual([2, 2]);
+    const cold = freshApp({ MODELS: BROKEN });
+    await cold.ask({ inputs });
+    expect(operations()).toEqual([1, 0]);
+    await cold.ask({ inputs });
+    expect(operations()).toEqual([0, 0]);
+    await freshApp().ask({ inputs: inputs.toUpperCase() });
+    expect(operations()).toEqual([2, 1]);
+    expect(status(await freshApp({ MODELS: BROKEN }).ask({ inputs: inputs.toUpperCase() }))).toMatch(/edge; hit/);
+    expect(operations()).toEqual([1, 0]);
+    await freshApp().ask({ inputs: [inputs, inputs] }, '/fill-mask', { 'cache-control': 'no-cache' });
+    expect(operations()).toEqual([0, 2]);
+  });
+
+  it.each([
+    ['truncated', { truncation: true, return_offsets: true }],
+    ['joint', { strategy: 'joint', top_k: 3, return_offsets: true }],
+    ['with targets', { targets: ['dog', 'sleeping'] }],
+  ])('has all that an answer %s needs, without tokenizer and manifest', async (_, parameters) => {
+    const inputs = `${unasked()} ${'truncation' in parameters ? 'Again and again. '.repeat(300) : 'Or a [MASK]?'}`;
+    const first = await freshApp().answer({ inputs, parameters });
+    if ('truncation' in parameters) expect(JSON.stringify(first)).toContain('truncated');
+    const answer = await freshApp({ MODELS: BROKEN }).ask({ inputs, parameters });
+    expect(status(answer)).toMatch(/edge; hit/);
+    expect(await answer.json()).toEqual(first);
+  });
+
+  it('knows how a model spells its masks', async () => {
+    const [, revision = ''] = env.MODEL.split('@');
+    const { checksum: _, ...manifest } = await builtManifest();
+    const token = 'the';
+    const tokenizer = createTokenizer(await builtFile('tokenizer.bin'), manifest.special_tokens);
+    const [, id = 0] = tokenizer.encode({ text: token, masks: [] }).input_ids;
+    const special_tokens = { ...manifest.special_tokens, mask: { id, token } };
+    for (const name of OBJECTS) await env.MODELS.put(objectKey('own', revision, name), await builtFile(name));
+    const sealed = await sealManifest({ ...manifest, id: 'own', special_tokens });
+    await env.MODELS.put(objectKey('own', revision, 'manifest.json'), JSON.stringify(sealed));
+
+    const MODEL = `own@${revision}`;
+    const inputs = [`${token} ${++number} is old.`, unasked()];
+    const first = await (await freshApp({ MODEL }).ask({ inputs })).json();
+    expect(first).toHaveLength(2);
+    const cold = freshApp({ MODEL, MODELS: BROKEN });
+    for (const tier of [/edge; hit/, /^isolate; hit/]) {
+      const answer = await cold.ask({ inputs });
+      expect(status(answer)).toMatch(tier);
+      expect(await answer.json()).toEqual(first);
+    }
+    expect((await freshApp({ MODEL }).ask({ inputs: `${token} ${number} is [MASK].` })).status).toBe(422);
+  });
+
+  it('stores all of 32 texts on the Paid plan', async () => {
+    const operations = countOperations();
+    const inputs = Array.from({ length: 32 }, unasked);
+    const paid = { CACHE_OPERATIONS: String(PAID_CACHE_OPERATIONS) };
+    const first = await freshApp(paid).ask({ inputs });
+    expect(status(first)).toBe('isolate; fwd=miss; stored, edge; fwd=miss; stored');
+    expect(operations()).toEqual([64, 64]);
+    const second = await freshApp({ ...paid, MODELS: BROKEN }).ask({ inputs });
+    expect(status(second)).toMatch(/^isolate; fwd=miss, edge; hit; ttl=\d+$/);
+    expect(operations()).toEqual([32, 0]);
+    expect(await second.text()).toBe(await first.text());
+  });
+
+  it('stores 13 of 32 texts with each request on the Free plan, until it has all', async () => {
+    const operations = countOperations();
+    const inputs = Array.from({ length: 32 }, unasked);
+    const first = await freshApp().ask({ inputs });
+    expect(status(first)).toBe('isolate; fwd=miss; stored, edge; fwd=miss; detail="stored 13 of 32"');
+    expect(operations()).toEqual([32, 13]);
+    const text = await first.text();
+    for (const [computed, edge] of [
+      [19, 'partial; detail="stored 13 of 19"'],
+      [6, 'partial; stored'],
+    ] as const) {
+      const answer = await freshApp().ask({ inputs });
+      expect(status(answer)).toBe(`isolate; fwd=miss; stored, edge; fwd=${edge}`);
+      expect(work(answer)).toContain(`texts=${computed}"`);
+      expect(await answer.text()).toBe(text);
+    }
+    expect(status(await freshApp({ MODELS: BROKEN }).ask({ inputs }))).toMatch(/edge; hit/);
+  });
+
+  it('does not claim what it refused', async () => {
+    vi.spyOn(caches.default, 'put').mockRejectedValue(new Error('full'));
+    expect(status(await freshApp().ask({ inputs: unasked() }))).toBe('isolate; fwd=miss; stored, edge; fwd=miss');
+  });
+
+  it('is left alone where CACHE_OPERATIONS is 0, and on workers.dev, where it keeps nothing', async () => {
+    const operations = countOperations();
+    const inputs = unasked();
+    expect(status(await freshApp({ CACHE_OPERATIONS: '0' }).ask({ inputs }))).toBe('isolate; fwd=miss; stored');
+    const elsewhere = await freshApp().request('https://masks.somebody.workers.dev/fill-mask', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ inputs }),
+    });
+    expect(status(elsewhere)).toBe('isolate; fwd=miss; stored');
+    expect(operations()).toEqual([0, 0]);
+  });
+
+  it.each(['many', '-1', '4.5', '1001', ''])('refuses CACHE_OPERATIONS = "%s"', async (CACHE_OPERATIONS) => {
+    const answer = await freshApp({ CACHE_OPERATIONS }).ask({ inputs: unasked() });
+    expect(answer.status).toBe(500);
+    expect(await answer.json()).toMatchObject({ error: expect.stringContaining('CACHE_OPERATIONS') });
+  });
+});
+
+describe('an error', () => {
+  it('names the first of equal texts', async () => {
+    const long = `[MASK] ${'tree '.repeat(600)}`;
+    const answer = await freshApp().ask({ inputs: [unasked(), long, long] });
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ error: expect.stringContaining('inputs[1]') });
+    const full = `[MASK] ${'tree '.repeat(507)}`;
+    const parameters = { targets: ['Constantinople and Byzantium'] };
+    const refused = await freshApp().ask({ inputs: [unasked(), full, full, full.toUpperCase()], parameters });
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({ error: expect.stringContaining('inputs[1]') });
+  });
+});
+
 const nothing = () => Promise.resolve();
 
 describe('concurrent requests', () => {
@@ -182,7 +326,7 @@ describe('concurrent requests', () => {
     expect(pairs.inFlight.size).toBe(2);
     released.resolve();
     expect(await refused).toEqual(fail(refusal));
-    expect(await answered).toMatchObject({ ok: true, value: { answers: [[0.5, 0.5]] } });
+    expect(await answered).toMatchObject({ ok: true, value: { found: new Map([['shared', { value: [0.5, 0.5] }]]) } });
   });
 });
 
@@ -207,8 +351,8 @@ describe('a client', () => {
     const inputs = unasked();
     const answer = await app.ask({ inputs }, '/fill-mask', { 'cache-control': 'no-store' });
     expect(status(answer)).toBe('isolate; fwd=request, edge; fwd=request');
-    const { encoding, prediction } = await keysOf(inputs);
-    for (const key of [encoding, prediction]) expect(await caches.default.match(ENTRIES + key)).toBeUndefined();
+    const { answer: exact, prediction } = await keysOf(inputs);
+    for (const key of [exact, prediction]) expect(await caches.default.match(ENTRIES + key)).toBeUndefined();
     expect(status(await app.ask({ inputs }))).toMatch(/^isolate; fwd=miss/);
   });
 });
@@ -222,8 +366,8 @@ describe('the variable CACHE', () => {
       expect(status(answer)).toBe('isolate; fwd=bypass');
       expect(work(answer)).toMatch(/tokens=[1-9]/);
     }
-    const { encoding, prediction } = await keysOf(inputs);
-    for (const key of [encoding, prediction]) expect(await caches.default.match(ENTRIES + key)).toBeUndefined();
+    const { answer: exact, prediction } = await keysOf(inputs);
+    for (const key of [exact, prediction]) expect(await caches.default.match(ENTRIES + key)).toBeUndefined();
   });
 
   it('of any other value is a configuration error', async () => {
@@ -236,9 +380,7 @@ describe('the variable CACHE', () => {
 describe('a new revision', () => {
   it('is not answered from the cache of the old one, which still serves after a rollback', async () => {
     const [, revision = ''] = env.MODEL.split('@');
-    const { checksum: _, ...manifest } = JSON.parse(
-      new TextDecoder().decode(await builtFile('manifest.json')),
-    ) as Manifest;
+    const { checksum: _, ...manifest } = await builtManifest();
     for (const name of OBJECTS) await env.MODELS.put(objectKey('other', revision, name), await builtFile(name));
     const sealed = await sealManifest({ ...manifest, id: 'other' });
     await env.MODELS.put(objectKey('other', revision, 'manifest.json'), JSON.stringify(sealed));
@@ -258,12 +400,12 @@ describe('a corrupt entry of the edge cache', () => {
   it('is a miss and is replaced', async () => {
     const inputs = unasked();
     const expected = await (await freshApp().ask({ inputs })).text();
-    const { encoding, prediction } = await keysOf(inputs);
+    const { answer: exact, prediction } = await keysOf(inputs);
     const good = {
-      encoding: (await (await caches.default.match(ENTRIES + encoding))?.text()) ?? '',
+      exact: (await (await caches.default.match(ENTRIES + exact))?.text()) ?? '',
       prediction: (await (await caches.default.match(ENTRIES + prediction))?.text()) ?? '',
     };
-    expect(good.encoding).toContain('input_ids');
+    expect(good.exact).toContain('input_ids');
     const put = (key: string, body: string) =>
       caches.default.put(ENTRIES + key, new Response(body, { headers: { 'cache-control': 'max-age=60' } }));
     const damages: ((text: string) => string)[] = [
@@ -279,7 +421,7 @@ describe('a corrupt entry of the edge cache', () => {
       (text) => text.replaceAll(/\d+/g, '"1"'),
     ];
     for (const damage of damages) {
-      await put(encoding, damage(good.encoding));
+      await put(exact, damage(good.exact));
       await put(prediction, damage(good.prediction));
       const answer = await freshApp().ask({ inputs });
       expect(status(answer), damage(good.prediction)).toMatch(/edge; fwd=miss; stored$/);
