@@ -62,8 +62,17 @@ function write(part: Part, view: DataView, start: number): number {
 const isList = (part: readonly Part[] | { readonly [name: string]: Part }): part is readonly Part[] =>
   Array.isArray(part);
 
-/** Names and values by turns, in the order of the names: the order in which an object was filled does not count. */
+const known = new WeakMap<object, Part[]>();
+
+/**
+ * Names and values by turns, in the order of the names: the order in which an object was filled does not count.
+ * @param fields must not change afterwards: all keys of a request have the same
+ */
 function fieldsOf(fields: { readonly [name: string]: Part }): Part[] {
+  const before = known.get(fields);
+  if (before) return before;
   const given = Object.keys(fields).filter((name) => fields[name] !== undefined);
-  return given.toSorted().flatMap((name) => [name, fields[name]]);
+  const list = given.toSorted().flatMap((name) => [name, fields[name]]);
+  known.set(fields, list);
+  return list;
 }

@@ -26,17 +26,29 @@ const NOT_PREDICTED = [...NOT_CACHED, 'truncation'] as const;
 /** What the model makes of the ids. */
 const NOT_ENCODED = [...NOT_CACHED, 'top_k', 'strategy', 'num_beams'] as const;
 
+/** Only a truncated text must leave room for the longest target. */
+const NOT_ENCODED_UNCUT = [...NOT_ENCODED, 'targets'] as const;
+const NOT_SCORED = ['texts', 'isList'] as const;
+const NOT_CLASSIFIED = ['pairs', 'isList'] as const;
+
+/** What `without` returned: all texts of a request have one question. */
+const parametersOf = new WeakMap<object, Map<readonly string[], object>>();
+
 /** @returns all fields but the excluded ones; each is something that a digest can take, or the caller does not compile */
-function without<Question extends object, const Name extends keyof Question>(
+function without<Question extends object, const Name extends keyof Question & string>(
   question: Question,
   excluded: readonly Name[],
 ): Omit<Question, Name> {
-  const fields = Object.entries(question).filter(([name]) => !(excluded as readonly string[]).includes(name));
-  return Object.fromEntries(fields) as Omit<Question, Name>;
+  const known = parametersOf.get(question) ?? new Map<readonly string[], object>();
+  parametersOf.set(question, known);
+  const isKept = ([name]: [string, unknown]) => !(excluded as readonly string[]).includes(name);
+  const kept = known.get(excluded) ?? Object.fromEntries(Object.entries(question).filter(isKept));
+  known.set(excluded, kept);
+  return kept as Omit<Question, Name>;
 }
 
 /**
- * Names an encoding within an isolate. The targets count where a text is truncated, since the longest must find room.
+ * Names an encoding within an isolate.
  * @param text as it was sent
  */
 export function encodingKey(
@@ -44,8 +56,8 @@ export function encodingKey(
   question: FillMaskQuestion,
   text: string,
 ): Promise<string> {
-  const { targets, ...parameters } = without(question, NOT_ENCODED);
-  return digestOf(['encoding', partition, model, text, parameters, question.truncation ? targets : undefined]);
+  const parameters = without(question, question.truncation ? NOT_ENCODED : NOT_ENCODED_UNCUT);
+  return digestOf(['encoding', partition, model, text, parameters]);
 }
 
 /** @param text as it was sent, with its masks */
@@ -79,7 +91,7 @@ export function scoreKey(
   text: string,
 ): Promise<string> {
   const version = [SCORE_VERSION, TOKENIZER_VERSION, partition, model, numerics];
-  return digestOf(['score', ...version, text, without(question, ['texts', 'isList'])]);
+  return digestOf(['score', ...version, text, without(question, NOT_SCORED)]);
 }
 
 export function pairKey(
@@ -88,5 +100,5 @@ export function pairKey(
   { text, text_pair }: Pair,
 ): Promise<string> {
   const version = [PAIR_VERSION, TOKENIZER_VERSION, partition, model, numerics];
-  return digestOf(['pair', ...version, text, text_pair, without(question, ['pairs', 'isList'])]);
+  return digestOf(['pair', ...version, text, text_pair, without(question, NOT_CLASSIFIED)]);
 }
