@@ -22,7 +22,8 @@ function sizeOf(part: Part): number {
   if (typeof part === 'number') return FRAME_BYTES + 8;
   if (typeof part === 'boolean') return FRAME_BYTES + 1;
   if (part instanceof Int32Array) return FRAME_BYTES + 4 * part.length;
-  return (isList(part) ? part : fieldsOf(part)).reduce<number>((size, one) => size + sizeOf(one), FRAME_BYTES);
+  if (isList(part)) return part.reduce<number>((size, one) => size + sizeOf(one), FRAME_BYTES);
+  return fieldsOf(part).length;
 }
 
 /** @returns where it ends */
@@ -50,10 +51,13 @@ function write(part: Part, view: DataView, start: number): number {
       view.setInt32(at, value);
       at += 4;
     }
+  } else if (isList(part)) {
+    frame(LIST, part.length);
+    for (const one of part) at = write(one, view, at);
   } else {
-    const inside = isList(part) ? part : fieldsOf(part);
-    frame(isList(part) ? LIST : FIELDS, inside.length);
-    for (const one of inside) at = write(one, view, at);
+    const fields = fieldsOf(part);
+    new Uint8Array(view.buffer).set(fields, start);
+    at = start + fields.length;
   }
   return at;
 }
@@ -62,17 +66,20 @@ function write(part: Part, view: DataView, start: number): number {
 const isList = (part: readonly Part[] | { readonly [name: string]: Part }): part is readonly Part[] =>
   Array.isArray(part);
 
-const known = new WeakMap<object, Part[]>();
+const written = new WeakMap<object, Uint8Array>();
 
 /**
  * Names and values by turns, in the order of the names: the order in which an object was filled does not count.
- * @param fields must not change afterwards: all keys of a request have the same
+ * @param fields must not change afterwards: they are written once, since all keys of a request have the same
  */
-function fieldsOf(fields: { readonly [name: string]: Part }): Part[] {
-  const before = known.get(fields);
+function fieldsOf(fields: { readonly [name: string]: Part }): Uint8Array {
+  const before = written.get(fields);
   if (before) return before;
   const given = Object.keys(fields).filter((name) => fields[name] !== undefined);
   const list = given.toSorted().flatMap((name) => [name, fields[name]]);
-  known.set(fields, list);
-  return list;
+  const bytes = new Uint8Array(sizeOf(list));
+  write(list, new DataView(bytes.buffer), 0);
+  bytes[0] = FIELDS;
+  written.set(fields, bytes);
+  return bytes;
 }

@@ -158,6 +158,16 @@ describe('a bounded map', () => {
   });
 });
 
+/** Counts what it is asked, and has nothing. */
+function counting() {
+  const asked = { gets: 0, puts: 0 };
+  const cache: TextCache = {
+    match: () => Promise.resolve((asked.gets++, undefined)),
+    put: () => Promise.resolve(void asked.puts++),
+  };
+  return { asked, cache };
+}
+
 // The real cache cannot fail on demand.
 describe('the edge cache', () => {
   const never = new Promise<never>(() => undefined);
@@ -174,16 +184,6 @@ describe('the edge cache', () => {
     expect(await edge.get('key')).toBeUndefined();
     expect(await edge.put('key', 'text', 60)).toBe(name !== 'throws');
   });
-
-  /** Counts what it is asked, and has nothing. */
-  function counting() {
-    const asked = { gets: 0, puts: 0 };
-    const cache: TextCache = {
-      match: () => Promise.resolve((asked.gets++, undefined)),
-      put: () => Promise.resolve(void asked.puts++),
-    };
-    return { asked, cache };
-  }
 
   it.each([0, 1, 3, 45, 500])(
     'is asked %i times by one request and no more, and look-ups leave room for puts',

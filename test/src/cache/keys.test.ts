@@ -59,11 +59,11 @@ describe.each<[string, object, KeyOf<never>, readonly string[]]>([
 
   it('changes with every parameter but the excluded ones', async () => {
     const key = await keyWith({});
+    const unchanged: string[] = [];
     for (const [name, value] of Object.entries(question)) {
-      const other = await keyWith({ [name]: changed(value) });
-      if (excluded.includes(name)) expect(other, name).toBe(key);
-      else expect(other, name).not.toBe(key);
+      if ((await keyWith({ [name]: changed(value) })) === key) unchanged.push(name);
     }
+    expect(unchanged.toSorted()).toEqual(excluded.toSorted());
   });
 
   it('changes with a parameter that nobody has thought of', async () => {
