@@ -8,12 +8,17 @@ const [STRING, NUMBER, BOOLEAN, INTEGERS, LIST, FIELDS, NOTHING] = [1, 2, 3, 4, 
 /** A kind and a length stand before the content of each part, so that no two different lists of parts are the same bytes. */
 const FRAME_BYTES = 5;
 
+/** Each byte in hex digits. */
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** @returns the SHA-256 over the parts, in hex digits */
 export async function digestOf(parts: readonly Part[]): Promise<string> {
   const bytes = new Uint8Array(sizeOf(parts));
   write(parts, new DataView(bytes.buffer), 0);
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  let hex = '';
+  for (const byte of digest) hex += HEX[byte];
+  return hex;
 }
 
 function sizeOf(part: Part): number {

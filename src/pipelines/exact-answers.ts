@@ -27,7 +27,7 @@ export async function findAnswer(text: string, question: FillMaskQuestion, conte
   const keys = { encodingKey: await encodingKey(context, question, text), answerKey: '' };
   const read = caches.encodings.get(keys.encodingKey, policy)?.value;
   if (read) {
-    const key = await predictionKey(context, question, findMasks(text, read.mask), read.encoding);
+    const key = await keyOfTokens(text, read, question, context);
     const answer = caches.predictions.cache.isolate.get(key, policy);
     if (answer) return { read, answer };
   }
@@ -38,7 +38,7 @@ export async function findAnswer(text: string, question: FillMaskQuestion, conte
   const { encoding, mask, candidates } = entry.value;
   if (policy.write) {
     putEncoding(caches, keys.encodingKey, { encoding, mask }, policy);
-    const key = await predictionKey(context, question, findMasks(text, mask), encoding);
+    const key = await keyOfTokens(text, entry.value, question, context);
     const bytes = sizeOf(JSON.stringify(candidates));
     caches.predictions.cache.isolate.put(key, { value: candidates, stored: entry.stored }, bytes, policy);
   }
@@ -62,6 +62,10 @@ export function keepAnswer(
   const json = answerJson({ ...read, candidates });
   caches.answers.put(known.answerKey, json, Date.now() - 1000 * age_s, policy, counts);
 }
+
+/** Without targets the masks are not part of the key, and a hit need not search for them again. */
+const keyOfTokens = (text: string, { mask, encoding }: ReadText, question: FillMaskQuestion, context: Caching) =>
+  predictionKey(context, question, question.targets ? findMasks(text, mask) : { text, masks: [] }, encoding);
 
 /** Whether an entry has a list for each mask of the text, or one of combinations. */
 function isWhole({ candidates, mask }: ExactAnswer, text: string, { strategy }: FillMaskQuestion): boolean {

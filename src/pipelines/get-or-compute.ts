@@ -42,6 +42,7 @@ export async function getOrCompute<T, P>(
 ): Promise<Result<{ found: ReadonlyMap<string, Found<T>>; stored: StoredCounts }, RequestError>> {
   const distinct = [...new Set(keys)];
   const found = new Map<string, Found<T>>();
+  if (distinct.length === 0) return ok({ found, stored: { isolate: 0, edge: 0 } });
   await Promise.all(
     distinct.map(async (key) => {
       const hit = await cache.get(key, policy);
