@@ -97,8 +97,8 @@ export const MAX_TARGET_TOKENIZATIONS = 1024;
 /** UTF-16 code units of one target: eight for each of its pieces. */
 export const MAX_TARGET_LENGTH = 128;
 
-/** The least size of a read from R2: its default reader hands out 4 kB at a time, which costs three times as much. */
-export const R2_READ_BYTES = 1024 * 1024;
+/** Bytes of a read from R2, if no read has failed: its default reader hands out 4 kB at a time, which costs three times as much. */
+export const R2_READ_BYTES = 256 * 1024;
 
 /** Days that an answer or an encoding is cached, unless CACHE_DAYS says otherwise. It never becomes wrong: its key has the revision. */
 export const DEFAULT_CACHE_DAYS = 1;

@@ -51,7 +51,7 @@ export interface ModelBytes {
    */
   read(take: (piece: Uint8Array) => void): Promise<void>;
   /** @throws unless these are the bytes that the file should have */
-  verify(bytes: Uint8Array): Promise<void>;
+  verify(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
 /** What a deployment chooses in its entry file. */

@@ -6,7 +6,7 @@ import type { Result } from '../result.ts';
 import { createTokenizer } from '../tokenizer/create-tokenizer.ts';
 import { findMasks } from '../tokenizer/masks.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
-import { ModelObjectError, openModelFile, readModelFile, retryReads } from './bucket.ts';
+import { ModelObjectError, openModelFile, readModelFile } from './bucket.ts';
 import { costModelOf } from './cost.ts';
 import { type Manifest, type ModelFile, objectKey } from './manifest.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -33,7 +33,7 @@ export interface LoadedModel extends LoadedTokenizer {
  * @throws {ModelObjectError} when the store does not hold what the manifest lists, or holds what cannot be used
  */
 export async function loadTokenizer(store: ObjectStore, manifest: Manifest, beat: () => void): Promise<Tokenizer> {
-  const bytes = await retryReads(beat, () => readModelFile(store, manifest, 'tokenizer.bin', beat));
+  const bytes = await readModelFile(store, manifest, 'tokenizer.bin', beat);
   return use(manifest, 'tokenizer.bin', () => createTokenizer(bytes, manifest.special_tokens));
 }
 
@@ -44,9 +44,8 @@ export async function loadBackend(
   kind: BackendKind,
   beat: () => void,
 ): Promise<Backend> {
-  return retryReads(beat, () =>
-    use(manifest, kind.file, async () => kind.create(await openModelFile(store, manifest, kind.file, beat))),
-  );
+  const file = await openModelFile(store, manifest, kind.file, beat);
+  return use(manifest, kind.file, () => kind.create(file));
 }
 
 /**

@@ -1,11 +1,25 @@
 /** Where the bytes of models come from, and reads that begin before they are needed. */
-
 import { CLOCK, type Clock } from '../concurrency/clock.ts';
 import { READ_TIMEOUT_MS } from '../limits.ts';
 
+export interface StoredObject {
+  /** Bytes of the whole object, also where a part of it is read. */
+  readonly size: number;
+  /** Changes with the content. */
+  readonly etag: string;
+  /** Missing where the object does not have the etag that `onlyIf` asks for. */
+  readonly body?: ReadableStream<Uint8Array>;
+}
+
+/** How to go on with a read that broke off. */
+export interface RestOf {
+  readonly range: { readonly offset: number };
+  readonly onlyIf: { readonly etagMatches: string };
+}
+
 /** `R2Bucket` is one. */
 export interface ObjectStore {
-  get(key: string): Promise<{ readonly size: number; readonly body: ReadableStream<Uint8Array> } | null>;
+  get(key: string, rest?: RestOf): Promise<StoredObject | null>;
 }
 
 /** The store of one request. */
@@ -23,7 +37,7 @@ export function readAhead(store: ObjectStore, clock: Clock = CLOCK): ReadAhead {
     // Not awaited: a read that stalls never ends.
     begun
       .get(key)
-      ?.reading.then((object) => object?.body.cancel())
+      ?.reading.then((object) => object?.body?.cancel())
       .catch(() => undefined);
     begun.delete(key);
   }
@@ -35,7 +49,8 @@ export function readAhead(store: ObjectStore, clock: Clock = CLOCK): ReadAhead {
       begun.set(key, { reading, at: clock.now() });
     },
 
-    get(key) {
+    get(key, rest) {
+      if (rest) return store.get(key, rest);
       const early = begun.get(key);
       // While the manifest was late, this read may have stalled as well.
       if (!early || clock.now() - early.at >= READ_TIMEOUT_MS) {

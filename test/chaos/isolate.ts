@@ -28,26 +28,26 @@ const entryFor = (id: string, main: string): string => `
 import app from './${main}';
 let fault = 'none', model, seen = 0;
 const never = () => new Promise(() => {});
-function streamOf(body, size, change) {
+function streamOf({ body, size, etag }, change) {
   const { readable, writable } = new IdentityTransformStream();
   (async () => {
     const bytes = new Uint8Array(await new Response(body).arrayBuffer());
     const writer = writable.getWriter();
     await change(bytes, writer);
   })().catch(() => {});
-  return { size, body: readable };
+  return { size, etag, body: readable };
 }
 const store = (bucket) => ({
-  async get(asked) {
+  async get(asked, rest) {
     const key = asked.endsWith('manifest.json') ? asked : asked.replace(/\\bother-\\d+\\b/, '${id}');
     if (fault === 'throw') throw new Error('We encountered an internal error. Please try again. (10001)');
     if (fault === 'stall') return never();
-    const object = await bucket.get(key);
-    if (fault === 'missing') { await object?.body.cancel(); return null; }
-    if (!object || fault === 'none') return object;
-    if (fault === 'cut') return streamOf(object.body, object.size, async (b, w) => { await w.write(b.subarray(0, b.length >> 1)); await w.close(); });
-    if (fault === 'stall-body') return streamOf(object.body, object.size, async (b, w) => { await w.write(b.subarray(0, b.length >> 1)); await never(); });
-    return streamOf(object.body, object.size, async (b, w) => { b[b.length >> 1] ^= 1; await w.write(b); await w.close(); });
+    const object = await bucket.get(key, rest);
+    if (fault === 'missing') { await object?.body?.cancel(); return null; }
+    if (!object?.body || fault === 'none') return object;
+    if (fault === 'cut') return streamOf(object, async (b, w) => { await w.write(b.subarray(0, b.length >> 1)); await w.close(); });
+    if (fault === 'stall-body') return streamOf(object, async (b, w) => { await w.write(b.subarray(0, b.length >> 1)); await never(); });
+    return streamOf(object, async (b, w) => { b[b.length >> 1] ^= 1; await w.write(b); await w.close(); });
   },
 });
 export default {

@@ -15,7 +15,7 @@ function recording(get: (key: string) => Promise<unknown> = async () => ({}), cl
       asked.push(key);
       const found = await get(key);
       if (found === null) return null;
-      return { size: 1, body: new ReadableStream({ cancel: () => void cancelled.push(key) }) };
+      return { size: 1, etag: key, body: new ReadableStream({ cancel: () => void cancelled.push(key) }) };
     },
   };
   return { asked, cancelled, reads: readAhead(store, clock) };
