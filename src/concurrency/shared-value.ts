@@ -10,7 +10,7 @@ export interface SharedValueOptions {
 }
 
 /** Thrown to a leader that another one has replaced: it must stop, and then waits for the other one. */
-class LeaseLost extends Error {
+export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
   readonly flight: object;
 

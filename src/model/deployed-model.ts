@@ -33,6 +33,40 @@ export class ModelEvicted extends Error {
   override readonly name = 'ModelEvicted';
 }
 
+/** The loads and runs of a model that go on, each with a lease. */
+class Uses {
+  readonly #until = new Map<object, number>();
+
+  /** Counts from its first `extend`. */
+  begin(): { extend(lease_ms: number): void; end(): void } {
+    this.#forgetDead();
+    const use = {};
+    return {
+      extend: (lease_ms) => void this.#until.set(use, CLOCK.now() + lease_ms),
+      end: () => void this.#until.delete(use),
+    };
+  }
+
+  get areAlive(): boolean {
+    this.#forgetDead();
+    return this.#until.size > 0;
+  }
+
+  #forgetDead(): void {
+    const now = CLOCK.now();
+    for (const [use, until] of this.#until) if (until <= now) this.#until.delete(use);
+  }
+}
+
+/** Each logit is part of the sum of its row. */
+const areFinite = ({ log_sum_exp, sentence }: Logits): boolean =>
+  log_sum_exp.every(Number.isFinite) && sentence.every(Number.isFinite);
+
+/** Its first error is the one to report. */
+async function disposeBroken(backend: Backend): Promise<void> {
+  await backend.dispose?.().catch(() => undefined);
+}
+
 /** What the models of an isolate share. */
 interface Shared {
   readonly queue: RunQueue;
@@ -61,16 +95,13 @@ export function deployedModel(
   const manifests = new SharedValue<Manifest>(options);
   const tokenizers = new SharedValue<LoadedTokenizer>(options);
   const models = new SharedValue<LoadedModel>(options);
-  /** Two of a model never exist at once. The only reference between runs, so that a request that waits keeps no weights alive. */
-  let last: Backend | undefined;
+  /**
+   * The only reference to the loaded backend between runs, so that a request that waits keeps no weights alive. Two backends of a
+   * model never exist at once.
+   */
+  let last: { readonly backend: Backend; readonly model: LoadedModel } | undefined;
   let isReleased = false;
-  /** Until when the load or the run that goes on counts as alive. */
-  let busyUntil = 0;
-  async function disposeLast(): Promise<void> {
-    const backend = last;
-    last = undefined;
-    await backend?.dispose?.();
-  }
+  const uses = new Uses();
   function requireKept(): void {
     if (isReleased) throw new ModelEvicted('another model has taken the memory');
   }
@@ -90,15 +121,15 @@ export function deployedModel(
     });
   const load = (store: ReadAhead) =>
     models.get(async (renew) => {
+      const loading = uses.begin();
       const beat = () => {
         renew();
-        busyUntil = CLOCK.now() + LOAD_LEASE_MS;
+        loading.extend(LOAD_LEASE_MS);
       };
       try {
         beginReads(store, kind.file, ...(tokenizers.current ? [] : ['tokenizer.bin' as const]));
         const read = await manifest(store);
         renew();
-        await disposeLast();
         await makeRoom(modelBytes(kind.file, read), beat);
         requireKept();
         // Both settle before the first error is thrown: a request that ends takes its unfinished reads with it.
@@ -111,45 +142,48 @@ export function deployedModel(
           if (loaded.status === 'rejected') throw loaded.reason;
           await checkModel(read, loaded.value.tokenizer, created.value, kind.file, max_work);
           requireKept();
+          // Another request may have taken over meanwhile, and loaded a backend of its own.
+          renew();
         } catch (error) {
-          await created.value.dispose?.();
+          await disposeBroken(created.value);
           throw error;
         }
-        last = created.value;
-        const model: LoadedModel = {
-          ...loaded.value,
-          backend: { run: (batch, pause) => run(batch, () => models.drop(model), pause) },
-          queue,
-          max_work,
-        };
+        const model: LoadedModel = { ...loaded.value, backend: { run }, queue, max_work };
+        last = { backend: created.value, model };
         return model;
       } finally {
-        busyUntil = 0;
+        loading.end();
       }
     });
-  /** @param drop forgets the model */
-  async function run(batch: readonly Encoding[], drop: () => void, pause?: Pause): Promise<Logits[]> {
-    const backend = last;
-    if (!backend) throw new ModelEvicted('the weights were released');
+  async function run(batch: readonly Encoding[], pause?: Pause): Promise<Logits[]> {
+    const used = last;
+    if (!used) throw new ModelEvicted('the weights were released');
     // A run that is interrupted between two steps leaves the backend as it was.
     const seen = { interruption: false };
+    const running = uses.begin();
     const interruptible: Pause = (work) => {
-      busyUntil = CLOCK.now() + RUN_LEASE_MS;
+      running.extend(RUN_LEASE_MS);
       return pause?.(work)?.catch((error: unknown) => {
         seen.interruption = true;
         throw error;
       });
     };
-    busyUntil = CLOCK.now() + RUN_LEASE_MS;
+    running.extend(RUN_LEASE_MS);
     try {
-      return await backend.run(batch, interruptible);
+      const logits = await used.backend.run(batch, interruptible);
+      if (!logits.every(areFinite)) throw new Error('the logits are not finite numbers');
+      return logits;
     } catch (error) {
       requireKept();
-      // A failed run may leave any state behind: the next request loads the backend again.
-      if (!seen.interruption) drop();
+      // A failed run may leave any state behind. The requests that wait for their turn load the backend again.
+      if (!seen.interruption && last === used) {
+        last = undefined;
+        models.drop(used.model);
+        await disposeBroken(used.backend);
+      }
       throw error;
     } finally {
-      busyUntil = 0;
+      running.end();
     }
   }
   return {
@@ -157,11 +191,13 @@ export function deployedModel(
     tokenizer,
     load,
     get isBusy() {
-      return CLOCK.now() < busyUntil;
+      return uses.areAlive;
     },
     async dispose() {
       isReleased = true;
-      await disposeLast();
+      const released = last;
+      last = undefined;
+      await released?.backend.dispose?.();
     },
   };
 }

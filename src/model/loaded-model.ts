@@ -1,5 +1,6 @@
 /** A model ready to answer: its manifest, tokenizer and backend. Does I/O through the store. */
 import type { RunQueue } from '../concurrency/run-queue.ts';
+import { LeaseLost } from '../concurrency/shared-value.ts';
 import type { RequestError } from '../errors.ts';
 import type { Backend, BackendKind, WeightsFile } from '../inference/backend.ts';
 import type { Result } from '../result.ts';
@@ -74,7 +75,7 @@ export async function checkModel(
       `one text of ${architecture.max_position_embeddings} tokens needs ${giga(work)} billion multiply-adds, and a request may ask for ${giga(max_work)} (MAX_REQUEST_GMACS)`,
     );
   }
-  const [logits] = await backend.run([tokenizer.encode(findMasks('[MASK]'))]);
+  const [logits] = await use(manifest, file, () => backend.run([tokenizer.encode(findMasks('[MASK]'))]));
   const found = logits?.mlm.length;
   if (!logits || found !== architecture.vocab_size) {
     throw reject(`it has ${found} logits, and the manifest says ${architecture.vocab_size}`);
@@ -90,11 +91,12 @@ export async function checkModel(
 
 const giga = (work: number): string => (work / 1e9).toFixed(1);
 
+/** Blames the object for what fails, unless the request has to stop for another reason. */
 async function use<T>(manifest: Manifest, name: ModelFile, make: () => T | Promise<T>): Promise<T> {
   try {
     return await make();
   } catch (cause) {
-    if (cause instanceof ModelObjectError) throw cause;
+    if (cause instanceof ModelObjectError || cause instanceof LeaseLost) throw cause;
     const key = objectKey(manifest.id, manifest.revision, name);
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new ModelObjectError(key, `cannot be used: ${reason}`, { cause });

@@ -40,7 +40,7 @@ Object.defineProperty(globalThis, 'caches', { value: { default: edge } });
 const bucket = (origin) => ({
   async get(key) {
     const { body, headers } = await fetch(origin + key);
-    return { body, size: Number(headers.get('content-length')) };
+    return { body, size: Number(headers.get('content-length')), etag: 'never changes' };
   },
 });
 export default {

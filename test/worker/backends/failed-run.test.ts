@@ -1,54 +1,31 @@
 /** A run that really fails: the tokenizer has one id more than the weights. */
 import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
-import { describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { type Manifest, objectKey, revisionOf, sealManifest, sha256Hex } from '../../../src/model/manifest.ts';
-import { FIELDS } from '../../../src/tokenizer/vocabulary/format.ts';
+import { MORE, withOneMoreToken } from '../../one-more-token.ts';
 import { builtFile, freshApp } from '../bucket.ts';
 
-/** The built model with one more token, in the bucket under its own revision. */
-async function putModelWithTooManyTokens(): Promise<{ MODEL: string; weights: string }> {
-  const { checksum: _, ...manifest } = JSON.parse(
-    new TextDecoder().decode(await builtFile('manifest.json')),
-  ) as Manifest;
-  const tokenizer = (await builtFile('tokenizer.bin')).slice();
-  const words = new Uint32Array(tokenizer.buffer, 0, FIELDS.length);
-  const [at = 0, length = 0] = [words[FIELDS.indexOf('json_at')], words[FIELDS.indexOf('json_bytes')]];
-  const json = tokenizer.subarray(at, at + length);
-  const stages = JSON.parse(new TextDecoder().decode(json)) as { added_tokens: { id: number; content: string }[] };
-  Object.assign(stages.added_tokens[0] ?? {}, { id: manifest.architecture.vocab_size, content: '[MORE]' });
-  // Shorter without a field that nothing reads, so that the rest can be filled with spaces.
-  const shorter = JSON.stringify(stages, (key, value: unknown) => (key === 'special' ? undefined : value));
-  json.set(new TextEncoder().encode(shorter.padEnd(length)));
-  const contents = {
-    'tokenizer.bin': tokenizer,
-    [kind.file]: await builtFile(kind.file),
-  };
-  const files = await Promise.all(
-    Object.entries(contents).map(async ([name, bytes]) => ({
-      name: name as Manifest['files'][number]['name'],
-      bytes: bytes.length,
-      sha256: await sha256Hex(bytes),
-    })),
-  );
-  const revision = await revisionOf(files);
-  const sealed = await sealManifest({ ...manifest, id: 'one-more', revision, files });
-  for (const [name, bytes] of Object.entries(contents)) {
-    await env.MODELS.put(objectKey('one-more', revision, name as 'tokenizer.bin'), bytes);
-  }
-  await env.MODELS.put(objectKey('one-more', revision, 'manifest.json'), JSON.stringify(sealed));
-  return { MODEL: `one-more@${revision}`, weights: objectKey('one-more', revision, kind.file) };
-}
+let MODEL = '';
+let weights = '';
+beforeAll(async () => {
+  const { name, objects } = await withOneMoreToken(kind.file, builtFile);
+  for (const [key, bytes] of objects) await env.MODELS.put(key, bytes);
+  MODEL = name;
+  weights = [...objects.keys()].find((key) => key.endsWith(kind.file)) ?? '';
+});
+const errors = vi.spyOn(console, 'error').mockReturnValue();
+beforeEach(() => errors.mockClear());
+
+const good = { inputs: 'The [MASK] barked.' };
+const bad = { inputs: `The ${MORE} [MASK] barked.` };
 
 describe('a run that fails', () => {
   it('is a 500, and the next request gets a new backend', async () => {
-    const { MODEL, weights } = await putModelWithTooManyTokens();
     const app = freshApp({ MODEL, CACHE: 'off' });
-    const good = { inputs: 'The [MASK] barked.' };
     const before = await (await app.ask(good)).json();
 
-    const response = await app.ask({ inputs: 'The [MORE] [MASK] barked.' });
+    const response = await app.ask(bad);
     expect(response.status).toBe(500);
     expect(await response.json()).toMatchObject({ error_type: 'internal' });
 
@@ -60,5 +37,60 @@ describe('a run that fails', () => {
     // After the pause in which a failure answers all requests.
     await vi.waitUntil(async () => (await app.ask(good)).status === 200, { timeout: 3_000, interval: 200 });
     expect(await (await app.ask(good)).json()).toEqual(before);
+  });
+
+  it('leaves no broken backend to those who wait, and no wrong answer to those who ask later', async () => {
+    const log: string[] = [];
+    /** Requests that were sent; the first one runs until the others have had the time to wait for their turn. */
+    let waiting = 0;
+    /** After a run that failed, all logits of the backend are wrong. */
+    const breaking: typeof kind = {
+      ...kind,
+      async create(file) {
+        const backend = await kind.create(file);
+        let isBroken = false;
+        log.push('created');
+        return {
+          async run(batch, pause) {
+            try {
+              if (waiting === 3 && log.length === 1) await scheduler.wait(100);
+              const logits = await backend.run(batch, pause);
+              return isBroken ? logits.map((one) => ({ ...one, mlm: one.mlm.toReversed() })) : logits;
+            } catch (error) {
+              isBroken = true;
+              log.push('broke');
+              throw error;
+            }
+          },
+          async dispose() {
+            log.push('disposed');
+            await backend.dispose?.();
+          },
+        };
+      },
+    };
+    const inputs = ['first', 'second'].map((word) => `The [MASK] barked at the ${word} one.`);
+    const expected = await Promise.all(
+      inputs.map((text) => freshApp({ MODEL, CACHE: 'off' }).answer({ inputs: text })),
+    );
+    const app = freshApp({ MODEL }, breaking);
+    await app.answer(good);
+    const ask = (text: string) => {
+      waiting++;
+      return app.ask({ inputs: text });
+    };
+    const [failed, ...answered] = await Promise.all([ask(bad.inputs), ...inputs.map(ask)]);
+    expect(failed.status).toBe(500);
+    expect(answered.map(({ status }) => status)).toEqual([200, 200]);
+    expect(await Promise.all(answered.map((response) => response.json()))).toEqual(expected);
+    expect(log).toEqual(['created', 'broke', 'disposed', 'created']);
+    // In another isolate, from the edge; and what failed is stored nowhere.
+    const later = freshApp({ MODEL });
+    const cached = await later.ask({ inputs: inputs[0] });
+    expect(cached.headers.get('cache-status')).toMatch(/edge; hit/);
+    expect(await cached.json()).toEqual(expected[0]);
+    expect((await later.ask(bad)).status).toBe(500);
+    const ours = errors.mock.calls.filter(([error]) => (error as { error_type?: string }).error_type === 'internal');
+    expect(ours).toHaveLength(2);
   });
 });
