@@ -6,6 +6,8 @@
  */
 import * as ort from 'onnxruntime-web/wasm';
 
+import { CLOCK } from '../concurrency/clock.ts';
+import { LOAD_LEASE_MS } from '../limits.ts';
 import type { Backend, BackendKind, Encoding, Logits } from './backend.ts';
 
 /**
@@ -92,18 +94,24 @@ function logSumExp(logits: Float32Array): number {
   return largest + Math.log(sum);
 }
 
-let starting = false;
+/** Until when the request that starts a session counts as alive; 0 if none is started. Requests share no promise. */
+let startingUntil = 0;
+const START_PAUSE_MS = 5;
 
-/** A session outside the backend interface, for a graph with other outputs. */
+const { instantiate } = WebAssembly;
+
+/**
+ * A session outside the backend interface, for a graph with other outputs. One is started at a time, since the package and
+ * `WebAssembly.instantiate` are shared: the next one waits.
+ */
 export async function startSession(runtime: WebAssembly.Module, graph: Uint8Array): Promise<ort.InferenceSession> {
-  // Nobody else may start while `instantiate` is replaced, or the second would restore the first one's replacement.
-  if (starting) throw new Error('onnxruntime-web is being started already');
-  starting = true;
+  while (CLOCK.now() < startingUntil) await CLOCK.sleep(START_PAUSE_MS);
+  const mine = CLOCK.now() + LOAD_LEASE_MS;
+  startingUntil = mine;
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = new ArrayBuffer(8); // Never looked at: the module below takes its place.
   ort.env.logLevel = 'error';
 
-  const { instantiate } = WebAssembly;
   const replaced = async (_bytes: unknown, imports?: WebAssembly.Imports) => ({
     module: runtime,
     instance: await instantiate(runtime, imports),
@@ -116,7 +124,10 @@ export async function startSession(runtime: WebAssembly.Module, graph: Uint8Arra
       graphOptimizationLevel: 'all',
     });
   } finally {
-    WebAssembly.instantiate = instantiate;
-    starting = false;
+    // Unless it took so long that another one has begun.
+    if (startingUntil === mine) {
+      WebAssembly.instantiate = instantiate;
+      startingUntil = 0;
+    }
   }
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 
 import { RunQueue } from '../../../src/concurrency/run-queue.ts';
-import type { Backend, BackendKind } from '../../../src/inference/backend.ts';
+import type { Backend, BackendKind, Encoding } from '../../../src/inference/backend.ts';
 import { LOAD_LEASE_MS } from '../../../src/limits.ts';
 import { type DeployedModel, deployedModel, ModelEvicted } from '../../../src/model/deployed-model.ts';
 import { ModelObjectError } from '../../../src/model/bucket.ts';
@@ -46,13 +46,15 @@ function deployed(
   return { log, model };
 }
 
-/** Logs what a run is told to do. */
-const failing: Partial<Backend> = {
-  async run(batch) {
+/** A run of nothing fails. */
+const failing = {
+  async run(batch: readonly Encoding[]) {
     if (batch.length === 0) throw new Error('broken');
     return logitsOf(batch);
   },
 };
+
+const left = () => Promise.reject(new Error('the client has left'));
 
 describe('a run that fails', () => {
   it('disposes its backend at once: no request that waits runs on it', async () => {
@@ -91,19 +93,18 @@ describe('a run that fails', () => {
   });
 
   it('after another one has replaced its backend leaves the new one alone', async () => {
-    let fail = (_: Error): void => undefined;
+    const fail: ((error: Error) => void)[] = [];
     const { log, model } = deployed(() => ({
       run: (batch) =>
-        batch.length > 0 ? failing.run!(batch) : new Promise((_, reject) => void (fail = reject as typeof fail)),
+        batch.length > 0 ? Promise.resolve(logitsOf(batch)) : new Promise((_, reject) => void fail.push(reject)),
     }));
     const { backend } = await model.load(reads());
     const late = backend.run([]);
-    const failLate = fail;
     const soon = backend.run([]);
-    fail(new Error('first'));
+    fail[1]?.(new Error('first'));
     await expect(soon).rejects.toThrow('first');
     const again = await model.load(reads());
-    failLate(new Error('late'));
+    fail[0]?.(new Error('late'));
     await expect(late).rejects.toThrow('late');
     expect(await model.load(reads())).toBe(again);
     expect(log.filter((line) => line.endsWith('disposed'))).toEqual(['0 is disposed']);
@@ -117,7 +118,6 @@ describe('a run that fails', () => {
       },
     }));
     const loaded = await model.load(reads());
-    const left = () => Promise.reject(new Error('the client has left'));
     await expect(loaded.backend.run([], left)).rejects.toThrow('the client has left');
     expect(await model.load(reads())).toBe(loaded);
     expect(log).toEqual(['0 begins', '0 is read']);
@@ -180,13 +180,14 @@ describe('a load', () => {
   it('that ends late does not free the model, while another one uses it', async () => {
     const clock = vi.spyOn(Date, 'now');
     let isLateOver = false;
+    let isBusy = false;
     const { model } = deployed(
       () => ({}),
       async (i) => {
         if (i === 1) {
           // The late one ends while this one goes on.
           await vi.waitUntil(() => isLateOver);
-          expect(model.isBusy).toBe(true);
+          isBusy = model.isBusy;
         } else {
           clock.mockReturnValue(Date.now() + LOAD_LEASE_MS + 1);
           void other();
@@ -202,7 +203,7 @@ describe('a load', () => {
     await expect(model.load(reads())).rejects.toThrow('the late one fails');
     isLateOver = true;
     await loading;
-    expect(model.isBusy).toBe(false);
+    expect([isBusy, model.isBusy]).toEqual([true, false]);
     clock.mockRestore();
   });
 });
