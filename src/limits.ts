@@ -39,6 +39,12 @@ export const DEFAULT_MAX_REQUEST_WORK = 200e9;
  */
 export const EXPENSIVE_WORK = 10e9;
 
+/** Units of a period, unless EXPENSIVE_LIMIT is set: the binding does not tell. */
+export const DEFAULT_EXPENSIVE_LIMIT = 60;
+
+/** Callers whose units of refused requests an isolate remembers. */
+export const MAX_CREDITS = 1_000;
+
 /** The period of both rate limits, which the binding does not tell. wrangler.toml has the same. */
 export const RATE_LIMIT_PERIOD_S = 60;
 

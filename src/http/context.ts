@@ -8,16 +8,18 @@ import type { RequestError } from '../errors.ts';
 import type { BackendKind } from '../inference/backend.ts';
 import type { DeployedModel } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
+import { checkLongestText } from '../model/loaded-model.ts';
 import { MAX_MODELS_BYTES } from '../model/memory.ts';
 import { readAhead } from '../model/object-store.ts';
 import { ServedModels } from '../model/served-models.ts';
 import type { Answered, PipelineContext } from '../pipelines/context.ts';
 import { ok, type Result } from '../result.ts';
 import type { Models } from '../schemas/service.ts';
+import { Budget } from './budget.ts';
 import { cacheStatus } from './cache-status.ts';
 import { infoOf } from './info.ts';
 import { modelOf, servedModels } from './models.ts';
-import { chargeWork } from './rate-limit.ts';
+import { chargeWork, payableWork } from './rate-limit.ts';
 import { serverTiming } from './server-timing.ts';
 import { settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
@@ -25,10 +27,11 @@ import type { Worker } from './worker.ts';
 /** What an isolate keeps between requests: the model and the caches. */
 export function createIsolate(kind: BackendKind) {
   const caches = createCaches();
+  const budget = new Budget();
   let models: ServedModels | undefined;
 
   const modelsOf = (c: Context<Worker>): ServedModels =>
-    (models ??= new ServedModels(kind, maxWorkOf(c), MAX_MODELS_BYTES));
+    (models ??= new ServedModels(kind, requestWorkOf(c), MAX_MODELS_BYTES));
   const deployedModelOf = (c: Context<Worker>): DeployedModel => modelsOf(c).get(modelOf(c));
 
   /** @param expects_load whether a request that needs the tokenizer will probably need the weights */
@@ -46,7 +49,11 @@ export function createIsolate(kind: BackendKind) {
     return {
       readManifest: () => settled(deployedModelOf(c).manifest(store)),
       loadTokenizer: () => settled(deployedModelOf(c).tokenizer(store, expects_load)),
-      loadModel: () => settled(deployedModelOf(c).load(store)),
+      loadModel: async () => {
+        const model = await settled(deployedModelOf(c).load(store));
+        checkLongestText(model.manifest, kind.file, payableWork(c), 'EXPENSIVE_LIMIT');
+        return model;
+      },
       cancelReads: () => store.cancel(),
     };
   }
@@ -65,8 +72,9 @@ export function createIsolate(kind: BackendKind) {
       ...loaded,
       loadModel: async () => ({
         ...(await loaded.loadModel()),
+        max_work: maxWorkOf(c),
         reload: loaded.loadModel,
-        charge: (work) => chargeWork(c, work),
+        charge: (work, beat) => chargeWork(c, budget, work, beat),
       }),
       caches,
       signal: c.req.raw.signal,
@@ -116,8 +124,10 @@ export function createIsolate(kind: BackendKind) {
   return { run, loads, describeModels };
 }
 
-/** Multiply-adds that one request may ask for. */
-export const maxWorkOf = ({ env }: Context<Worker>): number => settingsOf(env).MAX_REQUEST_GMACS * 1e9;
+/** Multiply-adds that one request may ask for: no more than its caller can ever pay. */
+export const maxWorkOf = (c: Context<Worker>): number => Math.min(requestWorkOf(c), payableWork(c));
+
+const requestWorkOf = ({ env }: Context<Worker>): number => settingsOf(env).MAX_REQUEST_GMACS * 1e9;
 
 /** @returns undefined where the deployment caches nothing */
 function policyOf(c: Context<Worker>): CachePolicy | undefined {

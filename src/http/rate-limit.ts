@@ -4,6 +4,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import type { RequestError } from '../errors.ts';
 import { EXPENSIVE_WORK, RATE_LIMIT_PERIOD_S } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
+import type { Budget } from './budget.ts';
 import { respondError } from './errors.ts';
 import { networksOf } from './networks.ts';
 import { settingsOf } from './settings.ts';
@@ -28,19 +29,30 @@ export const limitRate: MiddlewareHandler<Worker> = async function limitRate(c, 
  * Charges the work of runs, a unit for each EXPENSIVE_WORK. Less is free: the number of requests bounds it. All callers
  * without a key share a budget, since anybody can have many addresses.
  * @param work multiply-adds
+ * @param beat is called on progress
  */
-export async function chargeWork(c: Context<Worker>, work: number): Promise<Result<undefined, RequestError>> {
-  c.set('multiply_adds', (c.get('multiply_adds') ?? 0) + work);
+export async function chargeWork(
+  c: Context<Worker>,
+  budget: Budget,
+  work: number,
+  beat: () => void,
+): Promise<Result<undefined, RequestError>> {
   const limiter = active(c, c.env.EXPENSIVE_RATE_LIMITER);
-  if (!limiter) return ok(undefined);
-  const key = c.get('caller') ?? 'no key';
-  for (let units = Math.floor(work / EXPENSIVE_WORK); units > 0; units--) {
-    const { success } = await limiter.limit({ key });
-    if (!success) return fail(limited('expensive requests'));
+  const units = Math.floor(work / EXPENSIVE_WORK);
+  if (limiter && !(await budget.charge(limiter, c.get('caller') ?? 'no key', units, beat))) {
+    return fail(limited('expensive requests'));
   }
+  c.set('multiply_adds', (c.get('multiply_adds') ?? 0) + work);
   return ok(undefined);
 }
 
+/** @returns the multiply-adds that the budget of a whole period pays for */
+export function payableWork(c: Context<Worker>): number {
+  if (!active(c, c.env.EXPENSIVE_RATE_LIMITER)) return Infinity;
+  return settingsOf(c.env).EXPENSIVE_LIMIT * EXPENSIVE_WORK;
+}
+
+/** @returns the limiter, where limits apply */
 function active({ env }: Context<Worker>, limiter: RateLimit | undefined): RateLimit | undefined {
   return settingsOf(env).RATE_LIMITS === 'on' ? limiter : undefined;
 }

@@ -3,6 +3,7 @@ import { ConfigurationError } from '../errors.ts';
 import {
   DEFAULT_CACHE_DAYS,
   DEFAULT_CACHE_OPERATIONS,
+  DEFAULT_EXPENSIVE_LIMIT,
   DEFAULT_MAX_REQUEST_WORK,
   MAX_CACHE_OPERATIONS,
 } from '../limits.ts';
@@ -37,6 +38,8 @@ const VARIABLES = {
   /** The share of the requests without an error that is logged. */
   LOG_SHARE: readShare,
   RATE_LIMITS: oneOf(['on', 'off'], 'on'),
+  /** Units of EXPENSIVE_RATE_LIMITER in a period, which its binding does not tell. */
+  EXPENSIVE_LIMIT: readLimit,
   /** Billions of multiply-adds that one request may ask for. */
   MAX_REQUEST_GMACS: positiveNumber(DEFAULT_MAX_REQUEST_WORK / 1e9, Number.MAX_VALUE / 1e9, 'a positive number'),
   /** Keys of callers; undefined where everybody may ask. */
@@ -115,6 +118,13 @@ function readOperations(given: unknown): number {
     return operations;
   }
   throw new Error(`is ${show(given)}. Set it to a whole number from 0 to ${MAX_CACHE_OPERATIONS}.`);
+}
+
+function readLimit(given: unknown): number {
+  if (isUnset(given)) return DEFAULT_EXPENSIVE_LIMIT;
+  const text = typeof given === 'number' ? String(given) : given;
+  if (typeof text === 'string' && /^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new Error(`is ${show(given)}. Set it to the limit of EXPENSIVE_RATE_LIMITER in wrangler.toml, a whole number.`);
 }
 
 function readShare(given: unknown): number {

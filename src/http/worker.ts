@@ -3,6 +3,14 @@ import type { CacheCounts } from '../pipelines/context.ts';
 import type { Work } from '../predict/work.ts';
 import type { Variable } from './settings.ts';
 
+/** The end of an answer that is streamed. */
+export interface Streamed {
+  /** Whether the client has left before the end; undefined until then. */
+  hasLeft?: boolean;
+  /** Called at the end, with the same. */
+  onEnd?: (hasLeft: boolean) => void;
+}
+
 export interface Worker {
   /** Variables are read by `settingsOf` only. */
   Bindings: Omit<Env, Variable | 'VERSION'> & {
@@ -22,5 +30,7 @@ export interface Worker {
     error_type?: string;
     answered?: { readonly work: Work; readonly cached: CacheCounts };
     multiply_adds?: number;
+    /** An answer that goes on after the handler. */
+    stream?: Streamed;
   };
 }

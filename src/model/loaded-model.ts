@@ -25,8 +25,8 @@ export interface LoadedModel extends LoadedTokenizer {
   readonly max_work: number;
   /** Loads the model again, for a request that waited for its turn while the weights were released. */
   readonly reload?: () => Promise<LoadedModel>;
-  /** Asks a request's budget before its work runs. @param work multiply-adds */
-  readonly charge?: (work: number) => Promise<Result<undefined, RequestError>>;
+  /** Charges the budget of a request's caller before its work runs. @param work multiply-adds @param beat is called on progress */
+  readonly charge?: (work: number, beat: () => void) => Promise<Result<undefined, RequestError>>;
 }
 
 /**
@@ -69,12 +69,7 @@ export async function checkModel(
       throw reject(`its ${name} is ${JSON.stringify(found)}, and the manifest says ${expected}`);
     }
   }
-  const work = costModelOf(architecture).text(architecture.max_position_embeddings, 1);
-  if (work > max_work) {
-    throw reject(
-      `one text of ${architecture.max_position_embeddings} tokens needs ${giga(work)} billion multiply-adds, and a request may ask for ${giga(max_work)} (MAX_REQUEST_GMACS)`,
-    );
-  }
+  checkLongestText(manifest, file, max_work, 'MAX_REQUEST_GMACS');
   const [logits] = await use(manifest, file, () => backend.run([tokenizer.encode(findMasks('[MASK]'))]));
   const found = logits?.mlm.length;
   if (!logits || found !== architecture.vocab_size) {
@@ -87,6 +82,31 @@ export async function checkModel(
   if (!logits.mlm.every(Number.isFinite) || !logits.sentence.every(Number.isFinite)) {
     throw reject('its logits are not finite numbers');
   }
+}
+
+/**
+ * Refuses a model of which no request may ask the longest text.
+ * @param limit multiply-adds of one request
+ * @param setting the variable that raises the limit
+ * @throws {ModelObjectError} that names it
+ */
+export function checkLongestText(
+  { id, revision, architecture }: Manifest,
+  file: WeightsFile,
+  limit: number,
+  setting: 'MAX_REQUEST_GMACS' | 'EXPENSIVE_LIMIT',
+): void {
+  const { max_position_embeddings: tokens } = architecture;
+  const work = costModelOf(architecture).text(tokens, 1);
+  if (work <= limit) return;
+  const why =
+    setting === 'MAX_REQUEST_GMACS'
+      ? `a request may ask for ${giga(limit)}: raise MAX_REQUEST_GMACS`
+      : `the budget of a minute pays for ${giga(limit)}: raise the limit of EXPENSIVE_RATE_LIMITER and the variable EXPENSIVE_LIMIT`;
+  throw new ModelObjectError(
+    objectKey(id, revision, file),
+    `cannot be used: one text of ${tokens} tokens needs ${giga(work)} billion multiply-adds, and ${why}`,
+  );
 }
 
 const giga = (work: number): string => (work / 1e9).toFixed(1);

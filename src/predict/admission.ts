@@ -17,11 +17,11 @@ export function checkWork(kind: WorkKind, work: number, { max_work }: LoadedMode
 }
 
 /**
- * Admits the work, and lets `use` run it.
+ * Admits the work, charges it, and lets `use` run it.
  * @param work multiply-adds of all runs
  * @param beat is called on progress
  * @param use is given a runner that takes a turn of the queue for each batch
- * @returns what `use` returns, or the error: too much work for one request, or too much for now
+ * @returns what `use` returns, or the error: too much work for one request, too much for now, or more than the caller can pay
  */
 export async function admitWork<T>(
   kind: WorkKind,
@@ -32,8 +32,6 @@ export async function admitWork<T>(
 ): Promise<Result<T, RequestError>> {
   const checked = checkWork(kind, work, model);
   if (!checked.ok) return checked;
-  const charged = (await model.charge?.(work)) ?? checked;
-  if (!charged.ok) return charged;
   const { queue, manifest } = model;
   const job = queue.admit(`${manifest.id}@${manifest.revision}`, work);
   if (!job) return fail({ reason: 'overloaded', retry_after_s: Math.ceil(queue.work / SLOW_WORK_PER_SECOND) });
@@ -51,6 +49,10 @@ export async function admitWork<T>(
     }
   };
   try {
+    // What is not admitted costs nothing, and what the caller cannot pay takes no room.
+    const charged = (await model.charge?.(work, beat)) ?? checked;
+    if (!charged.ok) return charged;
+    beat();
     return ok(await use({ run: runInTurn, costOf: cost.encoding }));
   } finally {
     queue.end(job);

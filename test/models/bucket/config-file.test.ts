@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Unstable_Config as Config, unstable_readConfig as readConfig } from 'wrangler';
 
 import { PAGE_FOLDER } from '../../../src/page/bundle.ts';
-import { DEFAULT_MAX_REQUEST_WORK, SLOW_WORK_PER_SECOND } from '../../../src/limits.ts';
+import { DEFAULT_EXPENSIVE_LIMIT, DEFAULT_MAX_REQUEST_WORK, SLOW_WORK_PER_SECOND } from '../../../src/limits.ts';
 import { localModels } from '../../../models/bucket/deployed.ts';
 import { withModel } from '../../../models/bucket/config-file.ts';
 
@@ -86,6 +86,13 @@ describe('the environments', () => {
     expect(config.main === top.main).toBe(env !== 'onnxruntime');
     expect(config.name).toBe(`edge-fill-mask-${env}`);
   });
+});
+
+it.each(['', 'onnxruntime', 'staging'])('EXPENSIVE_LIMIT is the limit of its binding, env "%s"', (env) => {
+  const { vars, ratelimits } = readConfig({ config: CONFIG, env });
+  const { limit } = ratelimits.find(({ name }: { name: string }) => name === 'EXPENSIVE_RATE_LIMITER')?.simple ?? {};
+  expect(vars['EXPENSIVE_LIMIT']).toBe(String(limit));
+  expect(limit).toBe(DEFAULT_EXPENSIVE_LIMIT);
 });
 
 it('the limit of CPU time is twice what a request may ask for, on a slow host', () => {

@@ -233,6 +233,31 @@ describe('a deployment with rate limits', () => {
     });
     expect((await limited.ask(question)).status).toBe(200);
   });
+
+  it('counts no work that was refused, and charges nothing of what no budget pays', async () => {
+    const EXPENSIVE_RATE_LIMITER = limiter();
+    EXPENSIVE_RATE_LIMITER.limit.mockResolvedValue({ success: false });
+    const long = {
+      inputs: `${'word '.repeat(100)}[MASK] [MASK] [MASK]`,
+      parameters: { strategy: 'joint', num_beams: 30 },
+    };
+    const limited = withLimits({ EXPENSIVE_RATE_LIMITER });
+    expect((await limited.ask(long)).status).toBe(429);
+    expect(EXPENSIVE_RATE_LIMITER.limit).toHaveBeenCalledTimes(1);
+    const metrics = await (await limited.request('/metrics')).text();
+    expect(metrics).toContain(`edge_fill_mask_multiply_adds_total{model="${env.MODEL}"} 0\n`);
+
+    const poor = withLimits({ EXPENSIVE_RATE_LIMITER, EXPENSIVE_LIMIT: '2' });
+    const refused = await poor.ask(long);
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({
+      error_type: 'too_much_work',
+      error: expect.stringContaining('The limit is 20.0.'),
+    });
+    expect(EXPENSIVE_RATE_LIMITER.limit).toHaveBeenCalledTimes(1);
+    expect(await (await poor.request('/info')).json()).toMatchObject({ limits: { multiply_adds: 20e9 } });
+    expect((await withLimits({ EXPENSIVE_LIMIT: '2', RATE_LIMITS: 'off' }).ask(long)).status).toBe(200);
+  });
 });
 
 const unasked = () => ({ inputs: `The [MASK] barked at ${crypto.randomUUID()}.` });
