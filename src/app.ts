@@ -31,7 +31,7 @@ import {
   toTexts,
 } from './http/to-question.ts';
 import { validateBody } from './http/validate-body.ts';
-import type { Worker } from './http/worker.ts';
+import type { Streamed, Worker } from './http/worker.ts';
 import type { BackendKind } from './inference/backend.ts';
 import { MAX_GET_ANSWER_LENGTH } from './limits.ts';
 import { fillMask } from './pipelines/fill-mask.ts';
@@ -95,8 +95,14 @@ export function createApp(kind: BackendKind) {
   const answerPost = async (c: Context<Worker>, question: FillMaskQuestion) => {
     const found = await answerMasks(c, question);
     if (!found.ok) return respondError(c, found.error);
+    const stream: Streamed = {};
+    const body = writeJson(found.value, (hasLeft) => {
+      stream.hasLeft = hasLeft;
+      stream.onEnd?.(hasLeft);
+    });
+    if (body instanceof ReadableStream) c.set('stream', stream);
     // To the typed client bytes and a stream are the same answer.
-    return c.body(writeJson(found.value), 200, JSON_TYPE) as unknown as TypedResponse<FillMaskResponse, 200, 'json'>;
+    return c.body(body, 200, JSON_TYPE) as unknown as TypedResponse<FillMaskResponse, 200, 'json'>;
   };
   const answerPairs = async <Head extends SentenceHead>(c: Context<Worker>, head: Head, sent: SentenceRequest) => {
     const question = toSentenceQuestion(head, sent);

@@ -27,9 +27,18 @@ export function isAlive({ beat }: Flight<unknown>, lease_ms: number, clock: Cloc
   return clock.now() - beat <= lease_ms;
 }
 
-/** @returns the outcome, or undefined when the leader's lease has run out */
-export async function follow<T>(flight: Flight<T>, lease_ms: number, clock: Clock): Promise<Outcome<T> | undefined> {
+/**
+ * @param look is called at each look. What it throws ends the wait
+ * @returns the outcome, or undefined when the leader's lease has run out
+ */
+export async function follow<T>(
+  flight: Flight<T>,
+  lease_ms: number,
+  clock: Clock,
+  look: () => void = () => undefined,
+): Promise<Outcome<T> | undefined> {
   for (let pause = PAUSE_MS.first; !flight.outcome; pause = Math.min(2 * pause, PAUSE_MS.longest)) {
+    look();
     if (!isAlive(flight, lease_ms, clock)) return undefined;
     await clock.sleep(pause);
   }

@@ -27,12 +27,14 @@ export class InFlight<T> {
    * Computes the keys that nobody computes, all at once, and then waits for the others. Keys that others fail to compute are
    * computed here.
    * @param compute a value for each of the keys, in order; it must call `beat` whenever it makes progress
+   * @param look is called while it waits for others. What it throws ends the wait
    * @returns a value for each key
-   * @throws what `compute` throws; the errors of other requests are theirs
+   * @throws what `compute` and `look` throw; the errors of other requests are theirs
    */
   async share(
     keys: readonly string[],
     compute: (keys: readonly string[], beat: () => void) => Promise<readonly T[]>,
+    look?: () => void,
   ): Promise<T[]> {
     const found = new Map<string, T>();
     for (let missing = [...new Set(keys)]; missing.length > 0; missing = missing.filter((key) => !found.has(key))) {
@@ -48,7 +50,7 @@ export class InFlight<T> {
         for (const [i, key] of mine.entries()) found.set(key, values[i] as T);
       }
       for (const [key, { flight, index }] of others) {
-        const outcome = await follow(flight, this.#lease_ms, this.#clock);
+        const outcome = await follow(flight, this.#lease_ms, this.#clock, look);
         if (outcome && 'value' in outcome) found.set(key, outcome.value[index] as T);
       }
     }

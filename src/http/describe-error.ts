@@ -11,6 +11,8 @@ export type HttpError =
   | { readonly reason: 'unsupported_content_encoding'; readonly received: string }
   | { readonly reason: 'body_too_large'; readonly limit: number }
   | { readonly reason: 'body_timeout'; readonly limit_ms: number }
+  /** The client has left: nobody reads this answer. */
+  | { readonly reason: 'client_closed' }
   | { readonly reason: 'key_missing' }
   | { readonly reason: 'key_malformed' }
   | { readonly reason: 'key_invalid' }
@@ -19,6 +21,9 @@ export type HttpError =
   | { readonly reason: 'method_not_allowed'; readonly method: string; readonly allowed: readonly string[] };
 
 export type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 413 | 415 | 422 | 429;
+
+/** For the log and the metrics. No client reads it, so the types of the API leave it out. */
+export const CLIENT_CLOSED = 499 as number as ErrorStatus;
 
 export const INTERNAL = 'An internal error occurred. Please report it.';
 
@@ -57,6 +62,8 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
       return say(405, `${error.method} is not allowed here. Use ${error.allowed.join(' or ')}.`);
     case 'body_timeout':
       return say(408, `The body did not arrive within ${error.limit_ms / 1000} seconds. Send it again.`);
+    case 'client_closed':
+      return say(CLIENT_CLOSED, 'The client has left before the answer.');
     case 'body_too_large':
       return say(413, `The body is larger than ${error.limit} bytes. Send the texts in several requests.`);
     case 'unsupported_media_type':

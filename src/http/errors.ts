@@ -18,6 +18,9 @@ export function respondError(c: Context, error: HttpError) {
 
 /** What was thrown: the store's fault, the deployment's, or our own. */
 export function respondFault(error: Error, c: Context) {
+  // Only what the signal itself has thrown: a fault that comes after the client has left stays a fault.
+  const { signal } = c.req.raw;
+  if (signal.aborted && error === signal.reason) return respondError(c, { reason: 'client_closed' });
   if (error instanceof ModelObjectError) return unavailable(c, 502, error);
   if (error instanceof ModelEvicted) return respondError(c, { reason: 'overloaded', retry_after_s: 1 });
   return fault(c, 500, error);

@@ -3,15 +3,16 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 
 import type { CacheCounts } from '../pipelines/context.ts';
+import { CLIENT_CLOSED } from './describe-error.ts';
 import { dataPoint, type Observation } from './observation.ts';
 import { modelOf } from './models.ts';
 import { checkSettings } from './settings.ts';
 import type { Worker } from './worker.ts';
 
-/** An error always is. */
+/** An error always is. A client that has left is none. */
 function isLogged(env: Worker['Bindings'], status: number): boolean {
   const { REQUEST_LOG, LOG_SHARE = 1 } = checkSettings(env).values;
-  return REQUEST_LOG === 'on' && (status >= 400 || Math.random() < LOG_SHARE);
+  return REQUEST_LOG === 'on' && ((status >= 400 && status !== CLIENT_CLOSED) || Math.random() < LOG_SHARE);
 }
 
 /** Observes what the routes after it answer. */
@@ -19,22 +20,31 @@ export function observe(count: (observation: Observation) => void): MiddlewareHa
   return async function observeRequest(c, next) {
     const start = performance.now();
     await next();
-    const observation = observed(c, performance.now() - start);
-    count(observation);
-    if (isLogged(c.env, observation.status)) console.log(observation);
-    c.env.ANALYTICS?.writeDataPoint(dataPoint(observation));
+    const duration = performance.now() - start;
+    const note = (hasLeft: boolean): void => {
+      const observation = observed(c, duration, hasLeft);
+      count(observation);
+      if (isLogged(c.env, observation.status)) console.log(observation);
+      c.env.ANALYTICS?.writeDataPoint(dataPoint(observation));
+    };
+    const stream = c.get('stream');
+    if (stream && stream.hasLeft === undefined) stream.onEnd = note;
+    else note(stream?.hasLeft ?? c.req.raw.signal.aborted);
   };
 }
 
-function observed(c: Context<Worker>, duration: number): Observation {
+/** @param hasLeft whether the client has left before it got the answer. An error stays what it is */
+function observed(c: Context<Worker>, duration: number, hasLeft: boolean): Observation {
   const answered = c.get('answered');
-  const [error_type, caller, colo] = [c.get('error_type'), c.get('caller'), c.req.raw.cf?.colo];
+  const isLost = hasLeft && c.res.ok;
+  const error_type = isLost ? 'client_closed' : c.get('error_type');
+  const [caller, colo] = [c.get('caller'), c.req.raw.cf?.colo];
   const version = c.env.VERSION?.id;
   return {
     request_id: c.get('requestId'),
     method: c.req.method,
     route: routePath(c, -1),
-    status: c.res.status,
+    status: isLost ? CLIENT_CLOSED : c.res.status,
     ...(error_type !== undefined && { error_type }),
     ...(answered && { cache: slowest(answered.cached) }),
     tokens: answered?.work.tokens ?? 0,

@@ -85,6 +85,7 @@ async function readBytes(request: HonoRequest): Promise<Result<Uint8Array, HttpE
     }
     return ok(new Uint8Array(await new Blob(chunks).arrayBuffer()));
   } catch {
+    if (request.raw.signal.aborted) return fail({ reason: 'client_closed' });
     const message =
       encoding === 'identity'
         ? 'The body broke off. Send it again.'

@@ -5,10 +5,14 @@ import { STREAM_PART_BYTES } from '../limits.ts';
 export type LazyJson = (() => unknown) | readonly LazyJson[];
 
 /**
+ * @param end is called at the end of a stream, with whether the client has left before
  * @returns the bytes where they are less than one part, and else a stream of parts. It is pulled by the client: what was not read
  * yet is not made yet.
  */
-export function writeJson(value: LazyJson): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+export function writeJson(
+  value: LazyJson,
+  end?: (hasLeft: boolean) => void,
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
   const parts = partsOf(value);
   const first = parts.next().value ?? new Uint8Array();
   if (first.length < STREAM_PART_BYTES) return first;
@@ -17,8 +21,15 @@ export function writeJson(value: LazyJson): Uint8Array<ArrayBuffer> | ReadableSt
     pull(controller) {
       const part = begun ? parts.next().value : first;
       begun = true;
-      if (part) controller.enqueue(part);
-      else controller.close();
+      if (part) {
+        controller.enqueue(part);
+        return;
+      }
+      controller.close();
+      end?.(false);
+    },
+    cancel() {
+      end?.(true);
     },
   });
 }

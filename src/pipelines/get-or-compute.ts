@@ -31,7 +31,7 @@ export interface Found<T> {
  * @param prepare what a computation needs, such as the model; called only when a key is missing
  * @param compute an answer for each of the missing keys, in order; it must call `beat` whenever it makes progress
  * @returns an answer for each distinct key, and how many of the computed ones are stored; or the error
- * @throws what `prepare` and `compute` throw
+ * @throws what `prepare` and `compute` throw, and the reason of the signal once the client has left
  */
 export async function getOrCompute<T, P>(
   keys: readonly string[],
@@ -40,6 +40,8 @@ export async function getOrCompute<T, P>(
   prepare: () => Promise<P>,
   compute: (missing: readonly string[], prepared: P, beat: () => void) => Promise<Result<readonly T[], RequestError>>,
 ): Promise<Result<{ found: ReadonlyMap<string, Found<T>>; stored: StoredCounts }, RequestError>> {
+  const requireClient = () => signal.throwIfAborted();
+  requireClient();
   const distinct = [...new Set(keys)];
   const found = new Map<string, Found<T>>();
   if (distinct.length === 0) return ok({ found, stored: { isolate: 0, edge: 0 } });
@@ -49,7 +51,9 @@ export async function getOrCompute<T, P>(
       if (hit) found.set(key, hit);
     }),
   );
+  requireClient();
   const prepared = found.size < distinct.length ? await prepare() : undefined;
+  requireClient();
   // Another request may have computed an answer meanwhile. From here to `share` nothing is awaited.
   for (const key of distinct) {
     const hit = found.get(key) ?? cache.isolate.get(key, policy);
@@ -61,19 +65,23 @@ export async function getOrCompute<T, P>(
   const stored: StoredCounts = { isolate: 0, edge: 0 };
   try {
     // The computation stops when its client leaves. A request that waits for the same answer then computes it itself.
-    const computed = await inFlight.share(missing, async (mine, beat) => {
-      const result = await compute(mine, prepared as P, () => {
-        signal.throwIfAborted();
-        beat();
-      });
-      if (!result.ok) throw new Rejected(result.error);
-      for (const [i, answer] of result.value.entries()) {
-        const key = mine[i] ?? '';
-        cache.put(key, answer, policy, stored);
-        own.add(key);
-      }
-      return result.value;
-    });
+    const computed = await inFlight.share(
+      missing,
+      async (mine, beat) => {
+        const result = await compute(mine, prepared as P, () => {
+          requireClient();
+          beat();
+        });
+        if (!result.ok) throw new Rejected(result.error);
+        for (const [i, answer] of result.value.entries()) {
+          const key = mine[i] ?? '';
+          cache.put(key, answer, policy, stored);
+          own.add(key);
+        }
+        return result.value;
+      },
+      requireClient,
+    );
     for (const [i, value] of computed.entries()) {
       const key = missing[i] ?? '';
       found.set(key, { value, tier: 'computed', age_s: 0 });

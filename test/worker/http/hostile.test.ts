@@ -132,7 +132,7 @@ describe('a loaded model', () => {
     log.mockRestore();
   });
 
-  it('whose logits become infinite later answers 500, never null, and nothing of it is cached', async () => {
+  it('whose logits become infinite later answers 500 and is loaded again, never null, and nothing of it is cached', async () => {
     const log = vi.spyOn(console, 'error').mockReturnValue();
     let spoiled = false;
     const app = freshApp(
@@ -149,10 +149,13 @@ describe('a loaded model', () => {
     const asked = { inputs: `The [MASK] barked at ${crypto.randomUUID()}.` };
     expect((await app.ask({ inputs: `Another [MASK] at ${crypto.randomUUID()}.` })).status).toBe(200);
     spoiled = true;
-    for (const path of ['/fill-mask', '/score']) {
+    for (const [path, status] of [
+      ['/fill-mask', 500],
+      ['/score', 502],
+    ] as const) {
       const body = path === '/score' ? { inputs: asked.inputs.replace('[MASK]', 'dog') } : asked;
       const response = await app.ask(body, path);
-      expect(response.status, path).toBe(500);
+      expect(response.status, path).toBe(status);
       expect(await response.text()).not.toContain('null');
     }
     spoiled = false;
