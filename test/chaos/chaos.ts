@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 
 import { readOptions, refuse } from '../options.ts';
 import { ISOLATE_BYTES } from '../../src/limits.ts';
+import { MORE } from '../one-more-token.ts';
 import { ask, type AskOptions, type Bundle, bundleWithFaults, FAULTS, type Reply, serve } from './isolate.ts';
 
 const USAGE = `npm run chaos -- [options]
@@ -352,6 +353,94 @@ async function evictions(built: Bundle): Promise<void> {
   );
 }
 
+/** Runs that fail among others that are right: the answers, and what is cached of them. */
+async function failedRuns(built: Bundle): Promise<void> {
+  const texts = Array.from({ length: 40 }, (_, i) => `The [MASK] was number ${i}.`);
+  const asked = { ...built, model: built.broken, served: [] };
+  const right = await serve(asked, 'off');
+  await right.put();
+  const expected: string[] = [];
+  for (const inputs of texts) expected.push((await ask(right.url, '/fill-mask', { body: { inputs } })).body);
+  await right.close();
+
+  const isolate = await serve(asked);
+  await isolate.put();
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  const found = { right: 0, wrong: 0, failed: 0, shed: 0, unexplained: 0, cached: 0 };
+  const count = (reply: Reply, i: number): void => {
+    if (reply.status === 429) found.shed++;
+    else if (reply.status !== 200) found.unexplained++;
+    else if (reply.body === expected[i]) found.right++;
+    else found.wrong++;
+  };
+  const clients = Array.from({ length: 8 }, async (_, client) => {
+    for (let round = 0; round < 15; round++) {
+      const i = (7 * client + round) % texts.length;
+      const [failed, answered] = await Promise.all([
+        ask(isolate.url, '/fill-mask', { body: { inputs: `${MORE} ${texts[i]}` }, agent }),
+        ask(isolate.url, '/fill-mask', { body: { inputs: texts[i] }, agent }),
+      ]);
+      if (failed.status === 500) found.failed++;
+      else if (failed.status === 429) found.shed++;
+      else found.unexplained++;
+      count(answered, i);
+    }
+  });
+  await Promise.all(clients);
+  // What is cached by now answers these.
+  for (const [i, inputs] of texts.entries()) {
+    const reply = await ask(isolate.url, '/fill-mask', { body: { inputs } });
+    if (reply.status === 200 && reply.body !== expected[i]) found.cached++;
+  }
+  await isolate.close();
+  report(
+    'runs that fail among others that wait for the same model',
+    `${found.failed} failed, ${found.right} right, ${found.wrong} wrong, ${found.cached} wrong ones cached, ${found.shed} × 429, ${found.unexplained} unexplained`,
+    'some failed, 0 wrong, 0 cached, 0 unexplained',
+    found.failed > 0 && found.right > 0 && found.wrong + found.cached + found.unexplained === 0,
+  );
+}
+
+/** Clients that leave: while they send, wait, or read an answer that streams. */
+async function clientsThatLeave(built: Bundle): Promise<void> {
+  const random = seeded(SEED);
+  const isolate = await serve(built);
+  await isolate.put();
+  await ask(isolate.url, '/fill-mask', { body: HIT });
+  const long = Array.from({ length: 20 }, (_, i) => `${'word '.repeat(30)}${i} [MASK]`);
+  const bodies = [
+    () => ({ inputs: `A [MASK] of ${random()}.` }),
+    () => ({ inputs: `[MASK] [MASK] ${random()}`, parameters: { strategy: 'joint', num_beams: 8, top_k: 1 } }),
+    () => ({ inputs: long, parameters: { top_k: 100 } }),
+  ];
+  // From the cache its stream begins at once.
+  await ask(isolate.url, '/fill-mask', { body: bodies[2]?.() });
+  let left = 0;
+  for (let sent = 0; sent < 1_000; sent += 20) {
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        ask(isolate.url, '/fill-mask', { body: bodies[i % 3]?.(), leave_ms: 1 + random() * 30 }),
+      ),
+    );
+    left += replies.filter(({ error }) => error === 'left').length;
+  }
+  await sleep(1_000);
+  const next = await ask(isolate.url, '/fill-mask', { body: { inputs: 'They saw a [MASK].' }, headers: FRESH });
+  const metrics = await ask(isolate.url, '/metrics', { method: 'GET' });
+  await isolate.close();
+  const counted = new Map<string, number>();
+  for (const [, status = '', times] of metrics.body.matchAll(/requests_total\{.*status="(\d+)"\} (\d+)/g)) {
+    counted.set(status, (counted.get(status) ?? 0) + Number(times));
+  }
+  const errors = [...counted].filter(([status]) => status.startsWith('5'));
+  report(
+    '1,000 clients that leave',
+    `${left} left; counted: ${Array.from(counted, ([status, times]) => `${times} × ${status}`).join(', ')}; then ${next.status}`,
+    '0 counted as errors, then 200',
+    left > 500 && errors.length === 0 && next.status === 200,
+  );
+}
+
 /** Bodies that no client library sends. */
 const BODIES = {
   'a body that breaks off': 'content-length: 1000\r\n\r\n{"inputs": "The [MASK]',
@@ -389,7 +478,17 @@ function sendRaw({ hostname, port }: URL, rest: string): Promise<string> {
   });
 }
 
-const PARTS = { missing: missingObjects, bodies: hostileBodies, outage, stalls: stalledRead, load, evictions, soak };
+const PARTS = {
+  missing: missingObjects,
+  bodies: hostileBodies,
+  outage,
+  stalls: stalledRead,
+  failures: failedRuns,
+  leaving: clientsThatLeave,
+  load,
+  evictions,
+  soak,
+};
 const built = await bundleWithFaults(values.env);
 for (const [name, part] of Object.entries(PARTS)) if (!values.only || values.only === name) await part(built);
 console.log('| what | found | asked | |\n| --- | --- | --- | --- |');

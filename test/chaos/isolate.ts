@@ -12,6 +12,7 @@ import { type Manifest, objectKey, sealManifest } from '../../src/model/manifest
 import { bundle, type WorkerManifest } from '../bundle.ts';
 import { buildSelected } from '../deployed.ts';
 import { openInspector } from '../inspector.ts';
+import { withOneMoreToken } from '../one-more-token.ts';
 
 /** The fault of every read while it is set. */
 export type Fault = 'none' | 'missing' | 'throw' | 'stall' | 'stall-body' | 'cut' | 'alter';
@@ -65,6 +66,8 @@ export default {
 
 export interface Bundle {
   readonly model: string;
+  /** Its runs fail for a text with MORE. */
+  readonly broken: string;
   /** The model may change to any of them. */
   readonly others: readonly string[];
   /** Of these, what is served beside the model. */
@@ -90,7 +93,13 @@ export async function bundleWithFaults(env = ''): Promise<Bundle> {
     }
   }
   const others = OTHERS.map((other) => `${other}@${revision}`);
-  return { model: `${id}@${revision}`, others, served: others.slice(0, 1), modules, objects };
+  const broken = await withOneMoreToken(env === 'onnxruntime' ? 'model.onnx' : 'model.efm', async (name) => {
+    const found = objects.get(objectKey(id, revision, name));
+    if (!found) throw new Error(`the build has no ${name}`);
+    return found;
+  });
+  for (const [key, contents] of broken.objects) objects.set(key, contents);
+  return { model: `${id}@${revision}`, broken: broken.name, others, served: others.slice(0, 1), modules, objects };
 }
 
 /** Of the worker's isolate, in bytes. */
