@@ -7,7 +7,8 @@ import { requestId } from 'hono/request-id';
 
 import type { RequestError } from './errors.ts';
 import { hasKeys, requireKey } from './http/authorize.ts';
-import { ANSWER_CACHE_CONTROL, entityTag, etagMatches, PRIVATE_CACHE_CONTROL, setCaching } from './http/conditional.ts';
+import { ANSWER_CACHE_CONTROL, PRIVATE_CACHE_CONTROL, setCaching } from './http/caching.ts';
+import { entityTag, etagMatches } from './http/entity-tag.ts';
 import { createIsolate, maxWorkOf } from './http/context.ts';
 import { crossOrigin } from './http/cors.ts';
 import { respondError, respondFault, respondNotReady } from './http/errors.ts';

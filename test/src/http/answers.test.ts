@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { clip } from '../../../src/http/clip.ts';
-import { entityTag, etagMatches } from '../../../src/http/conditional.ts';
+import { entityTag, etagMatches } from '../../../src/http/entity-tag.ts';
 import { createMetrics } from '../../../src/http/metrics.ts';
 import { dataPoint, type Observation } from '../../../src/http/observation.ts';
 import { serverTiming } from '../../../src/http/server-timing.ts';

@@ -17,6 +17,7 @@ describe('the settings of a deployment', () => {
       LOG_SHARE: 1,
       EXPENSIVE_LIMIT: 60,
       CACHE_DAYS: 1,
+      CACHE_OPERATIONS: 45,
       CACHE_EPOCH: undefined,
       REQUEST_LOG: 'off',
       RATE_LIMITS: 'on',

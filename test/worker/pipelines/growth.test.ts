@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createCaches } from '../../../src/cache/caches.ts';
 import type { LoadedModel } from '../../../src/model/loaded-model.ts';
 import type { PipelineContext } from '../../../src/pipelines/context.ts';
-import { encodeTexts } from '../../../src/pipelines/encode-texts.ts';
+import { encodeText } from '../../../src/pipelines/encode-text.ts';
 import { score } from '../../../src/pipelines/score.ts';
 import { classifyPairs } from '../../../src/pipelines/sentence.ts';
 import { tokenize } from '../../../src/pipelines/tokenize.ts';
@@ -17,8 +17,9 @@ const LIMIT = 4 * GROWING.length;
 
 const mask = { id: 4, token: '[MASK]' };
 const manifest = { architecture: { max_position_embeddings: 512 }, special_tokens: { mask }, heads: ['sop'] };
-const contextOf = (json = albertJson()): PipelineContext => {
-  const loaded = { tokenizer: createSmall(json), manifest } as unknown as LoadedModel;
+const loadedOf = (json = albertJson()) => ({ tokenizer: createSmall(json), manifest }) as unknown as LoadedModel;
+const contextOf = (): PipelineContext => {
+  const loaded = loadedOf();
   return {
     model: 'small@1',
     numerics: '',
@@ -34,14 +35,11 @@ const context = contextOf();
 const error = { reason: 'text_grows_too_long', index: 1, limit: LIMIT };
 
 describe('a text that grows when it is normalized', () => {
-  it('is refused by name with and without truncation', async () => {
-    const texts = ['a [MASK]', `[MASK]${GROWING.slice(6)}`].map((text) => findMasks(text));
+  it('is refused by name with and without truncation', () => {
+    const text = findMasks(`[MASK]${GROWING.slice(6)}`);
     for (const truncation of [false, true]) {
-      const question = { isList: true, truncation };
-      expect(await encodeTexts(texts, question, context)).toEqual({ ok: false, error });
+      expect(encodeText(text, 1, { truncation }, loadedOf())).toEqual({ ok: false, error });
     }
-    const alone = await encodeTexts(texts.slice(1), { isList: false, truncation: false }, context);
-    expect(alone).toEqual({ ok: false, error: { ...error, index: undefined } });
   });
 
   it('is refused by /tokenize', async () => {
@@ -65,13 +63,12 @@ describe('a text that grows when it is normalized', () => {
     expect(await classifyPairs({ head: 'sop', pairs, isList: true }, context)).toEqual({ ok: false, error });
   });
 
-  it('is refused as a target', async () => {
+  it('is refused as a target', () => {
     const json = albertJson();
     json['normalizer'] = { type: 'Replace', pattern: { String: 'x' }, content: 'y'.repeat(64) };
     const text = findMasks(`${'a '.repeat(500)}[MASK]`);
     const target = 'x'.repeat(65);
-    const question = { isList: false, truncation: true, targets: [target] };
-    expect(await encodeTexts([text], question, contextOf(json))).toEqual({
+    expect(encodeText(text, undefined, { truncation: true, targets: [target] }, loadedOf(json))).toEqual({
       ok: false,
       error: { reason: 'target_grows_too_long', target, limit: 4096 },
     });

@@ -1,4 +1,4 @@
-/** Answers that any HTTP cache may keep: `ETag`, `If-None-Match` (RFC 9110, 8.8.3 and 13.1.2), `Cache-Control`. No I/O. */
+/** How long HTTP caches may keep a response: `Cache-Control`. No I/O. */
 import type { Context } from 'hono';
 
 import { hasKeys } from './authorize.ts';
@@ -28,17 +28,4 @@ export function setCaching(c: Context<Worker>): void {
     c.header('cache-control', isKept ? `${scope}, max-age=5` : 'no-store');
   }
   if (hasKeys(c)) c.header('vary', 'Authorization', { append: true });
-}
-
-/** Of the bytes of an answer. */
-export async function entityTag(body: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(body)));
-  return `"${Array.from(digest.subarray(0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')}"`;
-}
-
-/** By the weak comparison: W/ does not count. @param header of the request */
-export function etagMatches(header: string | undefined, tag: string): boolean {
-  if (header === undefined) return false;
-  if (header.trim() === '*') return true;
-  return Array.from(header.matchAll(/(?:W\/)?("[^"]*")/g), ([, opaque]) => opaque).includes(tag);
 }
