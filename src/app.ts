@@ -32,6 +32,7 @@ import {
   toTexts,
 } from './http/to-question.ts';
 import { validateBody } from './http/validate-body.ts';
+import { VERSION_HEADER } from './http/version-header.ts';
 import type { Streamed, Worker } from './http/worker.ts';
 import type { BackendKind } from './inference/backend.ts';
 import { MAX_GET_ANSWER_LENGTH } from './limits.ts';
@@ -148,6 +149,7 @@ export function createApp(kind: BackendKind) {
       } catch (error) {
         return respondNotReady(error, c);
       }
+      if (c.env.VERSION) c.header(VERSION_HEADER, c.env.VERSION.id);
       return c.json<Ready, 200>({ status: 'ready', model: modelOf(c) }, 200);
     })
     .get('/info', async (c) =>

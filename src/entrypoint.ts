@@ -5,6 +5,7 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 
 import type { App } from './app.ts';
+import { withoutKeys } from './http/authorize.ts';
 import { INTERNAL } from './http/describe-error.ts';
 import { findUnwritable } from './http/find-unwritable.ts';
 import type { Worker } from './http/worker.ts';
@@ -22,7 +23,7 @@ export function entrypointOf(app: App) {
   async function call<T>(env: Worker['Bindings'], ctx: ExecutionContext, path: string, init?: RequestInit): Call<T> {
     try {
       const request = new Request(`https://fill-mask.internal${path}`, init);
-      const response = await app.fetch(request, { ...env, API_KEYS: '', RATE_LIMITS: 'off' }, ctx);
+      const response = await app.fetch(request, { ...withoutKeys(env), RATE_LIMITS: 'off' }, ctx);
       if (response.ok) return ok(await response.json<T>());
       const retry_after = response.headers.get('retry-after');
       return fail({

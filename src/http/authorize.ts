@@ -5,13 +5,20 @@ import { HTTPException } from 'hono/http-exception';
 
 import { digestOf } from '../cache/digest.ts';
 import { respondError } from './errors.ts';
-import { settingsOf } from './settings.ts';
+import { keySecretsOf, type NamedKey, settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
 
 /** Whether the deployment has keys, be they right or wrong. */
-export const hasKeys = ({ env }: Context<Worker>): boolean => Boolean(env.API_KEYS);
+export const hasKeys = ({ env }: Context<Worker>): boolean => keySecretsOf(env).length > 0;
 
-/** Refuses a request without a valid key (RFC 6750). Where API_KEYS is not set, everybody may ask. */
+/** The same bindings without keys: for callers that only the owner lets in. */
+export function withoutKeys(env: Worker['Bindings']): Worker['Bindings'] {
+  const open: Record<string, unknown> = { ...env };
+  for (const name of keySecretsOf(env)) delete open[name];
+  return open as unknown as Worker['Bindings'];
+}
+
+/** Refuses a request without a valid key (RFC 6750). Where no key is set, everybody may ask. */
 export const requireKey: MiddlewareHandler<Worker> = async (c, next) => {
   if (!settingsOf(c.env).API_KEYS) return next();
   try {
@@ -27,8 +34,11 @@ const checkKey = bearerAuth({
   async verifyToken(token, c: Context<Worker>) {
     const digest = await digestOf([token]);
     // Digests are compared, so that the time of a comparison tells nothing of a key.
-    if (!(await keyDigests(settingsOf(c.env).API_KEYS ?? [])).has(digest)) return false;
-    c.set('caller', `key:${digest.slice(0, 16)}`);
+    const names = await keyNames(settingsOf(c.env).API_KEYS ?? []);
+    if (!names.has(digest)) return false;
+    const short = digest.slice(0, 16);
+    c.set('caller', `key:${short}`);
+    c.set('caller_name', `key:${names.get(digest) ?? short}`);
     return true;
   },
   noAuthenticationHeader: { message: (c: Context) => respondError(c, { reason: 'key_missing' }) },
@@ -36,13 +46,16 @@ const checkKey = bearerAuth({
   invalidToken: { message: (c: Context) => respondError(c, { reason: 'key_invalid' }) },
 });
 
-let last: { readonly list: string; readonly digests: ReadonlySet<string> } | undefined;
+let last: { readonly keys: readonly NamedKey[]; readonly names: ReadonlyMap<string, string | undefined> } | undefined;
 
-/** @param keys several, so that one can be replaced without an outage */
-async function keyDigests(keys: readonly string[]): Promise<ReadonlySet<string>> {
-  const list = keys.join();
-  if (last?.list === list) return last.digests;
-  const digests = new Set(await Promise.all(keys.map((key) => digestOf([key]))));
-  last = { list, digests };
-  return digests;
+/** @returns the names of keys by their digests; undefined for a key of the list API_KEYS */
+async function keyNames(keys: readonly NamedKey[]): Promise<ReadonlyMap<string, string | undefined>> {
+  if (last?.keys === keys) return last.names;
+  const names = new Map<string, string | undefined>();
+  for (const { key, name } of keys) {
+    const digest = await digestOf([key]);
+    names.set(digest, name ?? names.get(digest));
+  }
+  last = { keys, names };
+  return names;
 }

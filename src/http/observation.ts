@@ -18,7 +18,7 @@ export interface Observation {
   readonly version?: string;
   /** The data center, by its airport; not known locally. */
   readonly colo?: string;
-  /** `key:<digest>`, where there are API keys. */
+  /** `key:<NAME>`, or `key:<digest>` for a key without a name, where there are API keys. */
   readonly caller?: string;
   /** In production, clocks stand still while a worker computes: this is the time of reads and waits. */
   readonly duration_ms: number;

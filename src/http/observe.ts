@@ -38,7 +38,7 @@ function observed(c: Context<Worker>, duration: number, hasLeft: boolean): Obser
   const answered = c.get('answered');
   const isLost = hasLeft && c.res.ok;
   const error_type = isLost ? 'client_closed' : c.get('error_type');
-  const [caller, colo] = [c.get('caller'), c.req.raw.cf?.colo];
+  const [caller, colo] = [c.get('caller_name'), c.req.raw.cf?.colo];
   const version = c.env.VERSION?.id;
   return {
     request_id: c.get('requestId'),

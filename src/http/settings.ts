@@ -7,7 +7,7 @@ import {
   DEFAULT_MAX_REQUEST_WORK,
   MAX_CACHE_OPERATIONS,
 } from '../limits.ts';
-import { API_KEY } from '../schemas/api-key.ts';
+import { API_KEY, NAMED_KEY_PREFIX } from '../schemas/api-key.ts';
 
 /** Characters. A shorter key can be guessed. */
 const MIN_KEY_LENGTH = 16;
@@ -42,7 +42,7 @@ const VARIABLES = {
   EXPENSIVE_LIMIT: readLimit,
   /** Billions of multiply-adds that one request may ask for. */
   MAX_REQUEST_GMACS: positiveNumber(DEFAULT_MAX_REQUEST_WORK / 1e9, Number.MAX_VALUE / 1e9, 'a positive number'),
-  /** Keys of callers; undefined where everybody may ask. */
+  /** Keys of callers, of this list and of the secrets API_KEY_<NAME>; undefined where everybody may ask. */
   API_KEYS: readKeys,
 } satisfies Record<string, Read<unknown>>;
 
@@ -65,16 +65,18 @@ export function checkSettings(env: Bindings): Checked {
   if (known) return known;
   const values: Record<string, unknown> = {};
   const problems: string[] = [];
+  let cause: unknown;
   for (const [name, read] of Object.entries(VARIABLES)) {
     try {
       values[name] = read(env[name as Variable], env);
     } catch (error) {
+      cause ??= (error as Error).cause;
       problems.push(`The ${name === 'API_KEYS' ? 'secret' : 'variable'} ${name} ${(error as Error).message}`);
     }
   }
   const found: Checked = {
     values,
-    ...(problems.length > 0 && { error: new ConfigurationError(problems.join(' ')) }),
+    ...(problems.length > 0 && { error: new ConfigurationError(problems.join(' '), { cause }) }),
   };
   checked.set(env, found);
   return found;
@@ -198,17 +200,40 @@ function problemOf(origin: string): string | undefined {
   return written === origin ? undefined : `Browsers send it in another form. Write "${written}".`;
 }
 
-/** A message never repeats a key, or what may be one. */
-function readKeys(given: unknown): readonly string[] | undefined {
-  if (isUnset(given) || given === '') return undefined;
-  if (typeof given !== 'string') throw new Error('is no text. Set it to keys that are separated by commas.');
-  const keys = given.split(/[\s,]+/).filter(Boolean);
-  for (const [i, key] of keys.entries()) {
-    if (key.length < MIN_KEY_LENGTH) {
-      throw new Error(`has ${key.length} characters in key ${i + 1}. Use at least ${MIN_KEY_LENGTH}.`);
-    }
-    if (!API_KEY.test(key)) throw new Error(`may have letters, digits and -._~+/ only, and key ${i + 1} has others.`);
-  }
-  if (keys.length === 0) throw new Error('holds no key. Set one, or delete the secret.');
-  return keys;
+/** A key, and its name if it is a secret of its own. */
+export interface NamedKey {
+  readonly key: string;
+  readonly name?: string;
 }
+
+/** The secrets with keys. One that is there and empty counts: it opens nothing. */
+export const keySecretsOf = (env: Readonly<Record<string, unknown>>): string[] =>
+  Object.keys(env).filter((name) => (name === 'API_KEYS' || name.startsWith(NAMED_KEY_PREFIX)) && !isUnset(env[name]));
+
+/** The cause, which only the log has, says what is wrong. It never repeats a key, or what may be one. */
+function readKeys(_: unknown, all: Readonly<Record<string, unknown>>): readonly NamedKey[] | undefined {
+  const secrets = keySecretsOf(all);
+  if (secrets.length === 0) return undefined;
+  const found: NamedKey[] = [];
+  for (const secret of secrets) {
+    const given = all[secret];
+    if (typeof given !== 'string') throw misconfigured(`The secret ${secret} is no text.`);
+    const isList = secret === 'API_KEYS';
+    const keys = isList ? given.split(/[\s,]+/).filter(Boolean) : [given.trim()];
+    for (const [i, key] of keys.entries()) {
+      const place = isList ? `Key ${i + 1} of the secret API_KEYS` : `The secret ${secret}`;
+      if (key.length < MIN_KEY_LENGTH) {
+        throw misconfigured(`${place} has ${key.length} characters. Use at least ${MIN_KEY_LENGTH}.`);
+      }
+      if (!API_KEY.test(key)) throw misconfigured(`${place} may have letters, digits and -._~+/ only.`);
+      found.push(isList ? { key } : { key, name: secret.slice(NAMED_KEY_PREFIX.length) });
+    }
+  }
+  if (found.length === 0) throw misconfigured('The secret API_KEYS holds no key. Set one, or delete the secret.');
+  return found;
+}
+
+const misconfigured = (problem: string): Error =>
+  new Error('or a key with a name of its own is misconfigured. The log says what is wrong.', {
+    cause: new Error(problem),
+  });

@@ -19,10 +19,14 @@ export interface Worker {
     /** Set by the platform. */
     readonly VERSION?: WorkerVersionMetadata;
     readonly ANALYTICS?: AnalyticsEngineDataset;
+    /** A key: beside the list API_KEYS, each is a secret of its own. */
+    readonly [named: `API_KEY_${string}`]: unknown;
   };
   Variables: {
     /** `key:<digest>` of a caller with a valid key. */
     caller?: string;
+    /** `key:<NAME>` for the log, or the digest where the key has no name. */
+    caller_name?: string;
     requestId: string;
     /** `<id>@<revision>`, where the request names a model. */
     model?: string;

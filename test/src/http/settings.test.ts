@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { settingsOf } from '../../../src/http/settings.ts';
+import { checkSettings, settingsOf } from '../../../src/http/settings.ts';
 
 const ENV = { MODEL: 'base@1', ALLOWED_ORIGINS: '*', CACHE: 'on' };
 const ORIGINS = 'Set it to "*" for all origins, or to origins such as "https://a.example", separated by commas.';
@@ -43,8 +43,7 @@ describe('the settings of a deployment', () => {
     ['CACHE_DAYS', 2, 2],
     ['CACHE_EPOCH', 3, '3'],
     ['MAX_REQUEST_GMACS', 1000, 1000],
-    ['API_KEYS', '', undefined],
-    ['API_KEYS', '0123456789abcdef\n', ['0123456789abcdef']],
+    ['API_KEYS', '0123456789abcdef\n', [{ key: '0123456789abcdef' }]],
   ] as const)('read %s = %j', (name, given, value) => {
     expect(settingsOf({ ...ENV, [name]: given })[name]).toEqual(value);
   });
@@ -122,13 +121,22 @@ describe('the settings of a deployment', () => {
     expect(() => settingsOf({ ...ENV, [name]: given })).toThrow(`The variable ${name} ${problem}`);
   });
 
-  it('name a wrong key by its place, and never repeat it', () => {
-    expect(() => settingsOf({ ...ENV, API_KEYS: ['0123456789abcdef'] })).toThrow(
-      /^The secret API_KEYS is no text\. Set it to keys that are separated by commas\.$/,
+  it.each([
+    [{ API_KEYS: ['0123456789abcdef'] }, 'The secret API_KEYS is no text.'],
+    [{ API_KEYS: '0123456789abcdef, abcd' }, 'Key 2 of the secret API_KEYS has 4 characters. Use at least 16.'],
+    [{ API_KEYS: '' }, 'The secret API_KEYS holds no key. Set one, or delete the secret.'],
+    [{ API_KEY_BOB: 'abcd' }, 'The secret API_KEY_BOB has 4 characters. Use at least 16.'],
+  ])('name a wrong key of %j for the log alone', (keys, problem) => {
+    const { error } = checkSettings({ ...ENV, ...keys });
+    expect(error?.message).toBe(
+      'The secret API_KEYS or a key with a name of its own is misconfigured. The log says what is wrong.',
     );
-    expect(() => settingsOf({ ...ENV, API_KEYS: '0123456789abcdef, abcd' })).toThrow(
-      /^The secret API_KEYS has 4 characters in key 2\. Use at least 16\.$/,
-    );
+    expect((error?.cause as Error).message).toBe(problem);
+  });
+
+  it('read each secret API_KEY_<NAME> beside the list', () => {
+    const keys = { API_KEYS: '', API_KEY_BOB: '0123456789abcdef' };
+    expect(settingsOf({ ...ENV, ...keys }).API_KEYS).toEqual([{ key: '0123456789abcdef', name: 'BOB' }]);
   });
 
   it('name all that are wrong', () => {

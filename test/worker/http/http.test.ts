@@ -585,8 +585,9 @@ describe('routes', () => {
   });
 
   it('say whether the model can be read', async () => {
-    const ready = await freshApp().request('/ready');
+    const ready = await freshApp({ VERSION: { id: 'a-version', tag: '', timestamp: '' } }).request('/ready');
     expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', model: expect.any(String) }]);
+    expect(ready.headers.get('worker-version')).toBe('a-version');
     const bucket = { get: () => Promise.resolve(null) } as unknown as R2Bucket;
     const empty = await freshApp({ MODELS: bucket }).request('/ready');
     expect(empty.headers.get('retry-after')).toBe('1');

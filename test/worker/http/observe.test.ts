@@ -69,6 +69,11 @@ describe('the log', () => {
     ]);
   });
 
+  it('names a caller whose key has a name', async () => {
+    await app({ API_KEY_ALICE: KEY }).ask({ inputs: 'no mask' }, '/fill-mask', { authorization: `Bearer ${KEY}` });
+    expect(lines()).toEqual([expect.objectContaining({ caller: 'key:ALICE' })]);
+  });
+
   it('never has a text, a query, an unknown path or a key', async () => {
     const logged = app({ API_KEYS: KEY });
     const headers = { authorization: `Bearer ${KEY}` };

@@ -11,6 +11,9 @@ const limiter = () => ({ limit: vi.fn<RateLimit['limit']>(() => Promise.resolve(
 const statusOf = async (API_KEYS: string, key: string) =>
   (await freshApp({ API_KEYS }).ask(question, '/fill-mask', withKey(key))).status;
 
+const statusWith = async (keys: Parameters<typeof freshApp>[0], key: string) =>
+  (await freshApp(keys).ask(question, '/fill-mask', withKey(key))).status;
+
 beforeEach(fillBucket);
 
 describe('a deployment with API_KEYS', () => {
@@ -146,14 +149,42 @@ describe('a deployment with API_KEYS', () => {
   });
 
   it.each([
-    [`${KEY} abcd`, 'The secret API_KEYS has 4 characters in key 2. Use at least 16.'],
-    ['0123456789abcdef!', 'The secret API_KEYS may have letters, digits and -._~+/ only, and key 1 has others.'],
+    [`${KEY} abcd`, 'Key 2 of the secret API_KEYS has 4 characters. Use at least 16.'],
+    ['0123456789abcdef!', 'Key 1 of the secret API_KEYS may have letters, digits and -._~+/ only.'],
     [' , ', 'The secret API_KEYS holds no key. Set one, or delete the secret.'],
-  ])('says what is wrong with "%s", without the key', async (API_KEYS, error) => {
+    ['', 'The secret API_KEYS holds no key. Set one, or delete the secret.'],
+  ])('answers nobody where API_KEYS is "%s", and tells the log alone what is wrong', async (API_KEYS, problem) => {
     const log = vi.spyOn(console, 'error').mockReturnValue();
     const response = await freshApp({ API_KEYS }).ask(question, '/fill-mask', withKey(KEY));
     expect(response.status).toBe(500);
-    expect(await response.json()).toEqual({ error, error_type: 'misconfigured' });
+    expect(await response.json()).toEqual({
+      error: 'The secret API_KEYS or a key with a name of its own is misconfigured. The log says what is wrong.',
+      error_type: 'misconfigured',
+    });
+    expect(log).toHaveBeenCalledWith(expect.objectContaining({ causes: [problem] }));
+    log.mockRestore();
+  });
+});
+
+describe('a deployment with a secret for each key', () => {
+  const KEYS = { API_KEY_ALICE: KEY, API_KEY_BOB: `${NEXT}\n` };
+  it('lets in each of them, also beside the list and where the list is empty, and nobody else', async () => {
+    for (const key of [KEY, NEXT]) {
+      expect(await statusWith(KEYS, key)).toBe(200);
+      expect(await statusWith({ ...KEYS, API_KEYS: '' }, key)).toBe(200);
+    }
+    expect(await statusWith({ ...KEYS, API_KEYS: '0123456789abcdef-list' }, '0123456789abcdef-list')).toBe(200);
+    expect(await statusWith(KEYS, '0123456789abcdef-list')).toBe(401);
+    expect(await statusWith({ API_KEY_BOB: NEXT }, KEY)).toBe(401);
+    expect((await freshApp(KEYS).ask(question)).status).toBe(401);
+  });
+
+  it('answers nobody where one is empty', async () => {
+    const log = vi.spyOn(console, 'error').mockReturnValue();
+    expect(await statusWith({ API_KEY_ALICE: '' }, KEY)).toBe(500);
+    expect(log).toHaveBeenCalledWith(
+      expect.objectContaining({ causes: ['The secret API_KEY_ALICE has 0 characters. Use at least 16.'] }),
+    );
     log.mockRestore();
   });
 });
