@@ -3,6 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const PUBLIC = 'https://api.cloudflare.com/client/v4';
 const PAUSES_MS: readonly number[] = [1_000, 4_000];
+/** The API counts requests in a window of five minutes: a longer wait than that is not believed. */
+const MAX_RETRY_AFTER_S = 600;
 /** Of an error that is no JSON, in characters. */
 const MAX_TEXT = 300;
 /** Of one request: long enough for 100 MB over a slow line. */
@@ -14,11 +16,15 @@ export interface Access {
   readonly fetch: typeof fetch;
   /** Before each further attempt. */
   readonly pausesMs?: readonly number[];
+  /** Is told about a long wait. */
+  readonly say?: (line: string) => void;
+  /** Waits, in milliseconds. */
+  readonly sleep?: (ms: number) => Promise<void>;
 }
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT';
-  readonly body?: string | Blob;
+  readonly body?: string | Blob | FormData;
   readonly headers?: Readonly<Record<string, string>>;
   /** The permission of a token that it needs, as the dashboard calls it. */
   readonly permission: string;
@@ -62,13 +68,23 @@ export async function callApi(access: Access, path: string, request: ApiRequest)
     if (!failed && answer.ok) return answer;
     const isTransient = failed || answer.status === 429 || answer.status >= 500;
     if (isTransient && pauseMs !== undefined) {
+      const askedFor = failed ? undefined : retryAfter(answer);
       if (!failed) await answer.body?.cancel();
-      await pause(pauseMs);
+      if (askedFor !== undefined) access.say?.(`The API of the account is busy: waiting ${askedFor} s, as it asks for`);
+      await (access.sleep ?? pause)(askedFor === undefined ? pauseMs : 1000 * askedFor);
       continue;
     }
     throw failed ? answer : await explain(answer, `${method} ${path}`, permission);
   }
   throw new Error('unreachable');
+}
+
+/** Seconds, as a 429 asks for; undefined where it does not. */
+function retryAfter({ status, headers }: Response): number | undefined {
+  const given = headers.get('retry-after') ?? '';
+  if (status !== 429 || !given) return undefined;
+  const seconds = /^\d+$/.test(given) ? Number(given) : Math.ceil((Date.parse(given) - Date.now()) / 1000);
+  return seconds >= 0 && seconds <= MAX_RETRY_AFTER_S ? seconds : undefined;
 }
 
 /** The `result` of a JSON answer. */

@@ -9,30 +9,36 @@ import type { Target } from './worker.ts';
 
 const PERMISSION = 'Workers R2 Storage: Edit';
 
+/** Buckets of a jurisdiction are a namespace of their own: every request names it. */
+const inJurisdiction = ({ jurisdiction }: Target): Record<string, string> =>
+  jurisdiction ? { 'cf-r2-jurisdiction': jurisdiction } : {};
+
 /** @throws saying what to do when R2 is not enabled, the token has no right to it, or the name cannot be used */
 export async function openAccountBucket(target: Target): Promise<ModelBucket> {
   const { account, bucket: name } = target;
   const path = `/accounts/${account}/r2/buckets`;
-  if (!(await findResult(target, `${path}/${name}`, { permission: PERMISSION }))) {
-    const headers = { 'content-type': 'application/json' };
+  const where = inJurisdiction(target);
+  if (!(await findResult(target, `${path}/${name}`, { headers: where, permission: PERMISSION }))) {
+    const headers = { ...where, 'content-type': 'application/json' };
     const body = JSON.stringify({ name });
     await readResult(target, path, { method: 'POST', body, headers, permission: PERMISSION }).catch(nameIsTaken(name));
   }
   return accountBucket(target);
 }
 
-/** The API does not show a bucket of another jurisdiction, and refuses its name. */
+/** The API may refuse a name that another jurisdiction, or somebody else's token, has. */
 const nameIsTaken = (name: string) => (error: unknown) => {
   if (!(error instanceof ApiError) || error.status !== 409) throw error;
   throw new Error(
-    `a bucket ${name} exists already and cannot be used: give the binding MODELS another bucket_name in wrangler.toml`,
+    `a bucket ${name} exists already and cannot be used: name its jurisdiction in the binding MODELS, or give that binding another bucket_name in wrangler.toml`,
     { cause: error },
   );
 };
 
 export function accountBucket(target: Target): ModelBucket {
   const at = (key: string) => `/accounts/${target.account}/r2/buckets/${target.bucket}/objects/${key}`;
-  const get = (key: string) => find(callApi(target, at(key), { permission: PERMISSION }));
+  const where = inJurisdiction(target);
+  const get = (key: string) => find(callApi(target, at(key), { headers: where, permission: PERMISSION }));
   return {
     async holds(key, file) {
       const object = await get(key);
@@ -50,7 +56,7 @@ export function accountBucket(target: Target): ModelBucket {
       return object && new Uint8Array(await object.arrayBuffer());
     },
     async put(key, file) {
-      const headers = { 'content-type': 'application/octet-stream' };
+      const headers = { ...where, 'content-type': 'application/octet-stream' };
       await callApi(target, at(key), { method: 'PUT', body: await openAsBlob(file), headers, permission: PERMISSION });
     },
   };

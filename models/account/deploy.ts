@@ -1,26 +1,22 @@
 /** `npm run deploy`: a model and a worker into the account, tested before anybody is served by them. Does I/O. */
-import { rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { experimental_readRawConfig as readRawConfig } from 'wrangler';
 
 import type { WeightsFile } from '../../src/inference/backend.ts';
 import { PAID_CACHE_OPERATIONS } from '../../src/limits.ts';
+import type { Built } from '../bucket/built.ts';
 import { push } from '../bucket/push.ts';
 import { findOrBuild, requireWeights } from '../convert/find-or-build.ts';
+import { addressOfRoute, explainRoute } from './addresses.ts';
 import { openAccountBucket } from './bucket.ts';
 import { worstMonth } from './cost.ts';
-import { smokeTest } from './smoke-test.ts';
-import {
-  CONFIG,
-  envOption,
-  findAddresses,
-  findDeployments,
-  findTarget,
-  mainVersion,
-  type Target,
-  workersDevSubdomain,
-} from './worker.ts';
+import { keepDigests, type MadeKey, readKeys, showKeys } from './keys.ts';
+import { type AccountHost, share, startTrial, withRestore } from './trial.ts';
+import { copyVersion, type Deployment, findDeployments, listVersions, mainVersion, readSubdomain } from './versions.ts';
+import { CONFIG, envOption, findTarget, type Target, workersDevSubdomain } from './worker.ts';
 import { ROOT } from './wrangler.ts';
 
 /** How wrangler prints the API's refusal of `[limits]` on the Free plan. */
@@ -29,7 +25,7 @@ const NO_LIMITS = '[code: 100328]';
  * wrangler takes a version only of a worker that is there, and makes the first one live at once. So the first one is deployed
  * where nobody can reach it: without a route, and not on workers.dev.
  */
-const HIDDEN = { workers_dev: false, preview_urls: true, route: undefined, routes: undefined };
+const HIDDEN = { workers_dev: false, preview_urls: false, route: undefined, routes: undefined };
 
 export interface DeployChoice {
   readonly env?: string | undefined;
@@ -37,71 +33,128 @@ export interface DeployChoice {
   readonly model?: string | undefined;
   /** The share of the requests that the new version gets, in percent. */
   readonly gradual?: number | undefined;
+  /** To be added. */
+  readonly keys?: readonly MadeKey[];
+  /** Whether a version that answers anybody may follow one that asks for a key. */
+  readonly isOpenAllowed?: boolean;
 }
 
-export interface DeployHost {
-  readonly fetch: typeof fetch;
-  /** Is given each line that a person should read. */
-  readonly say: (line: string) => void;
+export interface DeployHost extends AccountHost {
   readonly progress: (share: number) => void;
-  /** Before each further attempt of a request to the API. */
-  readonly pausesMs?: readonly number[];
-  /** How long the smoke test waits for a version to answer. */
-  readonly readyWithinMs?: number;
 }
 
 /**
- * Makes a new version live after it answered at an address of its own. It can be repeated.
+ * Makes a new version live after it answered. It can be repeated.
  * @returns the closing words: where the worker answers, and the commands for what comes next
  * @throws saying what failed, what to do, and what is live
  */
 export async function deploy(choice: DeployChoice, host: DeployHost): Promise<string> {
   const { say } = host;
   const target = await findTarget(choice.env, host);
-  const built = await findOrBuild(choice.model ?? target.model, say);
-  const { id, revision, quantization } = built.manifest;
-  const model = `${id}@${revision}`;
   const file: WeightsFile = target.env === 'onnxruntime' ? 'model.onnx' : 'model.efm';
-  requireWeights(built, file);
-  if (!quantization[file]?.error) {
-    throw new Error(`The quantization error of ${id} was not measured: npm run models -- measure ${id}`);
-  }
+  const built = await findModels([choice.model ?? target.model, ...target.moreModels], file, say);
+  const models = built.map(({ manifest }) => nameOf(manifest));
+  const [model = '', ...more] = models;
 
-  const deployments = await findDeployments(target);
-  const [live] = deployments ?? [];
+  const trial = await startTrial(target, host, choice);
+  const { live } = trial;
   if (choice.gradual !== undefined && !live) throw new Error('--gradual needs a version that is live: leave it out');
-  if (deployments) (await findAddresses(target)).preview('');
-  else await workersDevSubdomain(target);
+  await workersDevSubdomain(target);
   const bucket = await openAccountBucket(target);
+  const isThere = (await findDeployments(target)) !== undefined;
+  const { keys = [] } = choice;
+  // Keys of a deployment that failed before anybody could reach it are of no use to anybody.
+  const known = trial.isReachable ? await readKeys(target) : [];
+  const twice = keys.find(([secret]) => known.includes(secret));
+  if (twice) throw new Error(`There is a key ${twice[0]} already: npm run keys -- rotate replaces it`);
 
+  return withRestore(
+    target,
+    trial,
+    async () => {
+      for (const one of built) {
+        say(`Uploading ${nameOf(one.manifest)} to the bucket ${target.bucket}`);
+        const written = await push(one, bucket, { weights: [file], progress: host.progress });
+        if (written.length === 0) say('  everything is there already');
+      }
+
+      say(`Uploading the worker ${target.name}`);
+      const vars = ['--var', `MODEL:${model}`, ...(more.length > 0 ? [`MORE_MODELS:${more.join(',')}`] : [])];
+      const uploaded = await withSecretsFile(keys, (secrets) =>
+        isThere
+          ? uploadWithin(target, say, ['versions', 'upload', ...vars, ...secrets, '--message', model])
+          : uploadWithin(target, say, ['deploy', ...vars, ...secrets], HIDDEN),
+      );
+      const version = await withLiveSecrets(target, live, { uploaded, keys }, say);
+      const { isClosed } = await trial.test(version, { models, key: keys[0]?.[1] });
+
+      const wanted = choice.gradual ?? 100;
+      const main = mainVersion(live);
+      const shares = [share(version, wanted), ...(wanted < 100 && main ? [share(main, 100 - wanted)] : [])];
+      say(wanted < 100 ? `Giving it ${wanted} % of the requests` : 'Making it live');
+      const open = () => target.wrangler(['triggers', 'deploy'], say);
+      // The version is last where the worker can be reached, so that nothing can fail after it; and first where it cannot.
+      if (trial.isReachable) await open();
+      // The first version of a worker is live already, where nobody reaches it.
+      if (isThere) await trial.serve(shares, model);
+      if (!trial.isReachable) await open();
+      if (keys.length > 0) await keepDigests(target, host, keys);
+      const shown = keys.length > 0 ? showKeys(keys) : '';
+      return shown + (await closingWords(target, { version, share: wanted, isClosed }));
+    },
+    ' The model and the bucket can stay.',
+  );
+}
+
+const nameOf = ({ id, revision }: Built['manifest']): string => `${id}@${revision}`;
+
+/** @throws when one is not built, was not measured, or lacks what the backend reads */
+async function findModels(names: readonly string[], file: WeightsFile, say: DeployHost['say']): Promise<Built[]> {
+  const found = new Map<string, Built>();
+  for (const name of names) {
+    const built = await findOrBuild(name, say);
+    requireWeights(built, file);
+    const { id, quantization } = built.manifest;
+    if (!quantization[file]?.error) {
+      throw new Error(`The quantization error of ${id} was not measured: npm run models -- measure ${id}`);
+    }
+    found.set(nameOf(built.manifest), built);
+  }
+  return [...found.values()];
+}
+
+/**
+ * A version inherits the secrets of the newest one, which need not be live: it was rolled back, failed its test, or has a part of the
+ * requests.
+ * @returns the version, or a copy of it with the secrets of the live one
+ */
+async function withLiveSecrets(
+  target: Target,
+  live: Deployment | undefined,
+  { uploaded, keys }: { uploaded: string; keys: readonly MadeKey[] },
+  say: DeployHost['say'],
+): Promise<string> {
+  const main = mainVersion(live);
+  const [, before] = await listVersions(target);
+  if (main === undefined || before === undefined || before.id === main) return uploaded;
+  say('  the newest version was not the live one: this one takes the secrets of the live one');
+  const changes = Object.fromEntries(keys);
+  return copyVersion(target, { of: uploaded, secretsFrom: main, changes, message: target.model, say });
+}
+
+/** Gives wrangler a file with secrets, which nobody else can read and which is gone afterwards. */
+async function withSecretsFile<T>(
+  keys: readonly MadeKey[],
+  run: (option: readonly string[]) => Promise<T>,
+): Promise<T> {
+  if (keys.length === 0) return run([]);
+  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
   try {
-    say(`Uploading ${model} to the bucket ${target.bucket}`);
-    const written = await push(built, bucket, { weights: [file], progress: host.progress });
-    if (written.length === 0) say('  everything is there already');
-
-    say(`Uploading the worker ${target.name}`);
-    const vars = ['--var', `MODEL:${model}`];
-    const version = await (deployments
-      ? uploadWithin(target, say, ['versions', 'upload', ...vars, '--tag', revision, '--message', model])
-      : uploadWithin(target, say, ['deploy', ...vars], HIDDEN));
-    const { enabled, preview, url: onWorkersDev } = await findAddresses(target);
-    say(`Testing version ${version} at ${preview(version)}`);
-    await smokeTest({ ...host, url: preview(version), model });
-
-    const share = choice.gradual ?? 100;
-    const rest = share < 100 ? [`${mainVersion(live)}@${100 - share}%`] : [];
-    say(share < 100 ? `Giving it ${share} % of the requests` : 'Making it live');
-    const steps = [['triggers', 'deploy']];
-    if (deployments) steps.push(['versions', 'deploy', `${version}@${share}%`, ...rest, '--message', model, '--yes']);
-    // The version is last where the worker can be reached, so that nothing can fail after it; and first where it cannot.
-    for (const args of enabled ? steps : steps.toReversed()) await target.wrangler(args, say);
-    const [route] = target.routes;
-    const url = route ? `https://${route.replace(/[/*]+$/, '')}` : onWorkersDev;
-    return closingWords(target, url, version, share);
-  } catch (error) {
-    throw new Error(`${(error as Error).message}\n\n${await whatIsLive(target)} The model and the bucket can stay.`, {
-      cause: error,
-    });
+    const file = join(folder, 'secrets.json');
+    await writeFile(file, JSON.stringify(Object.fromEntries(keys)), { mode: 0o600 });
+    return await run(['--secrets-file', file]);
+  } finally {
+    await rm(folder, { recursive: true });
   }
 }
 
@@ -153,28 +206,21 @@ async function withConfig<T>(changed: object, run: (option: readonly string[]) =
   }
 }
 
-/** As the account says it, after a failure. */
-export async function whatIsLive(target: Target): Promise<string> {
-  try {
-    const [live] = (await findDeployments(target)) ?? [];
-    const isReachable = live && (target.routes.length > 0 || (await findAddresses(target)).enabled);
-    if (!isReachable) return 'Nothing is online.';
-    return `Live is ${live.versions.map(({ version_id, percentage }) => `version ${version_id} (${percentage} %)`).join(' and ')}.`;
-  } catch {
-    return `What is live cannot be told now: npx wrangler deployments status ${envOption(target)} shows it.`;
-  }
+interface Deployed {
+  readonly version: string;
+  readonly share: number;
+  readonly isClosed: boolean;
 }
 
-function closingWords(target: Target, url: string, version: string, share: number): string {
+async function closingWords(target: Target, { version, share: percent, isClosed }: Deployed): Promise<string> {
   const env = target.env ? ` -- --env ${target.env}` : '';
   const more =
-    share < 100
+    percent < 100
       ? `\nTo give it all requests:\n\n  npx wrangler versions deploy ${version}@100% --yes ${envOption(target)}\n`
       : '';
   return `
-Online at ${url}. Try it:
-
-  curl ${url}/fill-mask -H 'content-type: application/json' -d '{"inputs": "I love [MASK] because you are [MASK]."}'
+${await whereItAnswers(target)}
+${isClosed ? 'It asks for a key.' : 'It answers anybody. To close it: npm run keys -- add NAME'}
 ${more}
 ${worstMonthOf(target)}
 
@@ -184,9 +230,29 @@ To go back to the version before:
 `;
 }
 
+/** The addresses, and a line to try the first of them. */
+async function whereItAnswers(target: Target): Promise<string> {
+  const { enabled } = await readSubdomain(target);
+  const onWorkersDev = `https://${target.name}.${await workersDevSubdomain(target)}.workers.dev`;
+  const urls = [...target.routes.map(addressOfRoute), ...(enabled ? [onWorkersDev] : [])].filter(
+    (url) => url !== undefined,
+  );
+  const explained = target.routes.filter((route) => addressOfRoute(route) === undefined).map(explainRoute);
+  const [url] = urls;
+  if (url === undefined) {
+    const nowhere =
+      'No address leads to the worker but service bindings: set workers_dev = true or routes in wrangler.toml.';
+    return explained.length > 0 ? explained.join('\n') : nowhere;
+  }
+  return `Online at ${urls.join(' and ')}. Try it:
+
+  curl ${url}/fill-mask -H 'content-type: application/json' -d '{"inputs": "I love [MASK] because you are [MASK]."}'
+${explained.map((line) => `\n${line}\n`).join('')}`;
+}
+
 function worstMonthOf({ rateLimits }: Target): string {
   if (!rateLimits)
     return 'No rate limit is on, so nothing bounds what a month costs on the paid plan. The Free plan costs nothing.';
   const dollars = Math.ceil(worstMonth(rateLimits)).toLocaleString('en');
-  return `In the worst month, the answers to one caller at one location cost $${dollars} on the paid plan, and nothing on the Free plan.`;
+  return `In the worst month, the answers to one caller at one location cost $${dollars} on the paid plan, and nothing on the Free plan. To lower it, lower the two limits of wrangler.toml (RATE_LIMITER, EXPENSIVE_RATE_LIMITER), or ask for keys.`;
 }

@@ -1,14 +1,14 @@
-/** The worker of an environment of wrangler.toml in an account: its versions, and which of them is live. Does I/O. */
+/** The worker that an environment of wrangler.toml describes, and the account that it belongs to. Does I/O. */
 import { join } from 'node:path';
 
 import { unstable_readConfig as readConfig } from 'wrangler';
 
-import { type Access, findAccount, findResult, lacks, readResult } from './api.ts';
+import { type Access, findAccount, findResult, lacks } from './api.ts';
 import type { RateLimits } from './cost.ts';
 import { ROOT, runWrangler } from './wrangler.ts';
 
 export const CONFIG = join(ROOT, 'wrangler.toml');
-const PERMISSION = 'Workers Scripts: Edit';
+export const SCRIPTS = 'Workers Scripts: Edit';
 
 /** What a command knows of the account before it begins. */
 export interface Target extends Access {
@@ -18,7 +18,11 @@ export interface Target extends Access {
   /** Of the worker. */
   readonly name: string;
   readonly bucket: string;
+  /** Of the bucket: "eu" or "fedramp"; undefined where there is none. */
+  readonly jurisdiction: string | undefined;
   readonly model: string;
+  /** Of the variable MORE_MODELS. */
+  readonly moreModels: readonly string[];
   /** Where it answers besides workers.dev, as wrangler.toml has it. */
   readonly routes: readonly string[];
   /** Undefined where wrangler.toml has none that apply. */
@@ -43,23 +47,33 @@ interface Limiter {
 /** As a person types it. An empty name is the environment at the top: without one, wrangler warns that there are others. */
 export const envOption = ({ env }: Pick<Target, 'env'>): string => `--env ${env ?? '""'}`;
 
+/** What reaches the account. */
+interface AccountTools extends Omit<Access, 'token'> {
+  readonly runWrangler?: typeof runWrangler;
+}
+
 /** @throws naming the environments there are, or how to log in */
-export async function findTarget(env: string | undefined, given: Omit<Access, 'token'>): Promise<Target> {
+export async function findTarget(env: string | undefined, given: AccountTools): Promise<Target> {
   const { definedEnvironments = [] } = readConfig({ config: CONFIG });
   if (env !== undefined && !definedEnvironments.includes(env)) {
     throw new Error(`wrangler.toml has no environment ${env}: --env is ${definedEnvironments.join(' or ')}`);
   }
   const config = readConfig({ config: CONFIG, ...(env && { env }) });
   const { name, r2_buckets, routes = [], vars, limits, ratelimits, analytics_engine_datasets } = config;
-  const bucket = r2_buckets.find(isBoundTo('MODELS'))?.bucket_name;
+  const { bucket_name: bucket, jurisdiction } = r2_buckets.find(isBoundTo('MODELS')) ?? {};
   if (!name || !bucket) throw new Error('wrangler.toml has no name, or no bucket_name for the binding MODELS');
+  const model = vars['MODEL'];
+  if (typeof model !== 'string' || !model) {
+    throw new Error('wrangler.toml has no MODEL among its variables: npm run models -- use <id> sets it');
+  }
   const expected = process.env['WRANGLER_CI_OVERRIDE_NAME'];
   if (expected && expected !== name) {
     throw new Error(
       `Workers Builds runs for the worker ${expected}, and wrangler.toml names the worker ${name}: set name = "${expected}" there`,
     );
   }
-  const access = { ...given, token: process.env['CLOUDFLARE_API_TOKEN'] || (await tokenOfLogin()) };
+  const { runWrangler: run = runWrangler, ...tools } = given;
+  const access = { ...tools, token: process.env['CLOUDFLARE_API_TOKEN'] || (await tokenOfLogin()) };
   const account = await findAccount(access);
   return {
     ...access,
@@ -67,17 +81,19 @@ export async function findTarget(env: string | undefined, given: Omit<Access, 't
     env,
     name,
     bucket,
-    model: String(vars['MODEL']),
+    jurisdiction,
+    model,
+    moreModels: String(vars['MORE_MODELS'] ?? '')
+      .split(/[\s,]+/)
+      .filter(Boolean),
     routes: routes.map((route: string | { pattern: string }) => (typeof route === 'string' ? route : route.pattern)),
     rateLimits: vars['RATE_LIMITS'] === 'off' ? undefined : rateLimitsOf(ratelimits),
     learnsPlan: limits?.cpu_ms !== undefined && vars['CACHE_OPERATIONS'] === undefined,
     dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,
     wrangler: (args, say, input = '') =>
-      runWrangler([...args, '--env', env ?? ''], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }).catch(
+      run([...args, '--env', env ?? ''], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }).catch(
         (error: Error) => {
-          throw isForbidden(error.message)
-            ? new Error(`${error.message}\n${lacks(PERMISSION)}`, { cause: error })
-            : error;
+          throw isForbidden(error.message) ? new Error(`${error.message}\n${lacks(SCRIPTS)}`, { cause: error }) : error;
         },
       ),
   };
@@ -112,80 +128,12 @@ async function tokenOfLogin(): Promise<string> {
   throw new Error('Set CLOUDFLARE_API_TOKEN: a global API key is not accepted');
 }
 
-/** A deployment: which versions serve, and which share of the requests. */
-interface Deployment {
-  readonly versions: readonly { readonly version_id: string; readonly percentage: number }[];
-}
-
-/** @returns the deployments, the one that is live first; undefined where there is no such worker */
-export async function findDeployments(target: Target): Promise<readonly Deployment[] | undefined> {
-  const { account, name } = target;
-  // A worker that was never made live has no deployments, and is there.
-  const service = `/accounts/${account}/workers/services/${name}`;
-  if (!(await findResult(target, service, { permission: PERMISSION }))) return undefined;
-  const path = `/accounts/${account}/workers/scripts/${name}/deployments`;
-  return (await readResult<{ deployments: Deployment[] }>(target, path, { permission: PERMISSION })).deployments;
-}
-
-interface Version {
-  readonly id: string;
-  readonly metadata: { readonly created_on: string };
-  readonly annotations?: { readonly 'workers/message'?: string };
-}
-
-/** The newest first, live or not. */
-export async function findVersions(target: Target): Promise<readonly Version[]> {
-  const path = `/accounts/${target.account}/workers/scripts/${target.name}/versions`;
-  const { items } = await readResult<{ items: Version[] }>(target, path, { permission: PERMISSION });
-  return items.toSorted((a, b) => b.metadata.created_on.localeCompare(a.metadata.created_on));
-}
-
-/** Gives a version all requests. */
-export async function makeLive(target: Target, version: string, message: string, say: (line: string) => void) {
-  await target.wrangler(['versions', 'deploy', `${version}@100%`, '--message', message, '--yes'], say);
-}
-
-/** The version that most requests reach, of a deployment. */
-export function mainVersion(deployment: Deployment | undefined): string | undefined {
-  return deployment?.versions.toSorted((a, b) => b.percentage - a.percentage)[0]?.version_id;
-}
-
-/** Where the worker answers. */
-export async function findAddresses(target: Target): Promise<{
-  /** Whether anybody can reach it on workers.dev. */
-  enabled: boolean;
-  /** On workers.dev */
-  url: string;
-  /** Of a version, whether it is live or not. @throws when the worker has no such addresses */
-  preview: (version: string) => string;
-}> {
-  const { account, name } = target;
-  const request = { permission: PERMISSION };
-  const worker = await readResult<{ enabled: boolean; previews_enabled: boolean; preview_url_suffix?: string }>(
-    target,
-    `/accounts/${account}/workers/scripts/${name}/subdomain`,
-    request,
-  );
-  const subdomain = await workersDevSubdomain(target);
-  const suffix = worker.preview_url_suffix ?? `-${name}.${subdomain}.workers.dev`;
-  return {
-    enabled: worker.enabled,
-    url: `https://${name}.${subdomain}.workers.dev`,
-    preview(version) {
-      if (worker.previews_enabled) return `https://${version.slice(0, 8)}${suffix}`;
-      throw new Error(
-        `The worker ${name} has no preview URLs, at which a version is tested: set preview_urls = true in wrangler.toml, and enable them in the dashboard, in the worker's settings under Domains & Routes`,
-      );
-    },
-  };
-}
-
-/** @throws when the account has none, saying where it is chosen */
+/** The account's address on workers.dev. @throws when it has none, saying where it is chosen */
 export async function workersDevSubdomain(target: Target): Promise<string> {
   const path = `/accounts/${target.account}/workers/subdomain`;
-  const found = await findResult<{ subdomain?: string }>(target, path, { permission: PERMISSION });
+  const found = await findResult<{ subdomain?: string }>(target, path, { permission: SCRIPTS });
   if (found?.subdomain) return found.subdomain;
   throw new Error(
-    `The account has no workers.dev subdomain, at which versions are tested: choose one at https://dash.cloudflare.com/${target.account}/workers/onboarding`,
+    `The account has no workers.dev subdomain, at which the first version is tested: choose one at https://dash.cloudflare.com/${target.account}/workers/onboarding`,
   );
 }

@@ -1,4 +1,4 @@
-/** npm run deploy: publishes the worker and its model in a Cloudflare account. See USAGE. */
+/** npm run deploy: publishes the worker and its models in a Cloudflare account. See USAGE. */
 import { noTexts, runScript } from './arguments.ts';
 import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
@@ -7,23 +7,34 @@ import { UsageError } from './usage-error.ts';
 const USAGE = `npm run deploy -- [options]
 
   --env NAME       an environment of wrangler.toml: staging or onnxruntime
-  --model ID       a model that is built, <id> or <id>@<revision>; MODEL of wrangler.toml if not given
+  --model ID       a model that is built, <id> or <id>@<revision>, instead of MODEL of wrangler.toml
   --gradual N      give the new version N percent of the requests, from 1 to 99
+  --keys FILE      add API keys: a name on each line, or NAME=KEY. A key that is made here is shown once. "-" asks for the names
+  --open           allow a version that answers anybody after one that asks for a key
 
-Uploads the model and the worker, tests the new version at an address of its own, and makes it live if it answers.
+Uploads the models and the worker, tests the new version where nobody else reaches it, and makes it live if it answers.
 It can be repeated. Any failure leaves the version that was live. It needs \`npx wrangler login\`, or CLOUDFLARE_API_TOKEN.
-API_KEY is a key for the test, where the worker asks for one.`;
+API_KEY is a key for the test, where the worker asks for one. CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET are a service token
+for it, where Cloudflare Access stands before the worker.`;
 
 await runScript(
   USAGE,
-  { env: { type: 'string' }, model: { type: 'string' }, gradual: { type: 'string' } },
-  async ({ env, model, gradual }, texts) => {
+  {
+    env: { type: 'string' },
+    model: { type: 'string' },
+    gradual: { type: 'string' },
+    keys: { type: 'string' },
+    open: { type: 'boolean' },
+  },
+  async ({ env, model, gradual, keys: file, open: isOpenAllowed = false }, texts) => {
     noTexts(texts);
     if (gradual !== undefined && !/^[1-9]\d?$/.test(gradual)) {
       throw new UsageError(`--gradual is a number of percent from 1 to 99, not "${gradual}"`);
     }
     const { deploy } = await import('../account/deploy.ts');
-    const choice = { env, model, gradual: gradual === undefined ? undefined : Number(gradual) };
+    const { parseKeys, readNames } = await import('../account/key-file.ts');
+    const keys = file === undefined ? [] : parseKeys(await readNames(file));
+    const choice = { env, model, gradual: gradual === undefined ? undefined : Number(gradual), keys, isOpenAllowed };
     print(await deploy(choice, { fetch, say, progress: progressBar('uploaded') }));
   },
 );

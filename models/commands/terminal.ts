@@ -1,4 +1,5 @@
-/** Prints messages. Writes to stdout and stderr. */
+/** Prints messages, and asks. Writes to stdout and stderr. */
+import { createInterface } from 'node:readline/promises';
 
 /** C0 and C1 controls except tab and line feed, and marks that change the direction of text. */
 // oxlint-disable-next-line no-control-regex
@@ -17,4 +18,14 @@ export function print(text: string): void {
 /** Other messages: progress, warnings, errors. */
 export function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
+}
+
+/** Asks a person. Only "y" and "yes" are a yes. */
+export async function confirm(question: string): Promise<boolean> {
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(?:es)?$/i.test((await prompt.question(`${printable(question)} [y/N] `)).trim());
+  } finally {
+    prompt.close();
+  }
 }

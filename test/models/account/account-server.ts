@@ -17,6 +17,8 @@ interface Binding {
   readonly name: string;
   readonly type: string;
   readonly text?: string;
+  /** Of the type `inherit`: the version that has the binding, the newest if there is none. */
+  readonly version_id?: string;
 }
 
 export interface Version {
@@ -38,6 +40,7 @@ export interface Version {
 interface Deployment {
   readonly id: string;
   readonly versions: readonly { readonly version_id: string; readonly percentage: number }[];
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 interface HostedWorker {
@@ -59,10 +62,12 @@ interface Fault {
   /** How often; without a number, always. */
   times?: number;
   readonly delayMs?: number;
+  readonly headers?: Record<string, string>;
 }
 
 export interface AccountServer extends AsyncDisposable {
   readonly url: string;
+  /** By name; those of a jurisdiction as `<jurisdiction>:<name>`. */
   readonly buckets: Map<string, Map<string, Uint8Array>>;
   readonly workers: Map<string, HostedWorker>;
   readonly faults: Fault[];
@@ -74,8 +79,13 @@ export interface AccountServer extends AsyncDisposable {
   readonly seen: string[];
   /** What the server did not know. */
   readonly unknown: string[];
-  /** The version that a request to a host of workers.dev reaches, if anybody can reach it. */
-  versionAt(host: string): Version | undefined;
+  /**
+   * The version that a request reaches, if anybody can reach it there.
+   * @param host of workers.dev, or of a route
+   */
+  versionAt(host: string, headers?: Headers): Version | undefined;
+  /** Hosts that lead to a worker besides workers.dev. */
+  readonly routed: Map<string, string>;
 }
 
 interface Answer {
@@ -94,6 +104,7 @@ export async function startAccount(): Promise<AccountServer> {
   const plan = { isFree: false };
   const seen: string[] = [];
   const unknown: string[] = [];
+  const routed = new Map<string, string>();
   const points = createDataset(DATASET);
 
   const server = createServer((request, response) => {
@@ -106,7 +117,7 @@ export async function startAccount(): Promise<AccountServer> {
       const { status = 200, raw, headers = {}, result, error } = answer;
       if (raw) return response.writeHead(status, headers).end(raw);
       const errors = error ? [error] : [];
-      response.writeHead(status, { 'content-type': 'application/json' });
+      response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(JSON.stringify({ success: !error, errors, messages: [], result: result ?? null }));
     })();
   });
@@ -119,7 +130,11 @@ export async function startAccount(): Promise<AccountServer> {
     }
     if (fault.times !== undefined) fault.times--;
     await pause(fault.delayMs ?? 0);
-    return fault.status === undefined ? undefined : refuse(fault.status, fault.code ?? 0, 'as the test wants it');
+    if (fault.status === undefined) return undefined;
+    return {
+      ...refuse(fault.status, fault.code ?? 0, 'as the test wants it'),
+      ...(fault.headers && { headers: fault.headers }),
+    };
   }
 
   async function route(request: IncomingMessage, path: string, body: Buffer, line: string): Promise<Answer> {
@@ -127,7 +142,11 @@ export async function startAccount(): Promise<AccountServer> {
     if (path === '/accounts') return { result: [{ id: ACCOUNT, name: 'Somebody' }] };
     if (path === '/workers/subdomain') return { result: { subdomain: SUBDOMAIN } };
     const [, bucketName, key] = /^\/r2\/buckets(?:\/([^/]+)(?:\/objects\/(.+))?)?$/.exec(path) ?? [];
-    if (path.startsWith('/r2/')) return answerR2(request.method ?? '', bucketName, key, body);
+    if (path.startsWith('/r2/')) {
+      // Each jurisdiction has buckets of its own: a request without the header does not find them (wrangler's `--jurisdiction`).
+      const jurisdiction = request.headers['cf-r2-jurisdiction'];
+      return answerR2(request.method ?? '', jurisdiction ? `${String(jurisdiction)}:` : '', bucketName, key, body);
+    }
     if (path === '/analytics_engine/sql') return answerSql(body.toString());
     const [, patched] = /^\/workers\/workers\/([^/]+)\/versions\/latest$/.exec(path) ?? [];
     if (patched && request.method === 'PATCH') return patchLatest(patched, body);
@@ -153,14 +172,21 @@ export async function startAccount(): Promise<AccountServer> {
     preview_url_suffix: `-${name}.${SUBDOMAIN}.workers.dev`,
   });
 
-  function answerR2(method: string, name: string | undefined, key: string | undefined, body: Buffer): Answer {
+  function answerR2(
+    method: string,
+    prefix: string,
+    name: string | undefined,
+    key: string | undefined,
+    body: Buffer,
+  ): Answer {
     if (!name) {
       if (method === 'GET') return { result: { buckets: [...buckets.keys()].map((one) => ({ name: one })) } };
       const { name: wanted } = JSON.parse(body.toString()) as { name: string };
-      buckets.set(wanted, new Map());
+      if (buckets.has(prefix + wanted)) return refuse(409, 10_004, 'The bucket you tried to create already exists.');
+      buckets.set(prefix + wanted, new Map());
       return { result: { name: wanted } };
     }
-    const bucket = buckets.get(name);
+    const bucket = buckets.get(prefix + name);
     if (!bucket) return refuse(404, 10_006, 'The specified bucket does not exist.');
     if (key === undefined) return { result: { name } };
     if (method === 'PUT') {
@@ -172,19 +198,23 @@ export async function startAccount(): Promise<AccountServer> {
     return { raw: object, headers: { etag: `"${createHash('md5').update(object).digest('hex')}"` } };
   }
 
-  /** A copy of the newest version with other bindings. */
+  /** A copy of the newest version with other bindings: `null` takes one away. */
   function patchLatest(name: string, body: Buffer): Answer {
     const versions = workers.get(name)?.versions;
-    const latest = versions?.at(-1);
-    if (!latest) return refuse(404, 10_007, 'This Worker does not exist on your account.');
+    if (!versions) return refuse(404, 10_007, 'This Worker does not exist on your account.');
+    const latest = versions.at(-1);
+    // wrangler knows this code (NO_VERSIONS_ERR_CODE in src/versions/secrets).
+    if (!latest) return refuse(400, 10_222, 'There are currently no uploaded versions of this Worker.');
     const { env, annotations } = JSON.parse(body.toString()) as Pick<Version, 'annotations'> & {
-      env: Record<string, Omit<Binding, 'name'>>;
+      env: Record<string, Omit<Binding, 'name'> | null>;
     };
-    const changed = Object.entries(env).map(([key, { type, text = '' }]) => ({ name: key, type, text }));
+    const changed = Object.entries(env).flatMap(([key, binding]) =>
+      binding ? [{ name: key, type: binding.type, text: binding.text ?? '' }] : [],
+    );
     const others = latest.metadata.bindings.filter((binding) => !Object.hasOwn(env, binding.name));
     const metadata = { ...latest.metadata, bindings: [...others, ...changed] };
     const version: Version = { ...latest, id: randomUUID(), metadata, ...(annotations && { annotations }) };
-    versions?.push(version);
+    versions.push(version);
     return { result: { id: version.id } };
   }
 
@@ -198,7 +228,7 @@ export async function startAccount(): Promise<AccountServer> {
   }
 
   async function answerScript(
-    { method, headers }: IncomingMessage,
+    { method = '', headers, url = '' }: IncomingMessage,
     line: string,
     name: string,
     rest: string,
@@ -217,8 +247,12 @@ export async function startAccount(): Promise<AccountServer> {
       if (plan.isFree && uploaded.metadata.limits) {
         return refuse(400, 100_328, 'CPU limits are not supported for the Free plan.');
       }
+      const inherited = inherit(uploaded.metadata.bindings, worker?.versions ?? []);
+      // wrangler's INVALID_INHERIT_BINDING_CODE.
+      if (typeof inherited === 'string') return refuse(400, 10_057, `There is no binding ${inherited} to inherit.`);
       const kept = worker?.versions.at(-1)?.metadata.bindings ?? [];
-      const version = { ...uploaded, metadata: withKept(uploaded.metadata, kept) };
+      const metadata = withKept({ ...uploaded.metadata, bindings: inherited }, kept);
+      const version = { ...uploaded, metadata };
       const into = worker ?? { versions: [], deployments: [], enabled: false, previews_enabled: false };
       workers.set(name, into);
       into.versions.push(version);
@@ -239,24 +273,27 @@ export async function startAccount(): Promise<AccountServer> {
       return { result: subdomainOf(name) };
     }
     if (rest === 'deployments' && method === 'POST') {
-      const { versions } = JSON.parse(body.toString()) as Deployment;
-      worker.deployments.unshift({ id: randomUUID(), versions });
-      return { result: { id: worker.deployments[0]?.id } };
+      return createDeployment(worker, body, url.includes('force=true'));
     }
     if (rest === 'deployments') {
-      return { result: { deployments: worker.deployments.map(describe) } };
+      return { result: { deployments: worker.deployments.map((one, i, all) => describe(one, all.length - i)) } };
     }
     if (rest === 'versions') return { result: { items: worker.versions.map(describe) } };
     const [, id] = /^versions\/(.+)$/.exec(rest) ?? [];
     const version = worker.versions.find((one) => one.id === id);
-    if (version)
-      return {
-        result: {
-          ...describe(version, worker.versions.indexOf(version)),
-          resources: { bindings: [], script: {}, script_runtime: {} },
-        },
-      };
-    if (rest === 'secrets') return { result: [] };
+    if (version) return { result: withResources(version, worker.versions.indexOf(version)) };
+    const [, ofVersion] = /[?&]version=([\w-]+)/.exec(url) ?? [];
+    const content = worker.versions.find((one) => one.id === ofVersion);
+    if (rest === 'content/v2' && content) return contentOf(content);
+    const [, secret] = /^secrets(?:\/(.+))?$/.exec(rest) ?? [];
+    if (method === 'DELETE' && secret) return editSecret(worker, method, secret, '');
+    if (rest === 'secrets' && method === 'PUT') {
+      const put = JSON.parse(body.toString()) as { name: string; text: string };
+      return editSecret(worker, method, put.name, put.text);
+    }
+    if (rest === 'secrets') {
+      return { result: worker.versions.at(-1)?.metadata.bindings.filter(({ type }) => type === 'secret_text') ?? [] };
+    }
     if (rest === 'settings' || rest === 'script-settings') return { result: { bindings: [] } };
     unknown.push(line);
     return refuse(404, 7003, `no route ${line}`);
@@ -273,10 +310,17 @@ export async function startAccount(): Promise<AccountServer> {
     points,
     seen,
     unknown,
-    versionAt(host) {
+    routed,
+    versionAt(host, headers = new Headers()) {
       for (const [name, { versions, deployments, enabled, previews_enabled }] of workers) {
-        if (enabled && host === `${name}.${SUBDOMAIN}.workers.dev`) {
-          const [main] = deployments[0]?.versions ?? [];
+        if ((enabled && host === `${name}.${SUBDOMAIN}.workers.dev`) || routed.get(host) === name) {
+          const served = deployments[0]?.versions ?? [];
+          // An override is obeyed for a version of the deployment, also with 0 %, and ignored for others
+          // (documentation of version overrides).
+          const wanted = headers.get('cloudflare-workers-version-overrides');
+          const main =
+            served.find(({ version_id }) => wanted === `${name}="${version_id}"`) ??
+            served.toSorted((a, b) => b.percentage - a.percentage)[0];
           return versions.find(({ id }) => id === main?.version_id);
         }
         const preview = versions.find(({ id }) => host === `${id.slice(0, 8)}-${name}.${SUBDOMAIN}.workers.dev`);
@@ -297,11 +341,109 @@ function withKept(metadata: Version['metadata'], before: readonly Binding[]): Ve
   return { ...metadata, bindings: [...metadata.bindings, ...kept] };
 }
 
+/** The modules of a version, as wrangler read them to copy one (`copyWorkerVersionWithNewSecrets`). */
+async function contentOf({ metadata, modules }: Version): Promise<Answer> {
+  const form = new FormData();
+  for (const [name, bytes] of modules) {
+    const type = name.endsWith('.wasm') ? 'application/wasm' : 'application/javascript+module';
+    form.set(name, new Blob([bytes], { type }), name);
+  }
+  const response = new Response(form);
+  const headers = {
+    'content-type': response.headers.get('content-type') ?? '',
+    'cf-entrypoint': metadata.main_module ?? '',
+  };
+  return { raw: new Uint8Array(await response.arrayBuffer()), headers };
+}
+
+/** `PUT` and `DELETE` of a secret: a version that is live at once. */
+function editSecret(worker: HostedWorker, method: string, name: string, text: string): Answer {
+  const latest = worker.versions.at(-1);
+  const [only] = worker.deployments[0]?.versions ?? [];
+  // 10215, wrangler's VERSION_NOT_DEPLOYED_ERR_CODE in src/secret; workers-sdk #10585 and #6763.
+  if (!latest || only?.version_id !== latest.id || only.percentage !== 100) {
+    return refuse(400, 10_215, 'Secret edit failed. The latest version of the Worker is not currently deployed.');
+  }
+  const others = latest.metadata.bindings.filter((one) => one.name !== name);
+  const bindings = method === 'PUT' ? [...others, { name, type: 'secret_text', text }] : others;
+  const annotations = { 'workers/triggered_by': 'secret' };
+  const version: Version = { ...latest, id: randomUUID(), metadata: { ...latest.metadata, bindings }, annotations };
+  worker.versions.push(version);
+  worker.deployments.unshift({ id: randomUUID(), versions: [{ version_id: version.id, percentage: 100 }] });
+  return { result: {} };
+}
+
+function createDeployment(worker: HostedWorker, body: Buffer, isForced: boolean): Answer {
+  const { versions, annotations } = JSON.parse(body.toString()) as Omit<Deployment, 'id'>;
+  const found = versions.map(({ version_id }) => worker.versions.findIndex(({ id }) => id === version_id));
+  if (found.includes(-1)) return refuse(404, 10_013, 'There is no such version.');
+  // At most two versions, whose shares add up to 100 (documentation of gradual deployments).
+  const total = versions.reduce((sum, { percentage }) => sum + percentage, 0);
+  if (versions.length > 2 || new Set(found).size < found.length || total !== 100) {
+    return refuse(400, 10_021, 'A deployment has one or two versions, and 100 % in all.');
+  }
+  // 10220, wrangler's CANNOT_ROLLBACK_WITH_MODIFIED_SECERT_CODE in src/versions/rollback: an older version whose secrets have changed
+  // since goes live with force=true only, which `wrangler versions deploy` does not send (workers-sdk #14998).
+  const served = worker.deployments[0]?.versions.map(({ version_id }) => version_id) ?? [];
+  const newest = Math.max(...served.map((one) => worker.versions.findIndex(({ id }) => id === one)));
+  const changed = found.flatMap((at) =>
+    at < newest ? changedSecrets(worker.versions[at], worker.versions[newest]) : [],
+  );
+  if (changed.length > 0 && !isForced) {
+    return refuse(400, 10_220, `The following secrets have changed: ${[...new Set(changed)].join(', ')}`);
+  }
+  worker.deployments.unshift({ id: randomUUID(), versions, ...(annotations && { annotations }) });
+  return { result: { id: worker.deployments[0]?.id } };
+}
+
+/** @returns the bindings with those of other versions put in, or the name of one that is not there */
+function inherit(bindings: readonly Binding[], versions: readonly Version[]): Binding[] | string {
+  const found: Binding[] = [];
+  for (const binding of bindings) {
+    const { name, type, version_id = 'latest' } = binding;
+    const from = version_id === 'latest' ? versions.at(-1) : versions.find(({ id }) => id === version_id);
+    const one = type === 'inherit' ? from?.metadata.bindings.find((other) => other.name === name) : binding;
+    if (!one) return name;
+    found.push(one);
+  }
+  return found;
+}
+
+function changedSecrets(before: Version | undefined, now: Version | undefined): string[] {
+  const secretsOf = (version: Version | undefined) =>
+    new Map(
+      (version?.metadata.bindings ?? [])
+        .filter(({ type }) => type === 'secret_text')
+        .map(({ name, text }) => [name, text]),
+    );
+  const [a, b] = [secretsOf(before), secretsOf(now)];
+  return [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name));
+}
+
+/** Secrets can be named, never read. */
+function withResources(version: Version, index: number) {
+  const { bindings, compatibility_date, compatibility_flags, limits } = version.metadata;
+  const hash = createHash('sha256');
+  for (const [name, bytes] of version.modules) hash.update(name).update(bytes);
+  const shown = bindings.map(({ text, ...rest }) =>
+    rest.type === 'secret_text' || text === undefined ? rest : Object.assign(rest, { text }),
+  );
+  return {
+    ...describe(version, index),
+    number: index + 1,
+    resources: {
+      bindings: shown,
+      script: { etag: hash.digest('hex') },
+      script_runtime: { compatibility_date, compatibility_flags, ...(limits && { limits }) },
+    },
+  };
+}
+
 function describe<T extends { id: string }>(one: T, index: number) {
   const created_on = new Date(Date.UTC(2026, 0, 1, 0, 0, index)).toISOString();
   const metadata = { created_on, author_email: 'somebody@example.com', source: 'wrangler' };
   const { modules: _, ...rest } = one as T & { modules?: unknown };
-  return { ...metadata, annotations: {}, ...rest, metadata, strategy: 'percentage' };
+  return { ...metadata, annotations: {}, ...rest, metadata, strategy: 'percentage', number: index + 1 };
 }
 
 async function readVersion(form: FormData): Promise<Version> {
@@ -312,7 +454,8 @@ async function readVersion(form: FormData): Promise<Version> {
     if (typeof part !== 'string' && /\.(js|wasm)$/.test(name))
       modules.set(name, new Uint8Array(await part.arrayBuffer()));
   }
-  return { id: randomUUID(), metadata, modules };
+  const { annotations } = metadata as { annotations?: Record<string, string> };
+  return { id: randomUUID(), metadata, modules, ...(annotations && { annotations }) };
 }
 
 async function readAll(request: IncomingMessage): Promise<Buffer> {

@@ -7,6 +7,7 @@ import { Miniflare } from 'miniflare';
 import { describe, expect, inject, it, vi } from 'vitest';
 
 import { deploy, type DeployChoice } from '../../../models/account/deploy.ts';
+import { addKeys } from '../../../models/account/keys.ts';
 import { rollback } from '../../../models/account/rollback.ts';
 import { ROOT } from '../../../models/account/wrangler.ts';
 import { findBuild } from '../../../models/bucket/built.ts';
@@ -21,7 +22,6 @@ vi.mock(import('../../../models/convert/find-or-build.ts'), async (importOrigina
 const { id, revision } = inject('built');
 const MODEL = `${id}@${revision}`;
 const KEY = '0123456789abcdef';
-const KEYS = `another-key-of-20-ch, ${KEY}`;
 const OFF = { type: 'text', value: 'off' };
 const MASKED = 'Paris is the [MASK] of France.';
 
@@ -69,7 +69,8 @@ describe('npm run deploy', () => {
     });
     try {
       account.server.faults.push({ on: /^PUT \/r2/, delayMs: 100 });
-      const words = await deployIt();
+      const words = await deploy({ keys: [['API_KEY_ALICE', KEY]] }, account.hostWithWrangler);
+      expect(words).toContain(`  ALICE  ${KEY}`);
       expect(account.server.unknown).toEqual([]);
       expect(words).toContain(`curl ${LIVE}/fill-mask`);
       expect(words.trim()).toMatch(/npm run rollback$/);
@@ -77,50 +78,63 @@ describe('npm run deploy', () => {
         'In the worst month, the answers to one caller at one location cost $305 on the paid plan',
       );
       // Only what the engine reads, and the manifest after it.
-      expect(puts()).toEqual(['model.efm', 'tokenizer.bin', 'manifest.json', 'index.json']);
+      const digests = `${NAME}.json`;
+      expect(puts()).toEqual(['model.efm', 'tokenizer.bin', 'manifest.json', 'index.json', digests]);
       const first = live();
       // Nobody but the test reached it before.
       expect(liveWhenAsked).toEqual([undefined]);
       expect((await readdir(ROOT)).filter((name) => name.startsWith('wrangler.'))).toEqual(['wrangler.toml']);
+      // Closed from its first second.
+      const body = JSON.stringify({ inputs: MASKED });
       const headers = { 'content-type': 'application/json' };
-      const asked = await host.fetch(`${LIVE}/fill-mask`, { body: JSON.stringify({ inputs: MASKED }), headers });
+      expect((await host.fetch(`${LIVE}/fill-mask`, { body, headers })).status).toBe(401);
+      const withKey = { ...headers, authorization: `Bearer ${KEY}` };
+      const asked = await host.fetch(`${LIVE}/fill-mask`, { body, headers: withKey });
       expect(await asked.json()).toHaveLength(5);
 
       account.server.seen.length = 0;
-      versions()[0]?.metadata.bindings.push({ name: 'API_KEYS', type: 'secret_text', text: KEYS });
       vi.stubEnv('API_KEY', KEY);
-      await deployIt({ model: id });
+      await deploy({ model: id }, account.hostWithWrangler);
       expect(puts()).toEqual([]);
-      expect(live()).not.toBe(first);
+      const second = live() ?? '';
+      expect(second).not.toBe(first);
       expect(versions().map((version) => bindingOf(version, 'MODEL'))).toEqual([MODEL, MODEL]);
       expect(versions().map(({ metadata }) => metadata.limits)).toEqual([{ cpu_ms: 20_000 }, { cpu_ms: 20_000 }]);
       expect(versions().map((version) => bindingOf(version, 'CACHE_OPERATIONS'))).toEqual(['500', '500']);
       // A version inherits the secrets.
-      expect(versions().map((version) => bindingOf(version, 'API_KEYS'))).toEqual([KEYS, KEYS]);
+      expect(versions().map((version) => bindingOf(version, 'API_KEY_ALICE'))).toEqual([KEY, KEY]);
+      // A secret alone, which wrangler puts.
+      await addKeys(['bob'], {}, account.hostWithWrangler);
 
-      expect(await rollback(undefined, host)).toContain(`Version ${first} is live again at ${LIVE}`);
-      expect(live()).toBe(first);
-      // Another one would go back to the version with keys.
+      // A copy of the first one answers in workerd.
+      // The same code again is nothing to go back to.
+      await expect(rollback({ isConfirmed: true }, host)).rejects.toThrow(`There is no version before ${live()}`);
+      expect(await rollback({ version: first, isConfirmed: true }, account.hostWithWrangler)).toContain(
+        `Version ${first} is live again, as ${live()}. It asks for a key.`,
+      );
+      expect(account.server.unknown).toEqual([]);
+      const gone = live();
+      expect(versions().at(-1)?.modules.size).toBe(versions()[0]?.modules.size);
       for (const [key, problem] of [
-        ['', 'POST /fill-mask asks for a key: set the environment variable API_KEY to one of API_KEYS'],
+        ['', 'POST /fill-mask asks for a key: set the environment variable API_KEY to a key of the worker'],
         ['expired-key-of-16', 'POST /fill-mask does not accept the key in API_KEY: set'],
       ] as const) {
         vi.stubEnv('API_KEY', key);
-        await expect(rollback(undefined, host)).rejects.toThrow(problem);
+        await expect(rollback({ version: second, isConfirmed: true }, host)).rejects.toThrow(problem);
       }
-      expect(live()).toBe(first);
+      expect(live()).toBe(gone);
+      for (const { id: version } of versions()) expect(await account.statusAtOwnAddress(version)).toBe(404);
 
+      // A version with a wrong setting.
       const [{ metadata, modules } = { metadata: { bindings: [] }, modules: new Map() }] = versions();
-      for (const [name, type, text, problem] of [
-        ['API_KEYS', 'secret_text', 'abcd', 'API_KEYS has 4 characters in key 1. Use at least 16.'],
-        ['ALLOWED_ORIGINS', 'plain_text', 'a.example', /GET \/ready answers 503: .* variable ALLOWED_ORIGINS has/],
-      ] as const) {
-        const bindings = [...metadata.bindings.filter((binding) => binding.name !== name), { name, type, text }];
-        account.makeLive(account.addVersion({ metadata: { ...metadata, bindings }, modules }));
-        account.makeLive(first ?? '');
-        await expect(rollback(undefined, host)).rejects.toThrow(problem);
-        expect(live()).toBe(first);
-      }
+      const wrong = { name: 'ALLOWED_ORIGINS', type: 'plain_text', text: 'a.example' };
+      const bindings = [...metadata.bindings.filter(({ name }) => name !== wrong.name), wrong];
+      const version = account.addVersion({ metadata: { ...metadata, bindings }, modules });
+      vi.stubEnv('API_KEY', KEY);
+      await expect(rollback({ version, isConfirmed: true }, host)).rejects.toThrow(
+        /GET \/ready answers 503: .* variable ALLOWED_ORIGINS has/,
+      );
+      expect(live()).toBe(gone);
     } finally {
       for (const server of servers.values()) await server.dispose();
     }
@@ -148,7 +162,7 @@ describe('npm run deploy', () => {
       { version_id: before, percentage: 90 },
     ]);
     expect(words).toContain(`npx wrangler versions deploy ${version}@100% --yes --env ""`);
-    await rollback(undefined, host);
+    await rollback({ isConfirmed: true }, host);
     expect(account.server.workers.get(NAME)?.deployments[0]?.versions).toEqual([
       { version_id: before, percentage: 100 },
     ]);
@@ -174,7 +188,7 @@ describe('npm run deploy', () => {
 
     account.answerWith(answerWell);
     faults.push({ on: /^POST .*\/subdomain$/, status: 400 });
-    await expect(deployIt()).rejects.toThrow(/wrangler triggers deploy failed: [^]*Nothing is online\./);
+    await expect(deployIt()).rejects.toThrow(/the API refused POST [^]*\/subdomain [^]*Nothing is online\./);
     expect(live()).toBeUndefined();
   });
 
@@ -208,7 +222,7 @@ describe('npm run deploy', () => {
       { on: /^POST .*\/versions$/, status: 403, code: 10_000 },
       /wrangler versions upload failed: [^]*the token lacks the permission "Workers Scripts: Edit"/,
     ],
-    ['it cannot be made live', { on: /^POST .*\/deployments$/, status: 400 }, /wrangler versions deploy failed/],
+    ['it cannot be made live', { on: /^POST .*\/deployments$/, status: 400 }, /the API refused POST .*\/deployments/],
   ])('leaves the live version when %s', async (_, fault, problem) => {
     const before = await account.withLiveVersion();
     account.server.faults.push(fault);
@@ -241,7 +255,11 @@ describe('npm run deploy', () => {
       { on: /^GET \/workers\/services/, status: 403, code: 10_000 },
       'the token lacks the permission "Workers Scripts: Edit"',
     ],
-    ['the bucket is taken', { on: /^POST \/r2\/buckets/, status: 409, code: 10_004 }, 'MODELS another bucket_name'],
+    [
+      'the bucket is taken',
+      { on: /^POST \/r2\/buckets/, status: 409, code: 10_004 },
+      'give that binding another bucket_name',
+    ],
     ['there is no workers.dev', { on: /^GET \/workers\/subdomain/, status: 404 }, 'has no workers.dev subdomain'],
     ['the token is wrong', { on: /./, status: 401 }, 'the account does not accept the token: run `npx wrangler login`'],
     ['the API is down', { on: /./, status: 503 }, 'the API refused GET /accounts (503'],
@@ -282,15 +300,6 @@ describe('npm run deploy', () => {
     vi.mocked(findOrBuild).mockResolvedValueOnce({ ...built, manifest });
     await expect(deployIt()).rejects.toThrow(problem);
     expect(account.server.buckets.size).toBe(0);
-  });
-
-  it('says what to do where a live worker has no preview URLs, before it changes anything', async () => {
-    await account.withLiveVersion();
-    Object.assign(account.server.workers.get(NAME) ?? {}, { previews_enabled: false });
-    await expect(deployIt()).rejects.toThrow(
-      'has no preview URLs, at which a version is tested: set preview_urls = true',
-    );
-    expect(account.server.seen.filter((line) => !line.startsWith('GET'))).toEqual([]);
   });
 
   it('says what to do where a build system has chosen another name', async () => {

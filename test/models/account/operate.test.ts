@@ -1,9 +1,7 @@
-/** What comes after `npm run deploy`: going back, purging, metrics, the bucket. Against a stand-in for the API of an account. */
+/** What comes after `npm run deploy`: metrics, the bucket. Against a stand-in for the API of an account. */
 import { describe, expect, inject, it, vi } from 'vitest';
 
 import { readMetrics } from '../../../models/account/metrics.ts';
-import { purge } from '../../../models/account/purge.ts';
-import { rollback } from '../../../models/account/rollback.ts';
 import { findTarget } from '../../../models/account/worker.ts';
 import { findBuild } from '../../../models/bucket/built.ts';
 import { drawMetrics } from '../../../models/commands/draw-metrics.ts';
@@ -11,12 +9,12 @@ import { command as list } from '../../../models/commands/list.ts';
 import { pushBuilt } from '../../../models/commands/push.ts';
 import { dataPoint, type Observation } from '../../../src/http/observation.ts';
 import { DATASET } from './account-server.ts';
-import { LIVE, NAME, useAccount } from './use-account.ts';
+import { useAccount } from './use-account.ts';
 
 const { id, revision, files } = inject('built');
 
 const account = useAccount();
-const { host, live, puts, versions } = account;
+const { host, puts } = account;
 
 describe('npm run models -- push --remote', () => {
   it('puts all files of a model into the bucket of the account, where list --remote finds them, and nothing the second time', async () => {
@@ -49,75 +47,6 @@ describe('npm run models -- push --remote', () => {
     vi.restoreAllMocks();
     expect(printed).toContain('wrangler.toml');
     expect(printed).not.toContain("account's bucket");
-  });
-});
-
-describe('npm run rollback', () => {
-  it('says that there is nothing to go back to', async () => {
-    await expect(rollback(undefined, host)).rejects.toThrow(
-      `There is no worker ${NAME} in the account: npm run deploy`,
-    );
-    const only = await account.withLiveVersion();
-    await expect(rollback(undefined, host)).rejects.toThrow(`There is no version before ${only}`);
-  });
-
-  it('stays with a version whose predecessor answers no more, or cannot be made live', async () => {
-    const before = await account.withLiveVersion();
-    const now = account.addVersion();
-    account.makeLive(now);
-    account.server.faults.push({ on: /^POST .*\/deployments$/, status: 400 });
-    await expect(rollback(undefined, host)).rejects.toThrow(
-      new RegExp(`wrangler versions deploy failed: [^]*Live is version ${now} \\(100 %\\)`),
-    );
-    account.answerWith((version) => new Response(version.id, { status: 502 }));
-    await expect(rollback(undefined, host)).rejects.toThrow(
-      `GET /ready answers 502: ${before}\n\nLive is version ${now} (100 %).`,
-    );
-    expect(live()).toBe(now);
-  });
-});
-
-describe('npm run purge', () => {
-  it('makes a copy of the live version live with another CACHE_EPOCH', async () => {
-    const before = await account.withLiveVersion();
-    const words = await purge(undefined, host);
-    expect(account.server.unknown).toEqual([]);
-    expect(words).toContain(`${LIVE} has forgotten`);
-    const [, purged] = versions();
-    expect(live()).toBe(purged?.id);
-    expect(live()).not.toBe(before);
-    const binding = purged?.metadata.bindings.find(({ name }) => name === 'CACHE_EPOCH');
-    expect(binding).toMatchObject({ type: 'secret_text', text: expect.stringMatching(/^20\d\d-.*Z$/) });
-  });
-
-  it('leaves the live version when the copy fails its test, and when it cannot be made', async () => {
-    const before = await account.withLiveVersion();
-    account.answerWith(() => new Response('', { status: 502 }));
-    await expect(purge(undefined, host)).rejects.toThrow(
-      `GET /ready answers 502: \n\nLive is version ${before} (100 %). Nothing is forgotten.`,
-    );
-    expect(live()).toBe(before);
-    // The copy of before is no obstacle.
-    account.server.faults.push({ on: /^PATCH /, status: 403 });
-    await expect(purge(undefined, host)).rejects.toThrow(
-      /wrangler versions secret put CACHE_EPOCH failed: [^]*Nothing is forgotten/,
-    );
-    expect(live()).toBe(before);
-  });
-
-  it('says what to do where it would copy a version that is not live', async () => {
-    await expect(purge(undefined, host)).rejects.toThrow(`There is no worker ${NAME} in the account`);
-    const before = await account.withLiveVersion();
-    const newest = account.addVersion();
-    await expect(purge(undefined, host)).rejects.toThrow(
-      `Only the newest version can be purged, and ${newest} does not have all requests. Live is version ${before} (100 %). Run npm run deploy first.`,
-    );
-    // During a gradual deployment the newest version has most of the requests, and not all.
-    account.makeLive(newest, { [newest]: 60, [before]: 40 });
-    await expect(purge(undefined, host)).rejects.toThrow(
-      `Only the newest version can be purged, and ${newest} does not have all requests. Live is version ${newest} (60 %) and version ${before} (40 %).`,
-    );
-    expect(account.server.seen.filter((line) => !line.startsWith('GET'))).toEqual([]);
   });
 });
 
