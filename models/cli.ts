@@ -13,6 +13,8 @@ interface Described {
   readonly takes: string;
   readonly does: string;
   readonly accepts: readonly Option[];
+  /** Whether it takes more than one model. */
+  readonly takesSeveral?: boolean;
   /** It loads when it is used, since wrangler alone takes seconds. */
   readonly load: () => Promise<{ command: Command }>;
 }
@@ -59,8 +61,9 @@ the outlier channels and write them to calibration.json beside the checkpoint`,
     load: () => import('./commands/push.ts'),
   },
   use: {
-    takes: '<id | id@revision>',
-    does: 'set MODEL in every environment of wrangler.toml',
+    takes: '<id | id@revision> [more…]',
+    does: 'set MODEL in every environment of wrangler.toml, and MORE_MODELS to the models after the first',
+    takesSeveral: true,
     accepts: [],
     load: () => import('./commands/use.ts'),
   },
@@ -161,13 +164,13 @@ async function run(): Promise<void> {
     print(usage);
     return;
   }
-  const { accepts, load } = find(name);
+  const { accepts, load, takesSeveral = false } = find(name);
   const [, model, ...more] = positionals;
-  if (more.length > 0) throw new UsageError(`${name} does not accept "${more.join(' ')}"`);
+  if (more.length > 0 && !takesSeveral) throw new UsageError(`${name} does not accept "${more.join(' ')}"`);
   const other = Object.keys(values).find((option) => !(accepts as readonly string[]).includes(option));
   if (other) throw new UsageError(`${name} does not accept --${other}`);
   const { command } = await load();
-  await command.run(model, values);
+  await command.run(model, values, more);
 }
 
 try {

@@ -2,11 +2,13 @@
 
 /**
  * @param toml the text of wrangler.toml
- * @returns the text with this MODEL in the variables of every environment
+ * @param more models besides; without any, MORE_MODELS stays as it is
+ * @returns the text with this MODEL, and MORE_MODELS, in the variables of every environment
  * @throws when there is none
  */
-export function withModel(toml: string, model: string): string {
-  const found = /^MODEL = "[^"\n]*"/gm;
-  if (!found.test(toml)) throw new Error('wrangler.toml has no line MODEL = "…" to set');
-  return toml.replace(found, `MODEL = "${model}"`);
+export function withModels(toml: string, model: string, more: readonly string[] = []): string {
+  if (!/^MODEL = "[^"\n]*"/m.test(toml)) throw new Error('wrangler.toml has no line MODEL = "…" to set');
+  const kept = more.length > 0 ? toml.replaceAll(/^MORE_MODELS = "[^"\n]*".*\n/gm, '') : toml;
+  const lines = [`MODEL = "${model}"`, ...(more.length > 0 ? [`MORE_MODELS = "${more.join(', ')}"`] : [])];
+  return kept.replaceAll(/^MODEL = "[^"\n]*"/gm, lines.join('\n'));
 }

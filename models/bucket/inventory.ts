@@ -80,12 +80,19 @@ export function listIndex(index: BucketIndex): Held[] {
   }));
 }
 
-/** The model that each environment of wrangler.toml serves. */
+/** The models that each environment of wrangler.toml serves. */
 export function findDeployed(config: string): Held[] {
   const { definedEnvironments = [] } = readConfig({ config });
-  return [undefined, ...definedEnvironments].map((env) => {
-    const { vars } = readConfig({ config, ...(env && { env }) });
-    return { model: String(vars['MODEL']), place: 'wrangler.toml', note: env ? `--env ${env}` : 'without --env' };
+  return [undefined, ...definedEnvironments].flatMap((env) => {
+    const { MODEL, MORE_MODELS = '' } = readConfig({ config, ...(env && { env }) }).vars;
+    const note = env ? `--env ${env}` : 'without --env';
+    const models = [
+      String(MODEL),
+      ...String(MORE_MODELS)
+        .split(/[\s,]+/)
+        .filter(Boolean),
+    ];
+    return models.map((model) => ({ model, place: 'wrangler.toml', note }));
   });
 }
 

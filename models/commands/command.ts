@@ -24,7 +24,7 @@ type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values
 
 export interface Command {
   /** @param model the argument, if given */
-  readonly run: (model: string | undefined, options: Options) => Promise<void>;
+  readonly run: (model: string | undefined, options: Options, more?: readonly string[]) => Promise<void>;
 }
 
 export function requireModel(model: string | undefined): string {

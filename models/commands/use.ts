@@ -1,21 +1,39 @@
-/** `use`: selects the model that every environment of wrangler.toml serves. */
-import { readFile, writeFile } from 'node:fs/promises';
+/** `use`: selects the models that every environment of wrangler.toml serves. */
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { withModel } from '../bucket/config-file.ts';
+import { withModels } from '../bucket/config-file.ts';
 import { findOrBuild } from '../convert/find-or-build.ts';
+import { explainDiskError } from '../hub/disk-error.ts';
 import { type Command, requireModel } from './command.ts';
 import { print, say } from './terminal.ts';
 
 const CONFIG = join(import.meta.dirname, '../../wrangler.toml');
 
 export const command: Command = {
-  async run(model) {
-    const { id, revision } = (await findOrBuild(requireModel(model), say)).manifest;
-    await writeFile(CONFIG, withModel(await readFile(CONFIG, 'utf8'), `${id}@${revision}`));
-    print(`MODEL is ${id}@${revision} in every environment of wrangler.toml. To try it, and to publish it:
+  async run(first, _, others = []) {
+    const names = new Set<string>();
+    for (const model of [requireModel(first), ...others]) {
+      const { id, revision } = (await findOrBuild(model, say)).manifest;
+      names.add(`${id}@${revision}`);
+    }
+    const [model = '', ...more] = names;
+    await replaceFile(CONFIG, withModels(await readFile(CONFIG, 'utf8'), model, more));
+    const besides = more.length > 0 ? `, and MORE_MODELS is ${more.join(', ')},` : '';
+    print(`MODEL is ${model}${besides} in every environment of wrangler.toml. To try it, and to publish it:
 
   npm start
   npm run deploy`);
   },
 };
+
+/** A disk that is full, or a stop in between, leaves the file as it was. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  const next = `${file}.${process.pid}`;
+  try {
+    await writeFile(next, text);
+    await rename(next, file);
+  } catch (error) {
+    throw explainDiskError(error, file);
+  }
+}

@@ -11,7 +11,7 @@ import { type Unstable_Config as Config, unstable_readConfig as readConfig } fro
 import { PAGE_FOLDER } from '../../../src/page/bundle.ts';
 import { DEFAULT_EXPENSIVE_LIMIT, DEFAULT_MAX_REQUEST_WORK, SLOW_WORK_PER_SECOND } from '../../../src/limits.ts';
 import { localModels } from '../../../models/bucket/deployed.ts';
-import { withModel } from '../../../models/bucket/config-file.ts';
+import { withModels } from '../../../models/bucket/config-file.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CONFIG = join(ROOT, 'wrangler.toml');
@@ -29,15 +29,28 @@ function shared(config: Config): object {
 describe('use', () => {
   it('sets MODEL in every environment, and nothing else', async () => {
     const before = await readFile(CONFIG, 'utf8');
-    const after = withModel(before, 'other@0123456789abcdef');
+    const after = withModels(before, 'other@0123456789abcdef');
     const changed = after.split('\n').filter((line, i) => line !== before.split('\n')[i]);
     const { definedEnvironments = [] } = readConfig({ config: CONFIG });
     expect(changed).toEqual(['', ...definedEnvironments].map(() => 'MODEL = "other@0123456789abcdef"'));
-    expect(withModel(after, 'other@0123456789abcdef')).toBe(after);
+    expect(withModels(after, 'other@0123456789abcdef')).toBe(after);
+  });
+
+  it('sets MORE_MODELS beside it, once, and leaves it when one model is used', async () => {
+    const before = await readFile(CONFIG, 'utf8');
+    const two = withModels(before, 'a@1', ['b@2', 'c@3']);
+    const { definedEnvironments = [] } = readConfig({ config: CONFIG });
+    const environments = definedEnvironments.length + 1;
+    expect(two.match(/^MODEL = "a@1"\nMORE_MODELS = "b@2, c@3"$/gm)).toHaveLength(environments);
+    const other = withModels(two, 'd@4', ['e@5']);
+    expect(other.match(/^MORE_MODELS = .*$/gm)).toEqual(
+      Array.from({ length: environments }, () => 'MORE_MODELS = "e@5"'),
+    );
+    expect(withModels(other, 'f@6').match(/^MORE_MODELS = "e@5"$/gm)).toHaveLength(environments);
   });
 
   it('is refused if there is no such line', () => {
-    expect(() => withModel('# MODEL = "a@b"\n', 'a@b')).toThrow('wrangler.toml has no line MODEL');
+    expect(() => withModels('# MODEL = "a@b"\n', 'a@b')).toThrow('wrangler.toml has no line MODEL');
   });
 });
 
