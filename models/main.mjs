@@ -9,6 +9,7 @@ const SCRIPTS = {
   cost: () => import('./commands/cost.ts'),
   rollback: () => import('./commands/rollback.ts'),
   purge: () => import('./commands/purge.ts'),
+  keys: () => import('./commands/keys.ts'),
   metrics: () => import('./commands/metrics.ts'),
   ask: () => import('./commands/ask.ts'),
   models: () => import('./cli.ts'),

@@ -1,5 +1,6 @@
 /** `npm run deploy`: a model and a worker into the account, tested before anybody is served by them. Does I/O. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -15,7 +16,15 @@ import { openAccountBucket } from './bucket.ts';
 import { worstMonth } from './cost.ts';
 import { keepDigests, type MadeKey, readKeys, showKeys } from './keys.ts';
 import { type AccountHost, share, startTrial, withRestore } from './trial.ts';
-import { copyVersion, type Deployment, findDeployments, listVersions, mainVersion, readSubdomain } from './versions.ts';
+import {
+  copyVersion,
+  type Deployment,
+  findDeployments,
+  listVersions,
+  mainVersion,
+  readSubdomain,
+  readVersion,
+} from './versions.ts';
 import { CONFIG, envOption, findTarget, type Target, workersDevSubdomain } from './worker.ts';
 import { ROOT } from './wrangler.ts';
 
@@ -27,6 +36,9 @@ const NO_LIMITS = '[code: 100328]';
  */
 const HIDDEN = { workers_dev: false, preview_urls: false, route: undefined, routes: undefined };
 
+/** Bindings that are variables or secrets. */
+const TEXTS = new Set(['plain_text', 'json', 'secret_text']);
+
 export interface DeployChoice {
   readonly env?: string | undefined;
   /** An id or `<id>@<revision>`; without one, the MODEL of wrangler.toml. */
@@ -37,6 +49,8 @@ export interface DeployChoice {
   readonly keys?: readonly MadeKey[];
   /** Whether a version that answers anybody may follow one that asks for a key. */
   readonly isOpenAllowed?: boolean;
+  /** Whether the version may lack a bucket, a rate limit or another binding of the live one. */
+  readonly isDropAllowed?: boolean;
 }
 
 export interface DeployHost extends AccountHost {
@@ -86,6 +100,7 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
           : uploadWithin(target, say, ['deploy', ...vars, ...secrets], HIDDEN),
       );
       const version = await withLiveSecrets(target, live, { uploaded, keys }, say);
+      if (!choice.isDropAllowed) await requireBindings(target, mainVersion(live), version);
       const { isClosed } = await trial.test(version, { models, key: keys[0]?.[1] });
 
       const wanted = choice.gradual ?? 100;
@@ -142,6 +157,18 @@ async function withLiveSecrets(
   return copyVersion(target, { of: uploaded, secretsFrom: main, changes, message: target.model, say });
 }
 
+/** @throws when a binding is missing that the live version has: a file that was cut off says nothing of it */
+async function requireBindings(target: Target, live: string | undefined, version: string): Promise<void> {
+  if (live === undefined) return;
+  const [before, now] = await Promise.all([live, version].map((id) => readVersion(target, id)));
+  const kept = new Set(now?.resources.bindings.map(({ name }) => name));
+  const lost = (before?.resources.bindings ?? []).filter(({ name, type }) => !TEXTS.has(type) && !kept.has(name));
+  if (lost.length === 0) return;
+  throw new Error(
+    `wrangler.toml no longer has ${lost.map(({ name }) => name).join(', ')}, which the live version has: was the file cut off? To drop it on purpose, repeat the command with --drop.`,
+  );
+}
+
 /** Gives wrangler a file with secrets, which nobody else can read and which is gone afterwards. */
 async function withSecretsFile<T>(
   keys: readonly MadeKey[],
@@ -149,13 +176,11 @@ async function withSecretsFile<T>(
 ): Promise<T> {
   if (keys.length === 0) return run([]);
   const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
-  try {
+  return removing(folder, async () => {
     const file = join(folder, 'secrets.json');
     await writeFile(file, JSON.stringify(Object.fromEntries(keys)), { mode: 0o600 });
-    return await run(['--secrets-file', file]);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+    return run(['--secrets-file', file]);
+  });
 }
 
 /** @returns the id of the version */
@@ -186,6 +211,18 @@ async function uploadWithin(
   }
 }
 
+/** Removes a file or folder afterwards, also where a person stops the command. */
+async function removing<T>(path: string, run: () => Promise<T>): Promise<T> {
+  const remove = () => rmSync(path, { recursive: true, force: true });
+  process.once('exit', remove);
+  try {
+    return await run();
+  } finally {
+    process.off('exit', remove);
+    remove();
+  }
+}
+
 /** Gives wrangler a wrangler.toml that is changed in every environment. */
 async function withConfig<T>(changed: object, run: (option: readonly string[]) => Promise<T>): Promise<T> {
   if (Object.keys(changed).length === 0) return run([]);
@@ -198,12 +235,10 @@ async function withConfig<T>(changed: object, run: (option: readonly string[]) =
   };
   // Beside wrangler.toml: its paths are relative to it.
   const file = join(ROOT, `wrangler.changed-${process.pid}.json`);
-  try {
+  return removing(file, async () => {
     await writeFile(file, JSON.stringify(config));
-    return await run(['--config', file]);
-  } finally {
-    await rm(file, { force: true });
-  }
+    return run(['--config', file]);
+  });
 }
 
 interface Deployed {

@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { explainDiskError } from '../hub/disk-error.ts';
 import { addressOfRoute } from './addresses.ts';
 import { answersAnybody, type SmokeTest, smokeTest } from './smoke-test.ts';
 import {
@@ -24,6 +25,8 @@ export interface AccountHost {
   readonly say: (line: string) => void;
   /** Before each further attempt of a request to the API. */
   readonly pausesMs?: readonly number[];
+  /** Waits, in milliseconds, where the API asks for it. */
+  readonly sleep?: (ms: number) => Promise<void>;
   /** How long the smoke test waits for a version to answer. */
   readonly readyWithinMs?: number;
   /** How long a version that does not name itself is waited for. */
@@ -122,7 +125,8 @@ export async function withRestore<T>(target: Target, trial: Trial, run: () => Pr
       () => '',
       (error: unknown) => `\n${(error as Error).message}`,
     );
-    throw new Error(`${(cause as Error).message}${problem}\n\n${await whatIsLive(target)}${more}`, { cause });
+    const { message } = explainDiskError(cause) as Error;
+    throw new Error(`${message}${problem}\n\n${await whatIsLive(target)}${more}`, { cause });
   }
 }
 

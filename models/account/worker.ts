@@ -54,12 +54,12 @@ interface AccountTools extends Omit<Access, 'token'> {
 
 /** @throws naming the environments there are, or how to log in */
 export async function findTarget(env: string | undefined, given: AccountTools): Promise<Target> {
-  const { definedEnvironments = [] } = readConfig({ config: CONFIG });
+  const { definedEnvironments = [] } = readConfigFile();
   if (env !== undefined && !definedEnvironments.includes(env)) {
     throw new Error(`wrangler.toml has no environment ${env}: --env is ${definedEnvironments.join(' or ')}`);
   }
-  const config = readConfig({ config: CONFIG, ...(env && { env }) });
-  const { name, r2_buckets, routes = [], vars, limits, ratelimits, analytics_engine_datasets } = config;
+  const config = readConfigFile(env);
+  const { name, r2_buckets, route, routes = [], vars, limits, ratelimits, analytics_engine_datasets } = config;
   const { bucket_name: bucket, jurisdiction } = r2_buckets.find(isBoundTo('MODELS')) ?? {};
   if (!name || !bucket) throw new Error('wrangler.toml has no name, or no bucket_name for the binding MODELS');
   const model = vars['MODEL'];
@@ -86,7 +86,9 @@ export async function findTarget(env: string | undefined, given: AccountTools): 
     moreModels: String(vars['MORE_MODELS'] ?? '')
       .split(/[\s,]+/)
       .filter(Boolean),
-    routes: routes.map((route: string | { pattern: string }) => (typeof route === 'string' ? route : route.pattern)),
+    routes: [...routes, ...(route ? [route] : [])].map((one: string | { pattern: string }) =>
+      typeof one === 'string' ? one : one.pattern,
+    ),
     rateLimits: vars['RATE_LIMITS'] === 'off' ? undefined : rateLimitsOf(ratelimits),
     learnsPlan: limits?.cpu_ms !== undefined && vars['CACHE_OPERATIONS'] === undefined,
     dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,
@@ -97,6 +99,17 @@ export async function findTarget(env: string | undefined, given: AccountTools): 
         },
       ),
   };
+}
+
+function readConfigFile(env?: string): ReturnType<typeof readConfig> {
+  try {
+    return readConfig({ config: CONFIG, ...(env && { env }) });
+  } catch (cause) {
+    throw new Error(
+      `wrangler.toml cannot be used: ${(cause as Error).message}\nIf an editor has cut it off, git diff wrangler.toml shows what is missing. Nothing was changed.`,
+      { cause },
+    );
+  }
 }
 
 /** As wrangler reports that the API answered 403: with its code, or else with the status. */

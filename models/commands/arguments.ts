@@ -1,6 +1,7 @@
 /** The arguments of a script with options and no commands. */
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 
+import { explainDiskError } from '../hub/disk-error.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -40,8 +41,24 @@ export function parseStrictly<const T extends ParseArgsOptionsConfig>(options: T
  */
 export function endByError(error: unknown, usage: string): never {
   if (error instanceof UsageError) say(`${usage}\n`);
-  say(error instanceof Error ? error.message : String(error));
+  const explained = explainDiskError(error);
+  say(explained instanceof Error ? explained.message : String(explained));
   process.exit(error instanceof UsageError ? 2 : 1);
+}
+
+/** For a command that changes what is live: a person who stops it learns what that means. */
+export function explainStop(): void {
+  for (const [signal, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => {
+      say(
+        '\nStopped. What was live is live, unless the command has said that it makes something else live. Run it again.',
+      );
+      process.exit(status);
+    });
+  }
 }
 
 /** @throws when a script that takes only options is given something else */

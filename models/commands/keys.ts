@@ -1,5 +1,5 @@
 /** npm run keys: the API keys of a deployment. See USAGE. */
-import { runScript } from './arguments.ts';
+import { explainStop, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -15,6 +15,7 @@ const USAGE = `npm run keys -- list | add NAME… | rotate NAME… | revoke NAME
 What is live gets the change, and nothing else. It works after a rollback, a failed test and during a gradual deployment as well.
 With the first key, every question needs a key.`;
 
+explainStop();
 await runScript(
   USAGE,
   { env: { type: 'string' }, open: { type: 'boolean' } },

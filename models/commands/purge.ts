@@ -1,5 +1,5 @@
 /** npm run purge: the caches of a deployment forget what they hold. See USAGE. */
-import { noTexts, runScript } from './arguments.ts';
+import { explainStop, noTexts, runScript } from './arguments.ts';
 import { print, say } from './terminal.ts';
 
 const USAGE = `npm run purge -- [options]
@@ -9,6 +9,7 @@ const USAGE = `npm run purge -- [options]
 
 Makes a copy of what is live live with another CACHE_EPOCH, after a test. No cached encoding or answer of before is read any more.`;
 
+explainStop();
 await runScript(
   USAGE,
   { env: { type: 'string' }, open: { type: 'boolean' } },

@@ -1,5 +1,5 @@
 /** npm run rollback: makes the version before live again. See USAGE. */
-import { runScript } from './arguments.ts';
+import { explainStop, runScript } from './arguments.ts';
 import { confirm, print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -13,6 +13,7 @@ const USAGE = `npm run rollback -- [version] [options]
 Lists the versions, says what changes, and asks. Then it tests the version that was live before, code, variables and model, and
 makes it live again if it answers. API keys and the purge of caches stay as they are. After --gradual it ends the trial.`;
 
+explainStop();
 await runScript(
   USAGE,
   { env: { type: 'string' }, yes: { type: 'boolean' }, open: { type: 'boolean' } },
