@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 import { cloudflareTest } from '@cloudflare/vitest-plugin';
 import { Response } from 'miniflare';
@@ -22,6 +23,8 @@ export default defineConfig({
     coverage: { provider: 'v8', reporter: ['text-summary'], exclude: ['test/**'] },
     // One more than the cores of the smallest machine, since many tests wait.
     maxWorkers: 3,
+    // Events of isolates are for their owners.
+    onConsoleLog: (log) => !/^\{\s*event: /.test(stripVTControlCharacters(log)),
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [

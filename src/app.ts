@@ -5,6 +5,7 @@ import { every } from 'hono/combine';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 
+import { onEvent } from './concurrency/events.ts';
 import type { RequestError } from './errors.ts';
 import { hasKeys, requireKey } from './http/authorize.ts';
 import { ANSWER_CACHE_CONTROL, PRIVATE_CACHE_CONTROL, setCaching } from './http/caching.ts';
@@ -62,6 +63,7 @@ export function createApp(kind: BackendKind) {
   const app = new Hono<Worker>({ strict: false });
   const isolate = createIsolate(kind);
   const metrics = createMetrics();
+  onEvent((event) => console.info(event));
 
   app.use(requestId());
   app.use(observe(metrics.count));

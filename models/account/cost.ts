@@ -43,6 +43,19 @@ export function monthlyCost(architecture: Manifest['architecture'], { requests, 
   return { cpuMsPerMiss, cpuMs, ...priceOf(requests, cpuMs) };
 }
 
+/**
+ * What a month costs in which everything is as in the hours that were measured.
+ * @param multiply_adds that were admitted: the CPU time is that of a slow host, and an upper bound
+ */
+export function monthAs(measured: { requests: number; multiply_adds: number; hours: number }): {
+  cpuMs: number;
+  total: number;
+} {
+  const cpuMs = measured.requests * CPU_MS_AROUND + (1000 * measured.multiply_adds) / SLOW_WORK_PER_SECOND;
+  const times = MONTH_MINUTES / 60 / measured.hours;
+  return { cpuMs, total: priceOf(times * measured.requests, times * cpuMs).total };
+}
+
 function priceOf(requests: number, cpuMs: number): Pick<MonthlyCost, 'requests' | 'cpu' | 'total'> {
   const ofRequests = Math.max(0, requests - PRICES.includedRequests) * PRICES.request;
   const cpu = Math.max(0, cpuMs - PRICES.includedCpuMs) * PRICES.cpuMs;

@@ -5,7 +5,7 @@ import type { Target } from './worker.ts';
 
 /** The most rows of the requests over time. */
 const MAX_STEPS = 24;
-const QUERIES = ['times', 'routes', 'caches', 'versions', 'callers'] as const;
+const QUERIES = ['times', 'routes', 'statuses', 'caches', 'models', 'versions', 'callers'] as const;
 type Query = (typeof QUERIES)[number];
 
 export type Row = Readonly<Record<string, string | number>>;
@@ -34,6 +34,8 @@ export function queriesOf(dataset: string, hours: number): Readonly<Record<Query
       [...labels('method', 'route'), REQUESTS, `${quantile(0.5)} AS median_ms`, `${quantile(0.95)} AS p95_ms`],
       'method, route',
     ),
+    statuses: select([...labels('status'), REQUESTS], 'status'),
+    models: select([...labels('model'), REQUESTS, sum('tokens'), sum('multiply_adds'), sum('queue_ms')], 'model'),
     caches: select([...labels('cache'), REQUESTS], 'cache', { and: ` AND ${blob('cache')} != ''` }),
     versions: select([...labels('version', 'status', 'error_type'), REQUESTS], 'version, status, error_type'),
     callers: select(['index1 AS caller', REQUESTS, sum('tokens'), sum('multiply_adds')], 'caller'),

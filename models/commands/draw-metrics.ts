@@ -1,5 +1,6 @@
 /** Draws the metrics of a deployment for a terminal. No I/O. */
 import { SLOW_WORK_PER_SECOND } from '../../src/limits.ts';
+import { monthAs, PRICES } from '../account/cost.ts';
 import { type Metrics, type Row, stepOf } from '../account/metrics.ts';
 import { bar } from './bar.ts';
 
@@ -11,8 +12,16 @@ export function drawMetrics(metrics: Metrics, hours: number, now: number): strin
   if (all === 0) return `No data point of the last ${hours} hours. A new one needs a minute or two to appear.`;
   const answers = requestsOf(metrics.caches);
   const step = stepOf(hours);
+  const hits = requestsOf(metrics.caches.filter(({ cache }) => cache !== 'computed'));
+  const multiply_adds = metrics.models.reduce((sum, row) => sum + Number(row['multiply_adds']), 0);
+  const month = monthAs({ requests: all, multiply_adds, hours });
   return [
-    `${many(all)} requests in the last ${hours} hours`,
+    [
+      `${many(all)} requests in the last ${hours} hours`,
+      `${((100 * hits) / Math.max(1, answers)).toFixed(1)} % of the answers came from a cache`,
+      `${many(Math.round(month.cpuMs))} ms of CPU time, at most`,
+      `A month like this costs $${month.total.toFixed(2)} at most on the paid plan, at the prices of ${PRICES.published}`,
+    ].join('\n'),
     table(
       step === 3600 ? 'Each hour, UTC' : `Each ${step / 3600} hours, UTC`,
       ['requests'],
@@ -22,6 +31,16 @@ export function drawMetrics(metrics: Metrics, hours: number, now: number): strin
     table('Routes', ['requests', 'median ms', '95 % ms'], metrics.routes, (row) => [
       `${row['method']} ${row['route']}`,
       ...['median_ms', 'p95_ms'].map((name) => Number(row[name]).toFixed(1)),
+    ]),
+    table('Status', ['requests', 'share'], metrics.statuses, (row) => [
+      String(row['status']),
+      `${((100 * Number(row['requests'])) / all).toFixed(1)} %`,
+    ]),
+    table('Models', ['requests', 'tokens', 'CPU seconds, at most', 'wait for a turn, s'], metrics.models, (row) => [
+      String(row['model']),
+      many(Number(row['tokens'])),
+      (Number(row['multiply_adds']) / SLOW_WORK_PER_SECOND).toFixed(1),
+      (Number(row['queue_ms']) / 1000).toFixed(1),
     ]),
     table('Answers by the slowest cache that they needed', ['requests', 'share'], metrics.caches, (row) => [
       String(row['cache']),

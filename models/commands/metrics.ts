@@ -3,6 +3,7 @@ import { queriesOf, readMetrics, requireDataset } from '../account/metrics.ts';
 import { noTexts, runScript } from './arguments.ts';
 import { drawMetrics } from './draw-metrics.ts';
 import { print } from './terminal.ts';
+import { repeat } from './watch.ts';
 import { UsageError } from './usage-error.ts';
 
 const MAX_HOURS = 31 * 24;
@@ -10,14 +11,21 @@ const USAGE = `npm run metrics -- [options]
 
   --env NAME       an environment of wrangler.toml: staging or onnxruntime
   --hours N        the last N hours, from 1 to ${MAX_HOURS}; 24 if not given
+  --watch          draw again every minute, until Ctrl-C
   --sql            print the queries as well
 
-Draws requests over time, routes and their times, caches, the answers of each version, and callers. It needs the binding
+Draws requests over time, routes and their times, status, models, caches, the answers of each version, and callers by the names of
+their keys, with the CPU time and what a month like this costs. It needs the binding
 ANALYTICS in wrangler.toml, and \`npx wrangler login\`, or CLOUDFLARE_API_TOKEN with the permission Account Analytics: Read.`;
 
-const options = { env: { type: 'string' }, hours: { type: 'string' }, sql: { type: 'boolean' } } as const;
+const options = {
+  env: { type: 'string' },
+  hours: { type: 'string' },
+  sql: { type: 'boolean' },
+  watch: { type: 'boolean' },
+} as const;
 
-await runScript(USAGE, options, async ({ env, hours: given = '24', sql = false }, texts) => {
+await runScript(USAGE, options, async ({ env, hours: given = '24', sql = false, watch = false }, texts) => {
   noTexts(texts);
   const hours = Number(given);
   if (!/^\d+$/.test(given) || hours < 1 || hours > MAX_HOURS) {
@@ -26,5 +34,7 @@ await runScript(USAGE, options, async ({ env, hours: given = '24', sql = false }
   const { findTarget } = await import('../account/worker.ts');
   const target = await findTarget(env, { fetch });
   if (sql) print(`${Object.values(queriesOf(requireDataset(target), hours)).join('\n\n')}\n`);
-  print(drawMetrics(await readMetrics(target, hours), hours, Date.now()));
+  const draw = async () => drawMetrics(await readMetrics(target, hours), hours, Date.now());
+  if (watch) await repeat(draw);
+  else print(await draw());
 });

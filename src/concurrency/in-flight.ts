@@ -1,4 +1,5 @@
 /** Computes equal concurrent questions once. No I/O of its own. */
+import { emitEvent } from './events.ts';
 import { CLOCK, type Clock } from './clock.ts';
 import { type Flight, follow, isAlive } from './flight.ts';
 
@@ -39,10 +40,14 @@ export class InFlight<T> {
     const found = new Map<string, T>();
     for (let missing = [...new Set(keys)]; missing.length > 0; missing = missing.filter((key) => !found.has(key))) {
       const others = new Map<string, Share<T>>();
+      const lost = new Set<object>();
       for (const key of missing) {
         const share = this.#running.get(key);
-        if (share && isAlive(share.flight, this.#lease_ms, this.#clock)) others.set(key, share);
+        if (!share) continue;
+        if (isAlive(share.flight, this.#lease_ms, this.#clock)) others.set(key, share);
+        else lost.add(share.flight);
       }
+      for (const _ of lost) emitEvent({ event: 'lease_lost', of: 'answer' });
       // Own work first: its error must not wait for the work of strangers.
       const mine = missing.filter((key) => !others.has(key));
       if (mine.length > 0) {

@@ -9,6 +9,7 @@
  * A request whose client has left is never resumed. Its lease runs out, and the next job takes the model over.
  */
 import { CLOCK, type Clock } from './clock.ts';
+import { emitEvent } from './events.ts';
 
 export interface RunQueueOptions {
   /** Multiply-adds that may be admitted at once. A job that is alone is always admitted. */
@@ -31,6 +32,8 @@ export interface Job {
   beat: number;
   /** Since when it waits for its turn; undefined while it does not wait. */
   waiting: number | undefined;
+  /** How long it has waited for its turns, in milliseconds. */
+  waited_ms: number;
   /** Multiply-adds since it yielded last. */
   unyielded: number;
 }
@@ -78,7 +81,7 @@ export class RunQueue {
   admit(model: string, work: number): Job | undefined {
     const admitted = this.work;
     if (admitted > 0 && admitted + work > this.#options.max_work) return undefined;
-    const job = { model, left: work, beat: this.#clock.now(), waiting: undefined, unyielded: 0 };
+    const job = { model, left: work, beat: this.#clock.now(), waiting: undefined, waited_ms: 0, unyielded: 0 };
     this.#jobs.add(job);
     return job;
   }
@@ -121,8 +124,10 @@ export class RunQueue {
     for (let pause = PAUSE_MS.first; !this.#isNext(job); pause = Math.min(2 * pause, PAUSE_MS.longest)) {
       await this.#sleep(job, beat, pause);
     }
-    job.waiting = undefined;
     job.beat = this.#clock.now();
+    job.waited_ms += job.beat - job.waiting;
+    job.waiting = undefined;
+    if (this.#holder) emitEvent({ event: 'lease_lost', of: 'run' });
     this.#jobs.add(job);
     this.#holder = job;
   }

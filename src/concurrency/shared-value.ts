@@ -1,5 +1,6 @@
 /** A value that an isolate makes once, such as a loaded model. No I/O of its own. */
 import { CLOCK, type Clock } from './clock.ts';
+import { emitEvent } from './events.ts';
 import { type Flight, follow, isAlive } from './flight.ts';
 
 export interface SharedValueOptions {
@@ -54,6 +55,7 @@ export class SharedValue<T> {
       }
       const failure = this.#failure;
       if (failure && this.#clock.now() - failure.at < this.#options.pause_ms) throw failure.error;
+      if (flight && this.#flight === flight) emitEvent({ event: 'lease_lost', of: 'load' });
       const led: Flight<T> = { beat: this.#clock.now() };
       try {
         return await this.#lead(led, make);

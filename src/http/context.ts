@@ -75,6 +75,7 @@ export function createIsolate(kind: BackendKind) {
         max_work: maxWorkOf(c),
         reload: loaded.loadModel,
         charge: (work, beat) => chargeWork(c, budget, work, beat),
+        waited: (ms) => c.set('queue_ms', (c.get('queue_ms') ?? 0) + ms),
       }),
       caches,
       signal: c.req.raw.signal,

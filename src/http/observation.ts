@@ -22,11 +22,13 @@ export interface Observation {
   readonly caller?: string;
   /** In production, clocks stand still while a worker computes: this is the time of reads and waits. */
   readonly duration_ms: number;
+  /** How long its runs waited for those of other requests. */
+  readonly queue_ms: number;
 }
 
 /** The columns of a data point in Workers Analytics Engine, `blob1` and `double1` first. Data of before keeps its order: a new one is last. */
 export const BLOBS = ['route', 'status', 'error_type', 'cache', 'model', 'colo', 'method', 'version'] as const;
-export const DOUBLES = ['duration_ms', 'tokens', 'multiply_adds'] as const;
+export const DOUBLES = ['duration_ms', 'tokens', 'multiply_adds', 'queue_ms'] as const;
 
 /** For Workers Analytics Engine. */
 export function dataPoint(seen: Observation): { indexes: string[]; blobs: string[]; doubles: number[] } {

@@ -53,9 +53,12 @@ function observed(c: Context<Worker>, duration: number, hasLeft: boolean): Obser
     ...(version && { version }),
     ...(typeof colo === 'string' && { colo }),
     ...(caller !== undefined && { caller }),
-    duration_ms: Math.round(duration * 10) / 10,
+    duration_ms: tenths(duration),
+    queue_ms: tenths(c.get('queue_ms') ?? 0),
   };
 }
+
+const tenths = (ms: number): number => Math.round(10 * ms) / 10;
 
 function slowest({ edge, computed }: CacheCounts): 'isolate' | 'edge' | 'computed' {
   if (computed > 0) return 'computed';

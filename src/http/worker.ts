@@ -36,5 +36,6 @@ export interface Worker {
     multiply_adds?: number;
     /** An answer that goes on after the handler. */
     stream?: Streamed;
+    queue_ms?: number;
   };
 }

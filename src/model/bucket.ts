@@ -1,5 +1,6 @@
 /** Reads the objects of a model and checks them before they are used: length first, then SHA-256. Does I/O. */
 import { CLOCK } from '../concurrency/clock.ts';
+import { emitEvent } from '../concurrency/events.ts';
 import { withTimeout } from '../concurrency/with-timeout.ts';
 import type { ModelBytes } from '../inference/backend.ts';
 import { R2_READ_BYTES, READ_RETRIES_MS, READ_TIMEOUT_MS } from '../limits.ts';
@@ -39,6 +40,7 @@ async function retryReads<T>(beat: () => void, read: () => Promise<T>, progress:
       before = progress();
       const pause = READ_RETRIES_MS[failures++];
       if (pause === undefined) throw error;
+      emitEvent({ event: 'read_retried', key: error.key, problem: error.message });
       await CLOCK.sleep(pause * (1 + Math.random()));
       beat();
     }

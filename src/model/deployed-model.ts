@@ -1,5 +1,6 @@
 /** A model that a deployment serves, as its isolate holds it. Does I/O through the store. */
 import { CLOCK } from '../concurrency/clock.ts';
+import { emitEvent } from '../concurrency/events.ts';
 import type { RunQueue } from '../concurrency/run-queue.ts';
 import { SharedValue } from '../concurrency/shared-value.ts';
 import { ConfigurationError } from '../errors.ts';
@@ -122,6 +123,7 @@ export function deployedModel(
   const load = (store: ReadAhead) =>
     models.get(async (renew) => {
       const loading = uses.begin();
+      const began = CLOCK.now();
       const beat = () => {
         renew();
         loading.extend(LOAD_LEASE_MS);
@@ -150,6 +152,7 @@ export function deployedModel(
         }
         const model: LoadedModel = { ...loaded.value, backend: { run }, queue, max_work };
         last = { backend: created.value, model };
+        emitEvent({ event: 'model_loaded', model: selected, load_ms: CLOCK.now() - began });
         return model;
       } finally {
         loading.end();

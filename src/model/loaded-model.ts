@@ -27,6 +27,8 @@ export interface LoadedModel extends LoadedTokenizer {
   readonly reload?: () => Promise<LoadedModel>;
   /** Charges the budget of a request's caller before its work runs. @param work multiply-adds @param beat is called on progress */
   readonly charge?: (work: number, beat: () => void) => Promise<Result<undefined, RequestError>>;
+  /** Is told how long a request waited for its turns, in milliseconds. */
+  readonly waited?: (ms: number) => void;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The models of a deployment in one isolate: as many as fit its memory. The least recently used one leaves first. */
 import { CLOCK } from '../concurrency/clock.ts';
+import { emitEvent } from '../concurrency/events.ts';
 import { RunQueue } from '../concurrency/run-queue.ts';
 import type { BackendKind } from '../inference/backend.ts';
 import { MAX_ADMITTED_WORK, RUN_LEASE_MS, RUN_PATIENCE_MS, SLICE_WORK } from '../limits.ts';
@@ -79,6 +80,7 @@ export class ServedModels {
         this.#residents.delete(other);
         others -= resident.bytes;
         leaving.push(resident.model);
+        emitEvent({ event: 'model_evicted', model: other, for: name });
       }
       const hasRoom = others === 0 || others + bytes <= this.#max_bytes;
       const mine = this.#residents.get(name);

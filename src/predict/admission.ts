@@ -56,5 +56,6 @@ export async function admitWork<T>(
     return ok(await use({ run: runInTurn, costOf: cost.encoding }));
   } finally {
     queue.end(job);
+    model.waited?.(job.waited_ms);
   }
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 import { describe, expect, it } from 'vitest';
 
-import { monthlyCost, worstMonth } from '../../../models/account/cost.ts';
+import { monthAs, monthlyCost, worstMonth } from '../../../models/account/cost.ts';
 import { ROOT } from '../../../models/account/wrangler.ts';
 import type { Manifest } from '../../../src/model/manifest.ts';
 
@@ -51,6 +51,13 @@ describe('the cost of a month', () => {
     expect(cached.cpuMs).toBeCloseTo(0.4 * 20e6, 0);
     expect(cached.cpu).toBe(0);
   });
+});
+
+it('a month like the measured hours is that many times as much, at the prices', () => {
+  // A day of 1 million requests, and 31 such days: 31 million requests, and 12.4 + 155 million milliseconds.
+  const { cpuMs, total } = monthAs({ requests: 1e6, multiply_adds: 100e12, hours: 24 });
+  expect(cpuMs).toBeCloseTo(0.4e6 + 5e6, 3);
+  expect(total).toBeCloseTo(5 + 0.3 * 21 + 0.02 * (31 * 5.4 - 30), 6);
 });
 
 describe('the worst month', () => {

@@ -33,6 +33,8 @@ export function createDataset(name: string): Dataset {
     query(sql) {
       const translated = sql
         .replace(/INTERVAL '(\d+)' HOUR/g, '3600 * $1')
+        .replace(/INTERVAL '(\d+)' MINUTE/g, '60 * $1')
+        .replace(/\bIF\(/g, 'iif(')
         .replace(/quantileExactWeighted\(([\d.]+)\)\(/g, 'quantileExactWeighted($1, ');
       const rows = database.prepare(translated).all() as Record<string, string | number>[];
       for (const row of rows) row['requests'] = String(row['requests']);

@@ -1,7 +1,7 @@
 /** Several models in one deployment. */
 import { kind } from '#kind';
 import { env } from 'cloudflare:workers';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 
 import type { BackendKind } from '../../../src/inference/backend.ts';
 import { type Manifest, objectKey, sealManifest } from '../../../src/model/manifest.ts';
@@ -141,10 +141,13 @@ describe('an isolate', () => {
 
   it('releases the least recently used one before it loads another', async () => {
     const { log, logging } = recorded();
+    const info = vi.spyOn(console, 'info').mockReturnValue();
     const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);
     await models.get(env.MODEL).load(readAhead(env.MODELS));
     await models.get(OTHER).load(readAhead(env.MODELS));
     expect(log).toEqual(['loads', 'releases', 'loads']);
+    expect(info).toHaveBeenCalledWith({ event: 'model_evicted', model: env.MODEL, for: OTHER });
+    info.mockRestore();
     await models.peek(env.MODEL).manifest(env.MODELS);
     await models.get(OTHER).load(readAhead(env.MODELS));
     expect(log).toHaveLength(3);

@@ -43,6 +43,7 @@ describe('the log', () => {
         tokens: 0,
         multiply_adds: 0,
         duration_ms: expect.any(Number),
+        queue_ms: expect.any(Number),
       },
     ]);
     expect(lines()[0]?.tokens).toBeGreaterThan(5);
@@ -109,6 +110,22 @@ describe('the log', () => {
     );
   });
 
+  it('has an event for a load, and for a read that was tried again', async () => {
+    const info = vi.spyOn(console, 'info').mockReturnValue();
+    let failures = 1;
+    const MODELS = {
+      get: (...args: Parameters<R2Bucket['get']>) =>
+        failures-- > 0 ? Promise.reject(new Error('a moment')) : env.MODELS.get(...args),
+    } as unknown as R2Bucket;
+    expect((await app({ MODELS }).ask(question)).status).toBe(200);
+    const events = info.mock.calls.map(([event]) => event as object);
+    expect(events).toEqual([
+      { event: 'read_retried', key: expect.stringContaining('models/'), problem: expect.stringContaining('could not') },
+      { event: 'model_loaded', model: env.MODEL, load_ms: expect.any(Number) },
+    ]);
+    info.mockRestore();
+  });
+
   it('is empty where REQUEST_LOG is off', async () => {
     await freshApp({ REQUEST_LOG: 'off' }).ask(question);
     expect(log).not.toHaveBeenCalled();
@@ -146,7 +163,7 @@ it('writes a data point for each request where the binding is there', async () =
     {
       indexes: ['no key'],
       blobs: ['/fill-mask', '200', '', 'computed', env.MODEL, '', 'POST', VERSION.id],
-      doubles: [expect.any(Number), expect.any(Number), expect.any(Number)],
+      doubles: [expect.any(Number), expect.any(Number), expect.any(Number), expect.any(Number)],
     },
   ]);
 });
