@@ -163,7 +163,7 @@ describe('wrangler.toml', () => {
         await deploy({}, host);
       },
     );
-    expect(said.filter((line) => line.startsWith('Testing')).at(-1)).toMatch(/at https:\/\/example\.com, with 0 %/);
+    expect(said.findLast((line) => line.startsWith('Testing'))).toMatch(/at https:\/\/example\.com, with 0 %/);
   });
 });
 

@@ -15,7 +15,6 @@ const SCRIPT = `/workers/scripts/${NAME}`;
 
 /** What each asks of the account. */
 const REQUESTS: Readonly<Record<string, string>> = {
-  'secret put API_KEYS --env ""': `PUT ${SCRIPT}/secrets`,
   'tail --env ""': `POST ${SCRIPT}/tails`,
   'deployments status --env ""': `GET ${SCRIPT}/deployments`,
   'versions deploy VERSION@100% --yes --env ""': `POST ${SCRIPT}/deployments`,
