@@ -52,11 +52,8 @@ const pathOf = ({ account, name }: Target): string => `/accounts/${account}/work
 
 /** @returns the deployments, the one that is live first; undefined where there is no such worker */
 export async function findDeployments(target: Target): Promise<readonly Deployment[] | undefined> {
-  // A worker that was never made live has no deployments, and is there.
-  const service = `/accounts/${target.account}/workers/services/${target.name}`;
-  if (!(await findResult(target, service, request))) return undefined;
   const found = await findResult<{ deployments: Deployment[] }>(target, `${pathOf(target)}/deployments`, request);
-  return found?.deployments ?? [];
+  return found?.deployments;
 }
 
 /** The newest first, live or not. */

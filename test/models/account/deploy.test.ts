@@ -252,7 +252,7 @@ describe('npm run deploy', () => {
     ],
     [
       'the token has no right to workers',
-      { on: /^GET \/workers\/services/, status: 403, code: 10_000 },
+      { on: /^GET .*\/deployments$/, status: 403, code: 10_000 },
       'the token lacks the permission "Workers Scripts: Edit"',
     ],
     [
