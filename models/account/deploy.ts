@@ -25,7 +25,7 @@ import {
   readSubdomain,
   readVersion,
 } from './versions.ts';
-import { CONFIG, envOption, findTarget, type Target, workersDevSubdomain } from './worker.ts';
+import { CONFIG, findTarget, type Target, workersDevSubdomain } from './worker.ts';
 import { ROOT } from './wrangler.ts';
 
 /** How wrangler prints the API's refusal of `[limits]` on the Free plan. */
@@ -251,7 +251,7 @@ async function closingWords(target: Target, { version, share: percent, isClosed 
   const env = target.env ? ` -- --env ${target.env}` : '';
   const more =
     percent < 100
-      ? `\nTo give it all requests:\n\n  npx wrangler versions deploy ${version}@100% --yes ${envOption(target)}\n`
+      ? `\nTo give it all requests:\n\n  npm run rollback -- ${version.slice(0, 8)}${target.env ? ` --env ${target.env}` : ''}\n`
       : '';
   return `
 ${await whereItAnswers(target)}

@@ -161,7 +161,7 @@ describe('npm run deploy', () => {
       { version_id: version, percentage: 10 },
       { version_id: before, percentage: 90 },
     ]);
-    expect(words).toContain(`npx wrangler versions deploy ${version}@100% --yes --env ""`);
+    expect(words).toContain(`npm run rollback -- ${version?.slice(0, 8)}`);
     await rollback({ isConfirmed: true }, host);
     expect(account.server.workers.get(NAME)?.deployments[0]?.versions).toEqual([
       { version_id: before, percentage: 100 },
@@ -185,6 +185,7 @@ describe('npm run deploy', () => {
     account.answerWith(() => Response.json({ error: 'The object cannot be used' }, { status: 502 }));
     await expect(deployIt()).rejects.toThrow(/GET \/ready answers 502: .*cannot be used[^]*Nothing is online\./);
     expect(puts()).toEqual([]);
+    for (const { id: version } of versions()) expect(await account.statusAtOwnAddress(version)).toBe(404);
 
     account.answerWith(answerWell);
     faults.push({ on: /^POST .*\/subdomain$/, status: 400 });

@@ -132,6 +132,14 @@ describe('npm run rollback', () => {
     expect(codeOf(live())).toBe(codeOf(second));
   });
 
+  it('gives the new version of a gradual deployment all requests, when it is named', async () => {
+    await deploy({}, host);
+    await deploy({ gradual: 10 }, host);
+    const second = shares()[0]?.version_id ?? '';
+    await goBack({ version: second.slice(0, 8) });
+    expect(shares()).toEqual([{ version_id: second, percentage: 100 }]);
+  });
+
   it.each([10, 60])('ends a gradual deployment of %i percent', async (gradual) => {
     await deploy({}, host);
     const first = live();
@@ -278,6 +286,29 @@ describe('what nobody but the test reaches', () => {
     for (const { id } of versions()) expect(await account.statusAtOwnAddress(id)).toBe(404);
   });
 
+  it('has the secrets of what is live, and not those of a version that failed its test', async () => {
+    await deploy({}, host);
+    const first = live();
+    account.answerWith((version, ...asked) =>
+      version.id === first ? answerWell(version, ...asked) : new Response('', { status: 502 }),
+    );
+    await expect(deploy({ keys: [['API_KEY_ALICE', KEY]] }, host)).rejects.toThrow('GET /ready answers 502');
+    account.answerWith(answerWell);
+    await deploy({}, host);
+    expect(live()).not.toBe(first);
+    expect(secretOf('API_KEY_ALICE')).toBeUndefined();
+    await deploy({ keys: [['API_KEY_ALICE', KEY]] }, host);
+    expect(secretOf('API_KEY_ALICE')).toBe(KEY);
+  });
+
+  it('is the first version of a worker that has none, as the dashboard may make it', async () => {
+    account.server.workers.set(NAME, { versions: [], deployments: [], enabled: false, previews_enabled: true });
+    await expect(addKeys(['alice'], {}, host)).rejects.toThrow('has no version yet: npm run deploy -- --keys FILE');
+    await deploy({}, host);
+    expect(live()).toBe(versions()[0]?.id);
+    expect(await account.statusAtOwnAddress(live() ?? '')).toBe(404);
+  });
+
   it('is tested by a request that names it, and not by an answer of another version', async () => {
     await deploy({}, host);
     const first = live();
@@ -321,7 +352,7 @@ describe('what nobody but the test reaches', () => {
     );
     const before = live();
     await expect(deploy({}, host)).rejects.toThrow(
-      'is behind Cloudflare Access, which asks for a login: set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET to a service token',
+      /^\S+ is behind Cloudflare Access, which asks for a login: set CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET to a service token/,
     );
     vi.stubEnv('CF_ACCESS_CLIENT_ID', 'id');
     vi.stubEnv('CF_ACCESS_CLIENT_SECRET', 'other');
