@@ -5,9 +5,9 @@
 import { WorkerEntrypoint } from 'cloudflare:workers';
 
 import type { App } from './app.ts';
-import { withoutKeys } from './http/authorize.ts';
 import { INTERNAL } from './http/describe-error.ts';
 import { findUnwritable } from './http/find-unwritable.ts';
+import { withoutKeys } from './http/settings.ts';
 import type { Worker } from './http/worker.ts';
 import { fail, ok, type Result } from './result.ts';
 import type { FillMaskRequest, FillMaskResponse } from './schemas/fill-mask.ts';

@@ -93,7 +93,11 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
       }
 
       say(`Uploading the worker ${target.name}`);
-      const vars = ['--var', `MODEL:${model}`, ...(more.length > 0 ? [`MORE_MODELS:${more.join(',')}`] : [])];
+      const vars = [
+        '--var',
+        `MODEL:${model}`,
+        ...(target.moreModels.length > 0 ? [`MORE_MODELS:${more.join(',')}`] : []),
+      ];
       const uploaded = await withSecretsFile(keys, (secrets) =>
         isThere
           ? uploadWithin(target, say, ['versions', 'upload', ...vars, ...secrets, '--message', model])

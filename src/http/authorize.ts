@@ -11,13 +11,6 @@ import type { Worker } from './worker.ts';
 /** Whether the deployment has keys, be they right or wrong. */
 export const hasKeys = ({ env }: Context<Worker>): boolean => keySecretsOf(env).length > 0;
 
-/** The same bindings without keys: for callers that only the owner lets in. */
-export function withoutKeys(env: Worker['Bindings']): Worker['Bindings'] {
-  const open: Record<string, unknown> = { ...env };
-  for (const name of keySecretsOf(env)) delete open[name];
-  return open as unknown as Worker['Bindings'];
-}
-
 /** Refuses a request without a valid key (RFC 6750). Where no key is set, everybody may ask. */
 export const requireKey: MiddlewareHandler<Worker> = async (c, next) => {
   if (!settingsOf(c.env).API_KEYS) return next();

@@ -210,6 +210,13 @@ export interface NamedKey {
 export const keySecretsOf = (env: Readonly<Record<string, unknown>>): string[] =>
   Object.keys(env).filter((name) => (name === 'API_KEYS' || name.startsWith(NAMED_KEY_PREFIX)) && !isUnset(env[name]));
 
+/** The same bindings without keys: for callers that only the owner lets in. */
+export function withoutKeys<Env extends Bindings>(env: Env): Env {
+  const open: Record<string, unknown> = { ...env };
+  for (const name of keySecretsOf(env)) delete open[name];
+  return open as Env;
+}
+
 /** The cause, which only the log has, says what is wrong. It never repeats a key, or what may be one. */
 function readKeys(_: unknown, all: Readonly<Record<string, unknown>>): readonly NamedKey[] | undefined {
   const secrets = keySecretsOf(all);

@@ -11,14 +11,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Access, ApiError, callApi, find, findAccount, findResult } from '../../../models/account/api.ts';
 import { accountBucket, openAccountBucket } from '../../../models/account/bucket.ts';
 import { queriesOf, stepOf } from '../../../models/account/metrics.ts';
-import {
-  findAddresses,
-  findDeployments,
-  findVersions,
-  mainVersion,
-  type Target,
-  workersDevSubdomain,
-} from '../../../models/account/worker.ts';
+import { findDeployments, listVersions, mainVersion, readSubdomain } from '../../../models/account/versions.ts';
+import { type Target, workersDevSubdomain } from '../../../models/account/worker.ts';
 
 const READ = { permission: 'Things: Read' };
 const refusal = (status: number, code = 0, message = '') =>
@@ -54,7 +48,9 @@ function target(answers: Record<string, () => Response>): { target: Target; aske
       account: '1',
       name: 'worker',
       bucket: 'models',
+      jurisdiction: undefined,
       model: 'base@1',
+      moreModels: [],
       env: undefined,
       dataset: undefined,
       routes: [],
@@ -70,17 +66,9 @@ const result = (value: unknown) => () => Response.json({ result: value });
 
 const md5 = (text: string) => createHash('md5').update(text).digest('hex');
 const deployment = (...shares: number[]) => ({
+  id: 'd',
   versions: shares.map((percentage, i) => ({ version_id: `v${i}`, percentage })),
 });
-/** The addresses of a worker. */
-const addressesOf = (worker: object) =>
-  findAddresses(
-    target({
-      'GET /workers/scripts/worker/subdomain': result(worker),
-      'GET /workers/subdomain': result({ subdomain: 'somebody' }),
-    }).target,
-  );
-
 beforeEach(() => {
   vi.stubEnv('CLOUDFLARE_API_BASE_URL', '');
   vi.stubEnv('CLOUDFLARE_ACCOUNT_ID', '');
@@ -264,11 +252,10 @@ describe('the bucket of an account', () => {
 describe('the worker of an account', () => {
   it('has no deployments where there is no worker, and may have none where there is one', async () => {
     expect(await findDeployments(target({}).target)).toBeUndefined();
-    const there = { 'GET /workers/services/worker': result({ id: 'worker' }) };
     const path = 'GET /workers/scripts/worker/deployments';
-    expect(await findDeployments(target({ ...there, [path]: result({ deployments: [] }) }).target)).toEqual([]);
+    expect(await findDeployments(target({ [path]: result({ deployments: [] }) }).target)).toEqual([]);
     const [live] = (await findDeployments(
-      target({ ...there, [path]: result({ deployments: [deployment(40, 60)] }) }).target,
+      target({ [path]: result({ deployments: [deployment(40, 60)] }) }).target,
     )) ?? [undefined];
     expect(mainVersion(live)).toBe('v1');
     expect(mainVersion(deployment(60, 40))).toBe('v0');
@@ -276,23 +263,16 @@ describe('the worker of an account', () => {
   });
 
   it('lists its versions, the newest first', async () => {
-    const items = ['2026-01-02', '2026-01-03', '2026-01-01'].map((created_on) => ({
-      id: created_on,
-      metadata: { created_on },
-    }));
-    const found = await findVersions(target({ 'GET /workers/scripts/worker/versions': result({ items }) }).target);
-    expect(found.map(({ id }) => id)).toEqual(['2026-01-03', '2026-01-02', '2026-01-01']);
+    const items = [9, 10, 1].map((number) => ({ id: `v${number}`, number, metadata: { created_on: '2026-01-01' } }));
+    const found = await listVersions(target({ 'GET /workers/scripts/worker/versions': result({ items }) }).target);
+    expect(found.map(({ id }) => id)).toEqual(['v10', 'v9', 'v1']);
   });
 
-  it('answers below the subdomain of the account, and its versions at addresses of their own', async () => {
-    const version = '0123456789';
-    const { enabled, url, preview } = await addressesOf({ enabled: true, previews_enabled: true });
-    expect([enabled, url]).toEqual([true, 'https://worker.somebody.workers.dev']);
-    expect(preview(version)).toBe('https://01234567-worker.somebody.workers.dev');
-    const named = await addressesOf({ enabled: false, previews_enabled: true, preview_url_suffix: '-w.x.dev' });
-    expect([named.enabled, named.preview(version)]).toEqual([false, 'https://01234567-w.x.dev']);
-    const hidden = await addressesOf({ enabled: true, previews_enabled: false });
-    expect(() => hidden.preview(version)).toThrow('set preview_urls = true in wrangler.toml');
+  it('is on workers.dev, or is not, and is not where the account knows no worker', async () => {
+    const there = { enabled: true, previews_enabled: false };
+    const path = 'GET /workers/scripts/worker/subdomain';
+    expect(await readSubdomain(target({ [path]: result(there) }).target)).toEqual(there);
+    expect(await readSubdomain(target({}).target)).toEqual({ enabled: false, previews_enabled: false });
   });
 
   it('needs a subdomain of the account', async () => {

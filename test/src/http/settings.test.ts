@@ -131,7 +131,7 @@ describe('the settings of a deployment', () => {
     expect(error?.message).toBe(
       'The secret API_KEYS or a key with a name of its own is misconfigured. The log says what is wrong.',
     );
-    expect((error?.cause as Error).message).toBe(problem);
+    expect(error?.cause).toEqual(new Error(problem));
   });
 
   it('read each secret API_KEY_<NAME> beside the list', () => {
