@@ -39,16 +39,17 @@ const checkKey = bearerAuth({
   invalidToken: { message: (c: Context) => respondError(c, { reason: 'key_invalid' }) },
 });
 
-let last: { readonly keys: readonly NamedKey[]; readonly names: ReadonlyMap<string, string | undefined> } | undefined;
+let last: { readonly keys: string; readonly names: ReadonlyMap<string, string | undefined> } | undefined;
 
 /** @returns the names of keys by their digests; undefined for a key of the list API_KEYS */
 async function keyNames(keys: readonly NamedKey[]): Promise<ReadonlyMap<string, string | undefined>> {
-  if (last?.keys === keys) return last.names;
+  const list = JSON.stringify(keys);
+  if (last?.keys === list) return last.names;
   const names = new Map<string, string | undefined>();
   for (const { key, name } of keys) {
     const digest = await digestOf([key]);
     names.set(digest, name ?? names.get(digest));
   }
-  last = { keys, names };
+  last = { keys: list, names };
   return names;
 }
