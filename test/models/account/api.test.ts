@@ -51,6 +51,7 @@ function target(answers: Record<string, () => Response>): { target: Target; aske
       jurisdiction: undefined,
       model: 'base@1',
       moreModels: [],
+      learnsPlan: false,
       env: undefined,
       dataset: undefined,
       routes: [],

@@ -44,10 +44,11 @@ export const fakeWrangler: typeof runWrangler = async (args, run) => {
     });
 
   async function formOfVersion(): Promise<FormData> {
-    const given = args.slice(args.indexOf('--var') + 1);
     const vars = { ...config.vars };
-    for (const text of given.slice(0, given.findIndex((arg) => arg.startsWith('-')) >>> 0)) {
-      vars[text.slice(0, text.indexOf(':'))] = text.slice(text.indexOf(':') + 1);
+    for (let i = 0, isVar = false; i < args.length; i++) {
+      const text = args[i] ?? '';
+      if (text.startsWith('-')) isVar = text === '--var';
+      else if (isVar) vars[text.slice(0, text.indexOf(':'))] = text.slice(text.indexOf(':') + 1);
     }
     const file = option('--secrets-file');
     const secrets = file === undefined ? {} : (JSON.parse(await readFile(file, 'utf8')) as Record<string, string>);

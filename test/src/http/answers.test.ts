@@ -56,6 +56,7 @@ const OBSERVED: Observation = {
   multiply_adds: 1e9,
   model: 'base@1',
   duration_ms: 50,
+  queue_ms: 0,
 };
 
 describe('the metrics', () => {
