@@ -32,6 +32,8 @@ const normalizerOf = (json: unknown) => {
   return createNormalizer(normalizer, charsmap);
 };
 
+const made = (json: unknown, text: string) => createNormalizer(json)(alignText(text)).text.length;
+
 describe('a normalizer', () => {
   it.each<[unknown, string, string]>([
     [null, ' É\n', ' É\n'],
@@ -131,8 +133,6 @@ describe('a normalizer', () => {
     const steps = [...marks.map((mark) => replace({ String: mark }, ` ${mark} `)), replace({ Regex: '\\s+' }, ' ')];
     expect(createNormalizer(sequence(...steps, strip(true, true)))(alignText('(a.b)')).text).toBe('( a . b )');
   });
-
-  const made = (json: unknown, text: string) => createNormalizer(json)(alignText(text)).text.length;
 
   it.each<[string, unknown, string, number]>([
     ['compatibility characters', { type: 'NFKC' }, '\ufdfa', 18],
