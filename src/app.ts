@@ -8,6 +8,7 @@ import { requestId } from 'hono/request-id';
 import { onEvent } from './concurrency/events.ts';
 import type { RequestError } from './errors.ts';
 import { hasKeys, requireKey } from './http/authorize.ts';
+import { nothingAt, pathInside, requireBasePath } from './http/base-path.ts';
 import { ANSWER_CACHE_CONTROL, PRIVATE_CACHE_CONTROL, setCaching } from './http/caching.ts';
 import { entityTag, etagMatches } from './http/entity-tag.ts';
 import { createIsolate, maxWorkOf } from './http/context.ts';
@@ -17,8 +18,8 @@ import { infoOf } from './http/info.ts';
 import { createMetrics } from './http/metrics.ts';
 import { modelInPath, modelOf } from './http/models.ts';
 import { observe } from './http/observe.ts';
+import { findAsset, readAsset, respondDocs, respondPage } from './http/page.ts';
 import { parseQuery } from './http/parse-request.ts';
-import { withAbsolutePreview } from './http/preview.ts';
 import { limitRate } from './http/rate-limit.ts';
 import { checkSettings, settingsOf } from './http/settings.ts';
 import { type LazyJson, resolveJson, writeJson } from './http/stream-json.ts';
@@ -59,8 +60,7 @@ export type App = ReturnType<typeof createApp>;
  * export default createApp(onnxruntime(runtime));
  */
 export function createApp(kind: BackendKind) {
-  // A slash at the end of a path is tolerated.
-  const app = new Hono<Worker>({ strict: false });
+  const app = new Hono<Worker>({ getPath: pathInside });
   const isolate = createIsolate(kind);
   const metrics = createMetrics();
   onEvent((event) => console.info(event));
@@ -75,6 +75,7 @@ export function createApp(kind: BackendKind) {
     c.header('x-content-type-options', 'nosniff');
     setCaching(c);
   });
+  app.use(requireBasePath);
   app.use(
     methodNotAllowed({
       app,
@@ -86,7 +87,7 @@ export function createApp(kind: BackendKind) {
         }),
     }),
   );
-  app.notFound((c) => respondError(c, { reason: 'not_found', path: c.req.path }));
+  app.notFound(async (c) => (await findAsset(c)) ?? respondError(c, nothingAt(c)));
   app.onError(respondFault);
 
   /** As in the Hugging Face task: one mask answers a list of candidates, several masks a list of such lists. */
@@ -115,7 +116,7 @@ export function createApp(kind: BackendKind) {
     return c.json<PairLabel<Head> | PairLabel<Head>[], 200>(inShapeOf(question, found.value), 200);
   };
 
-  const ofModel = new Hono<Worker>({ strict: false })
+  const ofModel = new Hono<Worker>()
     .post('/', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .post('/fill-mask', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .get('/fill-mask', protect, async (c) => {
@@ -164,9 +165,10 @@ export function createApp(kind: BackendKind) {
     .route('/models/:model', ofModel)
     .get('/models', async (c) => c.json<Models, 200>(await isolate.describeModels(c), 200))
     .get('/metrics', requireKey, (c) => c.text(metrics.text(), 200, METRICS_TYPE));
-  // The page and the API documentation. The files that they load are served without the worker.
-  app.get('/', async (c) => withAbsolutePreview(await c.env.ASSETS.fetch(c.req.raw), c.req.url));
-  for (const path of ['/docs', '/openapi.json']) app.get(path, (c) => c.env.ASSETS.fetch(c.req.raw));
+  // The page and the API documentation. The files that they load are served without the worker, unless BASE_PATH is set.
+  app.get('/', respondPage);
+  app.get('/docs', respondDocs);
+  app.get('/openapi.json', (c) => readAsset(c, '/openapi.json'));
   return routes;
 }
 

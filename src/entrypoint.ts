@@ -23,7 +23,7 @@ export function entrypointOf(app: App) {
   async function call<T>(env: Worker['Bindings'], ctx: ExecutionContext, path: string, init?: RequestInit): Call<T> {
     try {
       const request = new Request(`https://fill-mask.internal${path}`, init);
-      const response = await app.fetch(request, { ...withoutKeys(env), RATE_LIMITS: 'off' }, ctx);
+      const response = await app.fetch(request, { ...withoutKeys(env), BASE_PATH: '', RATE_LIMITS: 'off' }, ctx);
       if (response.ok) return ok(await response.json<T>());
       const retry_after = response.headers.get('retry-after');
       return fail({

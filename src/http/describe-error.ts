@@ -17,7 +17,8 @@ export type HttpError =
   | { readonly reason: 'key_malformed' }
   | { readonly reason: 'key_invalid' }
   | { readonly reason: 'unknown_model'; readonly model: string; readonly served: readonly string[] }
-  | { readonly reason: 'not_found'; readonly path: string }
+  /** @property base BASE_PATH, empty at the root */
+  | { readonly reason: 'not_found'; readonly path: string; readonly base: string }
   | { readonly reason: 'method_not_allowed'; readonly method: string; readonly allowed: readonly string[] };
 
 export type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 413 | 415 | 422 | 429;
@@ -52,12 +53,7 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
         `The model "${clip(error.model)}" is not served here. Served are ${error.served.join(', ')}: see /models.`,
       );
     case 'not_found':
-      return say(
-        404,
-        error.path.startsWith('/v1')
-          ? `Nothing is at ${clip(error.path)}. This is not an OpenAI API, and its routes have no /v1: POST {"inputs": "Paris is the [MASK] of France."} to /fill-mask. See /docs.`
-          : `Nothing is at ${clip(error.path)}. See /docs for the routes.`,
-      );
+      return say(404, `Nothing is at ${clip(error.path)}. ${whereElse(error)}`);
     case 'method_not_allowed':
       return say(405, `${error.method} is not allowed here. Use ${error.allowed.join(' or ')}.`);
     case 'body_timeout':
@@ -178,6 +174,15 @@ function describeConflict(conflict: ParameterConflict): string {
     case 'top_k_and_num_beams':
       return `top_k is ${conflict.top_k} and num_beams is ${conflict.num_beams}. A search returns at most num_beams combinations: raise num_beams, or lower top_k.`;
   }
+}
+
+function whereElse({ path, base }: { readonly path: string; readonly base: string }): string {
+  if (!`${path}/`.startsWith(`${base}/`))
+    return `This deployment answers below ${base}/: see ${base}/docs for the routes.`;
+  if (path.slice(base.length).startsWith('/v1')) {
+    return `This is not an OpenAI API, and its routes have no /v1: POST {"inputs": "Paris is the [MASK] of France."} to ${base}/fill-mask. See ${base}/docs.`;
+  }
+  return `See ${base}/docs for the routes.`;
 }
 
 function place({ index }: { readonly index: number | undefined }): string {

@@ -109,14 +109,8 @@ export function createOpenApiDocument(): object {
         '`Retry-After`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [
-      { url: '/' },
-      {
-        url: '/models/{model}',
-        description: 'One of several models.',
-        variables: { model: { default: 'albert-edge', description: 'See GET /models.' } },
-      },
-    ],
+    // Where the document itself is, which may be below a path.
+    servers: [{ url: '.' }],
     // A deployment without API_KEYS needs none.
     security: [{}, { api_key: [] }],
     tags: TAGS,

@@ -21,6 +21,8 @@ const VARIABLES = {
   MODEL: readModel,
   /** Further models, by `<id>@<revision>`. */
   MORE_MODELS: readMoreModels,
+  /** The path below which the deployment answers, such as `/masks`; empty at the root. */
+  BASE_PATH: readBasePath,
   /** Origins whose pages may call the API, or `*` for all. */
   ALLOWED_ORIGINS: readOrigins,
   CACHE: oneOf(['on', 'off']),
@@ -171,6 +173,16 @@ function readMoreModels(given: unknown, { MODEL }: Readonly<Record<string, unkno
     if (names.indexOf(name) < i) throw new Error(`names ${show(name)} twice. Name it once.`);
   }
   return names;
+}
+
+function readBasePath(given: unknown): string {
+  if (isUnset(given) || given === '') return '';
+  // A URL never holds the segments `.` and `..`.
+  const isPath = typeof given === 'string' && /^(?:\/[\w.~-]+)+$/.test(given) && !/\/\.\.?(?:\/|$)/.test(given);
+  if (isPath) return given;
+  throw new Error(
+    `is ${show(given)}. Set it to a path such as "/masks", which begins with a slash, does not end with one, and has only letters, digits and -._~ between slashes. Leave it out to answer at the root.`,
+  );
 }
 
 const ORIGINS_FORM = '"*" for all origins, or to origins such as "https://a.example", separated by commas';

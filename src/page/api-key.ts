@@ -1,8 +1,10 @@
 /** The API key, where the deployment has keys. It stays in the page, and in the browser's storage only if the person asks. */
 import { API_KEY } from '../schemas/api-key.ts';
+import { addressOf } from './address.ts';
 import { byId } from './elements.ts';
 
-const STORED = 'api_key';
+/** Of this deployment: others may be below other paths of the same host. */
+const STORED = `api_key${new URL(addressOf('')).pathname.replace(/^\/$/, '')}`;
 
 const field = byId('key-field', HTMLDivElement);
 const input = byId('key', HTMLInputElement);

@@ -1,4 +1,5 @@
 /** Calls the API. Every failure is a value: the server may be down, slow, or another service. */
+import { addressOf } from './address.ts';
 import { parseError } from './parse-response.ts';
 
 const TIMEOUT_MS = 60_000;
@@ -16,7 +17,7 @@ export type Settled = Exclude<Outcome, { kind: 'cancelled' }>;
 export const isRefused = (outcome: Settled): boolean =>
   outcome.kind === 'failed' && (outcome.status === 401 || outcome.status === 429);
 
-/** @param headers with the API key, where there is one */
+/** @param path of a route @param headers with the API key, where there is one */
 export async function ask(
   path: string,
   body: unknown,
@@ -26,7 +27,7 @@ export async function ask(
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const began = performance.now();
   try {
-    const response = await fetch(path, {
+    const response = await fetch(addressOf(path), {
       signal: AbortSignal.any([cancel, timeout]),
       headers,
       ...(body !== undefined && {

@@ -1,4 +1,5 @@
 /** Shows the question as code, in tabs. */
+import { addressOf } from './address.ts';
 import { needsKey } from './api-key.ts';
 import { copyOnClick } from './copy.ts';
 import { byId } from './elements.ts';
@@ -22,6 +23,6 @@ export function bindCode(): void {
 
 export function showCode(question: Question): void {
   const body = bodyOf(question);
-  const url = new URL(`${modelPath()}/fill-mask`, location.href).href;
+  const url = addressOf(`${modelPath()}/fill-mask`);
   for (const { language, panel } of panels) panel.textContent = snippet(language, url, body, needsKey());
 }

@@ -1,4 +1,5 @@
-/** Shows /openapi.json with Swagger UI, which the script before this one loads. */
+/** Shows openapi.json with Swagger UI, which the script before this one loads. */
+import { addressOf } from './address.ts';
 import { SAMPLE_ORIGIN } from './sample-origin.ts';
 
 /** The parts of Swagger UI's plugin system and of its React that are used here. */
@@ -40,7 +41,7 @@ const codeSamples = {
               h(
                 'pre',
                 { className: 'microlight', tabIndex: 0 },
-                h('code', null, source.replaceAll(SAMPLE_ORIGIN, location.origin)),
+                h('code', null, source.replaceAll(SAMPLE_ORIGIN, addressOf(''))),
               ),
             ),
           ),
@@ -52,7 +53,7 @@ const codeSamples = {
 };
 
 SwaggerUIBundle({
-  url: '/openapi.json',
+  url: addressOf('/openapi.json'),
   dom_id: '#swagger-ui',
   deepLinking: true,
   plugins: [codeSamples],

@@ -15,8 +15,8 @@ type Method = (...given: unknown[]) => Promise<Result<unknown, CallError>>;
 type FillMask = Record<'fillMask' | 'score' | 'classifyPair' | 'tokenize' | 'info' | 'models', Method>;
 
 const ROOT = join(import.meta.dirname, '../..');
-/** No call sends a key. */
-const vars = { API_KEYS: 'a-key-of-20-characters', CACHE_STATUS: 'all', REQUEST_LOG: 'off' };
+/** No call sends a key, or knows the path of the HTTP API. */
+const vars = { API_KEYS: 'a-key-of-20-characters', BASE_PATH: '/masks', CACHE_STATUS: 'all', REQUEST_LOG: 'off' };
 const server = createTestHarness({
   workers: [
     { configPath: join(ROOT, 'docs/examples/caller/wrangler.toml') },
@@ -74,7 +74,7 @@ describe('with a model in the bucket,', () => {
     ['tokenize', '/tokenize', { inputs: 'The dog barks.' }, []],
   ] as const)('%s answers as %s does', async (method, path, question, more) => {
     const worker = server.getWorker('edge-fill-mask');
-    const response = await worker.fetch(`http://edge${path}`, {
+    const response = await worker.fetch(`http://edge${vars.BASE_PATH}${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${vars.API_KEYS}`, 'content-type': 'application/json' },
       body: JSON.stringify(question),

@@ -6,6 +6,8 @@ import { executablePath, launch } from './launch.ts';
 
 interface Opening extends BrowserContextOptions {
   readonly path?: string;
+  /** Another address than that of the worker. */
+  readonly at?: string;
   /** Called before the page is opened, for what a real server does not do on demand. */
   readonly before?: (page: Page) => Promise<unknown>;
   /** Console messages to ignore: the browser logs failed requests. */
@@ -43,7 +45,7 @@ export function inChromium(name: string, tests: (setting: Setting) => void): voi
       expect(found, 'console errors, and requests to other hosts').toEqual([]);
     });
 
-    async function open({ path = '/', before, allow, ...options }: Opening = {}): Promise<Page> {
+    async function open({ path = '/', at = origin, before, allow, ...options }: Opening = {}): Promise<Page> {
       const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'], ...options });
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
@@ -54,10 +56,10 @@ export function inChromium(name: string, tests: (setting: Setting) => void): voi
       page.on('pageerror', (error) => problems.push(error.message));
       page.on('request', (request) => {
         const asked = new URL(request.url());
-        if (asked.origin !== origin && asked.protocol !== 'data:') problems.push(`asked ${request.url()}`);
+        if (asked.origin !== new URL(at).origin && asked.protocol !== 'data:') problems.push(`asked ${request.url()}`);
       });
       await before?.(page);
-      await page.goto(origin + path);
+      await page.goto(at + path);
       return page;
     }
 

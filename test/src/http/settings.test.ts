@@ -10,6 +10,7 @@ describe('the settings of a deployment', () => {
     expect(settingsOf(ENV)).toEqual({
       MODEL: 'base@1',
       MORE_MODELS: [],
+      BASE_PATH: '',
       ALLOWED_ORIGINS: '*',
       CACHE: 'on',
       CACHE_STATUS: 'keys',
