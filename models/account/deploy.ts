@@ -272,11 +272,14 @@ To go back to the version before:
 /** The addresses, and a line to try the first of them. */
 async function whereItAnswers(target: Target): Promise<string> {
   const { enabled } = await readSubdomain(target);
-  const onWorkersDev = `https://${target.name}.${await workersDevSubdomain(target)}.workers.dev`;
-  const urls = [...target.routes.map(addressOfRoute), ...(enabled ? [onWorkersDev] : [])].filter(
-    (url) => url !== undefined,
-  );
-  const explained = target.routes.filter((route) => addressOfRoute(route) === undefined).map(explainRoute);
+  const onWorkersDev = `https://${target.name}.${await workersDevSubdomain(target)}.workers.dev${target.basePath}`;
+  const urls = [
+    ...target.routes.map((route) => addressOfRoute(route, target.basePath)),
+    ...(enabled ? [onWorkersDev] : []),
+  ].filter((url) => url !== undefined);
+  const explained = target.routes
+    .filter((route) => addressOfRoute(route, target.basePath) === undefined)
+    .map((route) => explainRoute(route, target.basePath));
   const [url] = urls;
   if (url === undefined) {
     const nowhere =

@@ -49,7 +49,7 @@ export async function smokeTest(test: SmokeTest): Promise<{ isClosed: boolean }>
     ? { 'cloudflare-workers-version-overrides': `${override.worker}="${override.version}"` }
     : {};
   const ask = async (path: string, body?: unknown, withKey = true) =>
-    askWorker(test.fetch, new URL(path, url), body, {
+    askWorker(test.fetch, new URL(url + path), body, {
       ...selected,
       ...(withKey && key !== undefined && { authorization: `Bearer ${key}` }),
     });
@@ -122,7 +122,7 @@ const errorType = (answer: unknown) => (answer as { error_type?: string } | null
 
 /** @returns whether the worker answers without a key; undefined where that cannot be told */
 export async function answersAnybody(url: string, send: typeof fetch): Promise<boolean | undefined> {
-  const asked = await askWorker(send, new URL('/fill-mask', url), MASKED, {}).catch(asAnswer);
+  const asked = await askWorker(send, new URL(`${url}/fill-mask`), MASKED, {}).catch(asAnswer);
   if (asked.status === 401) return false;
   return asked.status === 200 ? true : undefined;
 }

@@ -149,9 +149,10 @@ async function findTestAddress(
   isOnWorkersDev: boolean,
   { fetch: send }: AccountHost,
 ): Promise<string | undefined> {
-  if (isOnWorkersDev) return `https://${target.name}.${await workersDevSubdomain(target)}.workers.dev`;
+  if (isOnWorkersDev)
+    return `https://${target.name}.${await workersDevSubdomain(target)}.workers.dev${target.basePath}`;
   for (const route of target.routes) {
-    const url = addressOfRoute(route);
+    const url = addressOfRoute(route, target.basePath);
     // A route of wrangler.toml may not be in the account yet.
     if (url && (await leadsSomewhere(url, send))) return url;
   }
@@ -161,7 +162,7 @@ async function findTestAddress(
 async function leadsSomewhere(url: string, send: typeof fetch): Promise<boolean> {
   for (const retryAfterMs of [1_000, undefined]) {
     try {
-      const { status } = await send(new URL('/health', url), {
+      const { status } = await send(`${url}/health`, {
         redirect: 'manual',
         signal: AbortSignal.timeout(10_000),
       });
@@ -176,5 +177,5 @@ async function leadsSomewhere(url: string, send: typeof fetch): Promise<boolean>
 async function previewOf(target: Target, version: string): Promise<string> {
   const { preview_url_suffix } = await readSubdomain(target);
   const suffix = preview_url_suffix ?? `-${target.name}.${await workersDevSubdomain(target)}.workers.dev`;
-  return `https://${version.slice(0, 8)}${suffix}`;
+  return `https://${version.slice(0, 8)}${suffix}${target.basePath}`;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { unstable_readConfig as readConfig } from 'wrangler';
 
+import { basePathOf } from '../bucket/deployed.ts';
 import { type Access, findAccount, findResult, lacks } from './api.ts';
 import type { RateLimits } from './cost.ts';
 import { ROOT, runWrangler } from './wrangler.ts';
@@ -25,6 +26,8 @@ export interface Target extends Access {
   readonly moreModels: readonly string[];
   /** Where it answers besides workers.dev, as wrangler.toml has it. */
   readonly routes: readonly string[];
+  /** BASE_PATH of wrangler.toml; empty at the root. */
+  readonly basePath: string;
   /** Undefined where wrangler.toml has none that apply. */
   readonly rateLimits: RateLimits | undefined;
   /** Whether wrangler.toml has a limit that only the Paid plan accepts, and leaves CACHE_OPERATIONS to the plan. */
@@ -89,6 +92,7 @@ export async function findTarget(env: string | undefined, given: AccountTools): 
     routes: [...routes, ...(route ? [route] : [])].map((one: string | { pattern: string }) =>
       typeof one === 'string' ? one : one.pattern,
     ),
+    basePath: basePathOf(vars),
     rateLimits: vars['RATE_LIMITS'] === 'off' ? undefined : rateLimitsOf(ratelimits),
     learnsPlan: limits?.cpu_ms !== undefined && vars['CACHE_OPERATIONS'] === undefined,
     dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,

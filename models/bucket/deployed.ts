@@ -35,12 +35,25 @@ export function selectedModel(): { id: string; revision: string } {
   return { id, revision };
 }
 
+/** @returns BASE_PATH, or an empty text where the worker answers at the root. The worker refuses a wrong one, wherever it is asked */
+export function basePathOf({ BASE_PATH: given }: Readonly<Record<string, unknown>>): string {
+  return typeof given === 'string' && given.startsWith('/') ? given.replace(/\/+$/, '') : '';
+}
+
+/** The variables of a local worker: .dev.vars goes before wrangler.toml. */
+const readLocalVars = (config: string) =>
+  getVarsForDev(config, undefined, readVars(config), selectedEnvironment(), true);
+
+/** BASE_PATH of a local worker. */
+export const localBasePath = (config = CONFIG): string =>
+  basePathOf({ BASE_PATH: readLocalVars(config)['BASE_PATH']?.value });
+
 /**
- * MODEL and then those of MORE_MODELS, as a local worker has them: .dev.vars goes before wrangler.toml.
+ * MODEL and then those of MORE_MODELS, as a local worker has them.
  * @throws when one of them is no text
  */
 export function localModels(config = CONFIG): string[] {
-  const vars = getVarsForDev(config, undefined, readVars(config), selectedEnvironment(), true);
+  const vars = readLocalVars(config);
   const textOf = (name: string): string => {
     const value: unknown = vars[name]?.value ?? '';
     if (typeof value === 'string') return value;

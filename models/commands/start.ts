@@ -42,7 +42,7 @@ await runScript(USAGE, options, async ({ model: chosen = [], verbose = false }, 
   }
   await requireFree(Number(port));
   Object.assign(process.env, QUIET);
-  const { localModels, selectedBackend, selectedEnvironment } = await import('../bucket/deployed.ts');
+  const { localBasePath, localModels, selectedBackend, selectedEnvironment } = await import('../bucket/deployed.ts');
   const { withLocalBucket } = await import('../bucket/local.ts');
   const { push } = await import('../bucket/push.ts');
   const { findOrBuild, requireWeights } = await import('../convert/find-or-build.ts');
@@ -59,7 +59,7 @@ await runScript(USAGE, options, async ({ model: chosen = [], verbose = false }, 
 
   say('Starting wrangler, which builds the worker and the page. The first time this takes some ten seconds …');
   const wrangler = await startWrangler(['--port', port, '--env', selectedEnvironment() ?? ''], models, verbose);
-  const url = `http://localhost:${port}`;
+  const url = `http://localhost:${port}${localBasePath()}`;
   if (await answers(`${url}/health`, wrangler.ended)) {
     const log = verbose ? '' : ` The log is ${relative(ROOT, LOG)}.`;
     print(`

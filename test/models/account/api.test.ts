@@ -55,6 +55,7 @@ function target(answers: Record<string, () => Response>): { target: Target; aske
       env: undefined,
       dataset: undefined,
       routes: [],
+      basePath: '',
       rateLimits: undefined,
       token: 'secret',
       pausesMs: [],
