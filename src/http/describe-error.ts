@@ -21,6 +21,9 @@ export type HttpError =
   | { readonly reason: 'not_found'; readonly path: string; readonly base: string }
   | { readonly reason: 'method_not_allowed'; readonly method: string; readonly allowed: readonly string[] };
 
+/** The `error_type` of what was thrown. */
+export type Fault = 'model_unavailable' | 'misconfigured' | 'internal';
+
 export type ErrorStatus = 400 | 401 | 404 | 405 | 408 | 413 | 415 | 422 | 429;
 
 /** For the log and the metrics. No client reads it, so the types of the API leave it out. */

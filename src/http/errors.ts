@@ -6,7 +6,14 @@ import { LOAD_PAUSE_MS } from '../limits.ts';
 import { ModelEvicted } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
 import type { ErrorResponse } from '../schemas/service.ts';
-import { describeError, describeUnavailable, type ErrorStatus, type HttpError, INTERNAL } from './describe-error.ts';
+import {
+  describeError,
+  describeUnavailable,
+  type ErrorStatus,
+  type Fault,
+  type HttpError,
+  INTERNAL,
+} from './describe-error.ts';
 
 export function respondError(c: Context, error: HttpError) {
   if (error.reason === 'method_not_allowed') c.header('allow', error.allowed.join(', '));
@@ -38,7 +45,7 @@ function unavailable<Status extends 502 | 503>(c: Context, status: Status, error
   return fault(c, status, error);
 }
 
-function describeFault(error: Error): ErrorResponse {
+function describeFault(error: Error): ErrorResponse & { readonly error_type: Fault } {
   if (error instanceof ModelObjectError)
     return { error: describeUnavailable(error.message), error_type: 'model_unavailable' };
   if (error instanceof ConfigurationError) return { error: error.message, error_type: 'misconfigured' };

@@ -27,12 +27,45 @@ const SAMPLES = [
   { lang: 'Python', language: 'python' },
 ] as const;
 
-/** `GET /`, beside the operation `POST /`. */
+/** By their names. All but the last two are always there. */
+const HEADERS = {
+  'X-Request-Id': { description: 'The id of the request in the log. A request may bring its own.', type: 'string' },
+  'Retry-After': { description: 'Seconds after which the same request may succeed.', type: 'integer' },
+  'WWW-Authenticate': { description: 'How to send a key (RFC 6750).', type: 'string' },
+  ETag: { description: 'The version of the answer, for `If-None-Match`.', type: 'string' },
+  'Cache-Status': { description: 'Which cache answered (RFC 9211). A deployment may hide it.', type: 'string' },
+  'Server-Timing': { description: 'Where the work went. A deployment may hide it.', type: 'string' },
+} as const;
+const MAY_BE_HIDDEN: readonly HeaderName[] = ['Cache-Status', 'Server-Timing'];
+type HeaderName = keyof typeof HEADERS;
+
+const IF_NONE_MATCH = {
+  name: 'If-None-Match',
+  in: 'header',
+  description: 'The `ETag` of an earlier answer. An answer that has not changed is 304, without a body.',
+  schema: { type: 'string' },
+};
+
+/** What answers no JSON: `GET /`, beside the operation `POST /`, and the metrics. */
 const PAGE = {
   operationId: 'page',
   tags: ['service'],
   summary: 'The page for people',
-  responses: { 200: { description: 'The page.', content: { 'text/html': { schema: { type: 'string' } } } } },
+  description: 'Fills gaps in a sentence while a person types.',
+  responses: {
+    200: {
+      description: 'The page.',
+      headers: references(['X-Request-Id', 'ETag']),
+      content: { 'text/html': { schema: { type: 'string' } } },
+    },
+  },
+};
+const METRICS = {
+  operationId: 'metrics',
+  tags: ['service'],
+  summary: 'Counters of an isolate',
+  description:
+    'In the text format of Prometheus. An isolate counts for itself, from its start; a data center has many of them. A deployment with API keys asks for one.',
 };
 
 /** Error responses of the operations with a request. */
@@ -89,12 +122,14 @@ export function createOpenApiDocument(): object {
     target: 'draft-2020-12',
     typeMode: 'input',
     overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
+    overrideSchema: ({ jsonSchema }) => withoutTuple(jsonSchema as JsonSchema),
   });
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of OPERATIONS) {
     (paths[operation.path] ??= {})[operation.method] = describeOperation(operation, definitions);
   }
   paths['/'] = { ...paths['/'], get: PAGE };
+  paths['/metrics'] = { get: describeMetrics() };
   return {
     openapi: '3.1.1',
     info: {
@@ -117,6 +152,12 @@ export function createOpenApiDocument(): object {
     paths,
     components: {
       schemas: definitions,
+      headers: Object.fromEntries(
+        Object.entries(HEADERS).map(([name, { description, type }]) => [
+          name,
+          { description, required: !MAY_BE_HIDDEN.includes(name as HeaderName), schema: { type } },
+        ]),
+      ),
       securitySchemes: {
         api_key: { type: 'http', scheme: 'bearer', description: 'Where the deployment has API keys.' },
       },
@@ -125,7 +166,9 @@ export function createOpenApiDocument(): object {
 }
 
 function describeOperation(operation: Operation, definitions: Record<string, unknown>) {
-  const { id, tag, method, summary, description, request, response } = operation;
+  const { id, tag, method, summary, description, request, response, isCached = false } = operation;
+  const isQuery = request !== undefined && method === 'get';
+  const answerHeaders: HeaderName[] = [...(isQuery ? (['ETag'] as const) : []), ...(isCached ? MAY_BE_HIDDEN : [])];
   const recorded = (examples as readonly Example[]).filter(({ operation: of }) => of === id);
   const statuses: Record<number, string> = {
     ...(request && REQUEST_ERRORS),
@@ -134,7 +177,7 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
   };
   if (id === 'ready') {
     delete statuses[502];
-    statuses[503] = 'The model cannot be read from its bucket.';
+    statuses[503] = 'The model cannot be read from its bucket, or a setting is wrong.';
   }
   if (method === 'get') {
     delete statuses[408];
@@ -156,28 +199,58 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
           ),
         },
       }),
-    ...(request && method === 'get' && { parameters: queryParameters(definitions) }),
+    ...(isQuery && { parameters: [...queryParameters(definitions), IF_NONE_MATCH] }),
     responses: {
       200: {
         description: 'The answer.',
+        headers: references(['X-Request-Id', ...answerHeaders]),
         content: json(
           response,
           named(recorded, 200, (example) => example.response),
         ),
       },
-      ...(request && method === 'get' && { 304: { description: 'The answer has not changed.' } }),
-      ...Object.fromEntries(
-        Object.entries(statuses).map(([status, meaning]) => [
-          status,
-          {
-            description: meaning,
-            content: json('Error', errorExamples(recorded, Number(status))),
-          },
-        ]),
-      ),
+      ...(isQuery && {
+        304: { description: 'The answer has not changed.', headers: references(['X-Request-Id', ...answerHeaders]) },
+      }),
+      ...describeErrors(statuses, recorded),
     },
     'x-codeSamples': codeSamples(operation, recorded[0]?.request as SampleRequest | undefined),
   };
+}
+
+function describeMetrics() {
+  const content = { 'text/plain': { schema: { type: 'string' } } };
+  const statuses = { 401: REQUEST_ERRORS[401] ?? '', 500: SERVER_ERRORS[500] ?? '' };
+  return {
+    ...METRICS,
+    responses: {
+      200: { description: 'The counters.', headers: references(['X-Request-Id']), content },
+      ...describeErrors(statuses, []),
+    },
+  };
+}
+
+function describeErrors(statuses: Readonly<Record<number, string>>, recorded: readonly Example[]) {
+  return Object.fromEntries(
+    Object.entries(statuses).map(([status, description]) => [
+      status,
+      {
+        description,
+        headers: references(['X-Request-Id', ...(ERROR_HEADERS[Number(status)] ?? [])]),
+        content: json('Error', errorExamples(recorded, Number(status))),
+      },
+    ]),
+  );
+}
+
+const ERROR_HEADERS: Readonly<Record<number, readonly HeaderName[]>> = {
+  401: ['WWW-Authenticate'],
+  429: ['Retry-After'],
+  502: ['Retry-After'],
+};
+
+function references(names: readonly HeaderName[]) {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
 /** What a recorded example sends; for a GET, as a query. */
@@ -236,6 +309,7 @@ function errorExamples(recorded: readonly Example[], status: number) {
 
 interface JsonSchema {
   readonly description?: string;
+  readonly prefixItems?: readonly JsonSchema[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly anyOf?: readonly JsonSchema[];
   readonly type?: string;
@@ -251,6 +325,16 @@ function queryParameters(definitions: Record<string, unknown>) {
     const form = forms.find(({ type }) => type === 'array') ?? forms[0];
     return { name, in: 'query', description, required: name === 'inputs', schema: form };
   });
+}
+
+/** Several generators refuse `prefixItems`: a tuple is described as an array of a fixed length. @throws if its items differ */
+function withoutTuple({ prefixItems, ...schema }: JsonSchema): object | undefined {
+  if (!prefixItems) return undefined;
+  const [items] = prefixItems;
+  if (!items || prefixItems.some((other) => JSON.stringify(other) !== JSON.stringify(items))) {
+    throw new Error('a tuple of different items cannot be described as an array');
+  }
+  return { ...schema, items, minItems: prefixItems.length, maxItems: prefixItems.length };
 }
 
 const formsOf = (schema: JsonSchema): readonly JsonSchema[] => schema.anyOf?.flatMap(formsOf) ?? [schema];

@@ -1,5 +1,5 @@
 /** The operations of the OpenAPI document. No I/O. */
-import type * as v from 'valibot';
+import * as v from 'valibot';
 
 import { offsets } from '../schemas/fields.ts';
 import { candidate, fillMaskParameters, fillMaskRequest, fillMaskResponse } from '../schemas/fill-mask.ts';
@@ -7,6 +7,20 @@ import { scored, scoreRequest, scoreResponse } from '../schemas/score.ts';
 import { nextSentenceResponse, pair, sentenceOrderResponse, sentenceRequest } from '../schemas/sentence.ts';
 import { errorResponse, healthResponse, infoResponse, modelsResponse, readyResponse } from '../schemas/service.ts';
 import { tokenized, tokenizeRequest, tokenizeResponse } from '../schemas/tokenize.ts';
+import { ERROR_TYPES, type ErrorType } from './error-types.ts';
+
+const errorType = v.pipe(
+  v.picklist(Object.keys(ERROR_TYPES) as ErrorType[]),
+  v.description(
+    [
+      'The kind of error, for programs:\n',
+      ...Object.entries(ERROR_TYPES).map(
+        ([type, { statuses, meaning, retry }]) =>
+          `- \`${type}\` (${statuses.join(' or ')}): ${meaning} Send the same request again: ${retry}.`,
+      ),
+    ].join('\n'),
+  ),
+);
 
 /** By their names in the document. */
 export const SCHEMAS = {
@@ -29,7 +43,8 @@ export const SCHEMAS = {
   Ready: readyResponse,
   Info: infoResponse,
   Models: modelsResponse,
-  Error: errorResponse,
+  Error: v.object({ ...errorResponse.entries, error_type: errorType }),
+  ErrorType: errorType,
 } satisfies Record<string, v.GenericSchema>;
 export type SchemaName = keyof typeof SCHEMAS;
 
@@ -46,6 +61,8 @@ export interface Operation {
   readonly method: 'get' | 'post';
   readonly summary: string;
   readonly description: string;
+  /** Whether its answers are cached, and so have the headers that say how they came about. */
+  readonly isCached?: true;
   /** Schema of the body. For a GET, its fields are query parameters. */
   readonly request?: SchemaName;
   readonly response: SchemaName;
@@ -63,6 +80,7 @@ export const OPERATIONS: readonly Operation[] = [
       'are probabilities over the whole vocabulary.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
+    isCached: true,
   },
   {
     id: 'fillMaskAtRoot',
@@ -73,6 +91,7 @@ export const OPERATIONS: readonly Operation[] = [
     description: 'The same as `POST /fill-mask`.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
+    isCached: true,
   },
   {
     id: 'fillMaskByQuery',
@@ -85,6 +104,7 @@ export const OPERATIONS: readonly Operation[] = [
       'the same holds for `targets`. Answers have an `ETag`. A request with a matching `If-None-Match` is answered with 304.',
     request: 'FillMaskRequest',
     response: 'FillMaskResponse',
+    isCached: true,
   },
   {
     id: 'score',
@@ -97,6 +117,7 @@ export const OPERATIONS: readonly Operation[] = [
       'with the higher score is more likely to the model.',
     request: 'ScoreRequest',
     response: 'ScoreResponse',
+    isCached: true,
   },
   {
     id: 'sentenceOrder',
@@ -107,6 +128,7 @@ export const OPERATIONS: readonly Operation[] = [
     description: 'Uses the sentence-order prediction head (SOP). A model without this head answers 422.',
     request: 'SentenceRequest',
     response: 'SentenceOrderResponse',
+    isCached: true,
   },
   {
     id: 'nextSentence',
@@ -117,6 +139,7 @@ export const OPERATIONS: readonly Operation[] = [
     description: 'Uses the next-sentence prediction head (NSP). A model without this head answers 422.',
     request: 'SentenceRequest',
     response: 'NextSentenceResponse',
+    isCached: true,
   },
   {
     id: 'tokenize',
