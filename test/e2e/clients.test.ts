@@ -1,5 +1,6 @@
 /** Unmodified clients against the deployed worker. */
 import { execFile, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { postJson } from '../post-json.ts';
 import { useWorker } from './use-worker.ts';
 
+const ROOT = join(import.meta.dirname, '../..');
 const PYTHON = process.env['CLIENTS_PYTHON'];
 const ONE = 'Paris is the [MASK] of France.';
 const TWO = 'I love [MASK] because you are [MASK].';
@@ -34,7 +36,7 @@ async function run(...given: string[]): Promise<{ code: number; said: string }> 
 }
 
 async function runWith(environment: object, ...given: string[]): Promise<{ code: number; said: string }> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../models/main.mjs'), 'ask', ...given], {
+  const child = spawn(process.execPath, [join(ROOT, 'models/main.mjs'), 'ask', ...given], {
     env: { ...process.env, API_KEY: '', ...environment },
   });
   let said = '';
@@ -69,6 +71,43 @@ describe('@huggingface/inference', () => {
   it('shows our error message', async () => {
     const asking = new InferenceClient().fillMask({ endpointUrl: worker.url.href, inputs: 'No mask.' });
     await expect(asking).rejects.toThrow('inputs has no mask. Put [MASK] where a word is missing.');
+  });
+});
+
+describe("README's call of @huggingface/inference", () => {
+  const ADDRESS = 'http://localhost:8787';
+
+  async function call(url: string): Promise<{ stdout: string; stderr: string }> {
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+    const [, code = ''] = /```js\n(import \{ InferenceClient \}[^`]*)```/.exec(readme) ?? [];
+    expect(code).toContain(ADDRESS);
+    const script = `${code.replaceAll(ADDRESS, url)}console.log(JSON.stringify(candidates));`;
+    return promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { cwd: ROOT });
+  }
+
+  it('is answered', async () => {
+    expect(JSON.parse((await call(worker.url.origin)).stdout)).toEqual(await ask(ONE, { top_k: 3 }));
+  });
+
+  it('ends after one request where the platform answers 503, and says so', async () => {
+    let seen = 0;
+    // As for the error 1102. A call that goes on is ended by another status.
+    const platform = createServer((_, response) => {
+      seen++;
+      response
+        .writeHead(seen > 20 ? 400 : 503, { 'content-type': 'text/plain; charset=UTF-8' })
+        .end('error code: 1102');
+    });
+    await new Promise<void>((resolve) => platform.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = platform.address() as AddressInfo;
+      await expect(call(`http://127.0.0.1:${port}`)).rejects.toMatchObject({
+        stderr: expect.stringContaining('error code: 1102'),
+      });
+      expect(seen).toBe(1);
+    } finally {
+      platform.close();
+    }
   });
 });
 

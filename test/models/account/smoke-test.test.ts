@@ -52,6 +52,17 @@ describe('the smoke test', () => {
     }
   });
 
+  it('asks below BASE_PATH, which the address of the version ends with', async () => {
+    const asked: string[] = [];
+    const fetched: typeof fetch = async (input) => {
+      asked.push(input instanceof Request ? input.url : String(input));
+      return new Response('outside', { status: 404 });
+    };
+    const test = { url: `${URL_OF_VERSION}/masks`, models: ['base@1'], readyWithinMs: 0, pauseMs: 1 };
+    await expect(smokeTest({ ...test, fetch: fetched })).rejects.toThrow('GET /ready answers 404');
+    expect(asked).toEqual([`${URL_OF_VERSION}/masks/ready`]);
+  });
+
   it('waits for an address that does not answer yet', async () => {
     let attempts = 0;
     const ready = () => {

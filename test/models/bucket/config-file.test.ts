@@ -10,7 +10,7 @@ import { type Unstable_Config as Config, unstable_readConfig as readConfig } fro
 
 import { PAGE_FOLDER } from '../../../src/page/bundle.ts';
 import { DEFAULT_EXPENSIVE_LIMIT, DEFAULT_MAX_REQUEST_WORK, SLOW_WORK_PER_SECOND } from '../../../src/limits.ts';
-import { localModels } from '../../../models/bucket/deployed.ts';
+import { localBasePath, localModels } from '../../../models/bucket/deployed.ts';
 import { withModels } from '../../../models/bucket/config-file.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -61,12 +61,13 @@ describe('the models of npm start', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  const modelsOf = async (toml: string, local = '') => {
+  const configOf = async (toml: string, local: string) => {
     const config = join(folder, 'wrangler.toml');
     await writeFile(config, `name = "test"\n[vars]\n${toml}\n`);
     await writeFile(join(folder, '.dev.vars'), local);
-    return localModels(config);
+    return config;
   };
+  const modelsOf = async (toml: string, local = '') => localModels(await configOf(toml, local));
 
   it('are those of wrangler.toml, unless .dev.vars names others', async () => {
     expect(await modelsOf('MODEL = "a@1"')).toEqual(['a@1']);
@@ -75,6 +76,13 @@ describe('the models of npm start', () => {
     expect(await modelsOf(two, 'MORE_MODELS=d@4')).toEqual(['a@1', 'd@4']);
     expect(await modelsOf(two, 'MODEL=d@4\nMORE_MODELS=')).toEqual(['d@4']);
     expect(await modelsOf(two, 'MODEL=b@2')).toEqual(['b@2', 'c@3']);
+  });
+
+  it('are served below the BASE_PATH of wrangler.toml, unless .dev.vars has another', async () => {
+    const below = 'MODEL = "a@1"\nBASE_PATH = "/masks"';
+    expect(localBasePath(await configOf('MODEL = "a@1"', ''))).toBe('');
+    expect(localBasePath(await configOf(below, ''))).toBe('/masks');
+    expect(localBasePath(await configOf(below, 'BASE_PATH='))).toBe('');
   });
 
   it('are refused by name where they cannot be read', async () => {
