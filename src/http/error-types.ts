@@ -12,7 +12,11 @@ interface Described {
 }
 
 export const ERROR_TYPES: Readonly<Record<ErrorType, Described>> = {
-  invalid_json: { statuses: [400], meaning: 'The body is not JSON, or has bytes that its charset does not have.', retry: 'no' },
+  invalid_json: {
+    statuses: [400],
+    meaning: 'The body is not JSON, or has bytes that its charset does not have.',
+    retry: 'no',
+  },
   invalid_request: {
     statuses: [400],
     meaning: 'A field or a parameter is missing, unknown, of a wrong type or out of range.',
@@ -30,7 +34,11 @@ export const ERROR_TYPES: Readonly<Record<ErrorType, Described>> = {
   },
   body_timeout: { statuses: [408], meaning: 'The body did not arrive in time.', retry: 'yes' },
   body_too_large: { statuses: [413], meaning: 'The body has too many bytes.', retry: 'no' },
-  unsupported_media_type: { statuses: [415], meaning: 'The body is a form or something else that is not JSON, or its charset is not known.', retry: 'no' },
+  unsupported_media_type: {
+    statuses: [415],
+    meaning: 'The body is a form or something else that is not JSON, or its charset is not known.',
+    retry: 'no',
+  },
   unsupported_content_encoding: {
     statuses: [415],
     meaning: 'The body is compressed in another way than gzip or deflate.',
