@@ -153,9 +153,9 @@ export function createOpenApiDocument(): object {
     components: {
       schemas: definitions,
       headers: Object.fromEntries(
-        Object.entries(HEADERS).map(([name, { description, type }]) => [
+        (Object.keys(HEADERS) as HeaderName[]).map((name) => [
           name,
-          { description, required: !MAY_BE_HIDDEN.includes(name as HeaderName), schema: { type } },
+          describeHeader(name, !MAY_BE_HIDDEN.includes(name)),
         ]),
       ),
       securitySchemes: {
@@ -236,7 +236,11 @@ function describeErrors(statuses: Readonly<Record<number, string>>, recorded: re
       status,
       {
         description,
-        headers: references(['X-Request-Id', ...(ERROR_HEADERS[Number(status)] ?? [])]),
+        headers: {
+          ...references(['X-Request-Id', ...(ERROR_HEADERS[Number(status)] ?? [])]),
+          // To wait does not mend a wrong setting.
+          ...(status === '503' && { 'Retry-After': describeHeader('Retry-After', false) }),
+        },
         content: json('Error', errorExamples(recorded, Number(status))),
       },
     ]),
@@ -248,6 +252,11 @@ const ERROR_HEADERS: Readonly<Record<number, readonly HeaderName[]>> = {
   429: ['Retry-After'],
   502: ['Retry-After'],
 };
+
+function describeHeader(name: HeaderName, required: boolean) {
+  const { description, type } = HEADERS[name];
+  return { description, required, schema: { type } };
+}
 
 function references(names: readonly HeaderName[]) {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

@@ -83,7 +83,7 @@ describe('with a model in the bucket,', () => {
   });
 
   it.each(['info', 'models'] as const)('%s answers as GET does', async (method) => {
-    const response = await server.getWorker('edge-fill-mask').fetch(`http://edge/${method}`);
+    const response = await server.getWorker('edge-fill-mask').fetch(`http://edge${vars.BASE_PATH}/${method}`);
     expect(await service[method]()).toEqual({ ok: true, value: await response.json() });
   });
 
