@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 
 import { architecture, heads, quantization } from '../schemas/model.ts';
+import { MODEL_ID, REVISION } from '../schemas/model-name.ts';
 
 /** What a revision can hold. The graph and the engine's file are the same weights, for one backend each. */
 const MODEL_FILES = ['model.onnx', 'model.efm', 'tokenizer.bin'] as const;
@@ -11,8 +12,8 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const manifest = v.strictObject({
   format: v.literal(3, 'this worker reads format 3: convert the model again, and push it'),
-  id: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9._-]*$/)),
-  revision: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  id: v.pipe(v.string(), v.regex(MODEL_ID)),
+  revision: v.pipe(v.string(), v.regex(REVISION)),
   files: v.pipe(
     v.array(v.strictObject({ name: v.picklist(MODEL_FILES), bytes: count, sha256 })),
     v.minLength(1),

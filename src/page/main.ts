@@ -15,7 +15,7 @@ import { ASK_KEY, MASK_KEY, onKeys } from './keys.ts';
 import { modelPath, otherPath } from './model-path.ts';
 import { bindModels, modelNames, pickedModels, pickModels } from './model-picker.ts';
 import { parseModels } from './parse-response.ts';
-import { bodyOf, fragmentOf, parseFragment, type Question } from './question.ts';
+import { bodyOf, findWrongModels, fragmentOf, parseFragment, type Question } from './question.ts';
 import { focusGap, setBusy, setStale, showHint, showOutcome } from './results.ts';
 import { bindSentence, showSentence } from './sentence.ts';
 import { bindSentenceOrder } from './sentence-order.ts';
@@ -184,15 +184,16 @@ function openLink(): boolean {
   selectView('view-fill');
   area.value = question.text;
   pickModels(question);
-  const hadConflict = writeOptions(question);
-  update();
-  // The same question may be encoded differently in the link: add no entry to the history.
-  void askNow({ onlyNew: false, pushes: false });
-  if (hadConflict) {
-    showAlert(
+  const notes = findWrongModels(location.hash).map((name) => `The link asks for “${name}”, which cannot be a model.`);
+  if (writeOptions(question)) {
+    notes.push(
       'The link asks for certain words and for all gaps together, which exclude each other: the words are kept.',
     );
   }
+  update();
+  // The same question may be encoded differently in the link: add no entry to the history.
+  void askNow({ onlyNew: false, pushes: false });
+  if (notes.length > 0) showAlert(notes.join(' '));
   return true;
 }
 

@@ -1,5 +1,6 @@
 /** A question: in the form, in a link, and as a request body. No I/O. */
 import type { FillMaskRequest } from '../schemas/fill-mask.ts';
+import { isModelName } from '../schemas/model-name.ts';
 
 export interface Question {
   readonly text: string;
@@ -40,9 +41,19 @@ export function fragmentOf({ text, top_k, targets, joint, model, other }: Questi
   return `#${fragment.toString()}`;
 }
 
+/** The models that a link names in a form that no model has, such as a path. A request must not go there. */
+export function findWrongModels(fragment: string): string[] {
+  const fields = fieldsOf(fragment);
+  return ['model', 'compare'].map((name) => fields.get(name) ?? '').filter((name) => name !== '' && !isModelName(name));
+}
+
 /** @returns undefined for a link without a question; missing or invalid options get their defaults */
 export function parseFragment(fragment: string): Question | undefined {
-  const fields = new URLSearchParams(fragment.replace(/^#/, ''));
+  const fields = fieldsOf(fragment);
+  const modelIn = (name: string): string => {
+    const given = fields.get(name) ?? '';
+    return isModelName(given) ? given : '';
+  };
   const text = fields.get('text') ?? '';
   if (text === '') return undefined;
   const top_k = Number(fields.get('top_k') ?? DEFAULT_TOP_K);
@@ -51,7 +62,9 @@ export function parseFragment(fragment: string): Question | undefined {
     top_k: Number.isInteger(top_k) && top_k >= 1 && top_k <= 100 ? top_k : DEFAULT_TOP_K,
     targets: parseTargets(fields.get('targets') ?? ''),
     joint: fields.get('joint') === 'true',
-    model: fields.get('model') ?? '',
-    other: fields.get('compare') ?? '',
+    model: modelIn('model'),
+    other: modelIn('compare'),
   };
 }
+
+const fieldsOf = (fragment: string): URLSearchParams => new URLSearchParams(fragment.replace(/^#/, ''));

@@ -188,4 +188,17 @@ inChromium('a deployment of several models', ({ open }) => {
     await page.getByRole('alert').getByText('Too many. You can ask again in 60 seconds.').waitFor();
     expect((await lists(page))[0]?.[1]).toHaveLength(5);
   });
+
+  it('sends no request to a path that a link gives as its model', async () => {
+    const posted: string[] = [];
+    const before = async (opened: Page) => {
+      opened.on('request', (request) => {
+        if (request.method() === 'POST') posted.push(new URL(request.url()).pathname);
+      });
+    };
+    const page = await open({ path: linkTo('A [MASK].', { model: '../admin', compare: '..' }), before });
+    await page.getByRole('alert').getByText('“../admin”, which cannot be a model').waitFor();
+    await page.locator('#results:not(.stale) .candidate').first().waitFor();
+    expect(posted).toEqual(['/fill-mask']);
+  });
 });

@@ -12,7 +12,7 @@ import {
 import { parseRetryAfter } from '../../../src/page/api.ts';
 import { fillMask, fillMasks, percent, replacementIn } from '../../../src/page/filling.ts';
 import { describeCacheStatus, describeSeconds, describeWork, parseTimings } from '../../../src/page/cache-status.ts';
-import { bodyOf, fragmentOf, parseFragment, parseTargets } from '../../../src/page/question.ts';
+import { bodyOf, findWrongModels, fragmentOf, parseFragment, parseTargets } from '../../../src/page/question.ts';
 import { findGaps, spellGaps, splitWords } from '../../../src/page/gaps.ts';
 import { json, python, quoteForShell } from '../../../src/page/quote.ts';
 import { LANGUAGES, snippet } from '../../../src/page/snippets.ts';
@@ -123,6 +123,20 @@ describe('a question', () => {
 
   it.each(['0', '101', '1.5', 'many', '-3', '1e9'])('has the usual number of candidates for top_k=%s', (top_k) => {
     expect(parseFragment(`#text=a&top_k=${top_k}`)?.top_k).toBe(5);
+  });
+
+  it.each(['../admin', '..', 'a/../..', '%2e%2e', 'A', 'a@0123', 'a@0123456789abcdef@b', 'a?b', 'a#b', '//host'])(
+    'is never sent to the path %s of a link',
+    (name) => {
+      const fragment = `#text=a&model=${encodeURIComponent(name)}&compare=${encodeURIComponent(name)}`;
+      expect(parseFragment(fragment)).toMatchObject({ model: '', other: '' });
+      expect(findWrongModels(fragment)).toEqual([name, name]);
+    },
+  );
+
+  it.each(['albert-edge', 'a.b_c-1@0123456789abcdef'])('keeps the model %s of a link', (name) => {
+    expect(parseFragment(`#text=a&model=${name}`)).toMatchObject({ model: name, other: '' });
+    expect(findWrongModels(`#text=a&model=${name}`)).toEqual([]);
   });
 
   it('sends only what differs from what is usual', () => {
