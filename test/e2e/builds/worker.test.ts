@@ -57,7 +57,9 @@ describe.each(DEPLOYMENTS)('the deployed worker with $name', ({ env, SIMD, backe
 
     const answer = await postJson(url, { inputs: 'A [MASK].' });
     expect(await answer.json()).toHaveLength(5);
-    expect((await fetch(url, { method: 'POST', body: 'A [MASK].' })).status).toBe(415);
+    const form = new URLSearchParams({ inputs: 'A [MASK].' });
+    expect((await fetch(url, { method: 'POST', body: form })).status).toBe(415);
+    expect((await fetch(url, { method: 'POST', body: 'A [MASK].' })).status).toBe(400);
     const refused = await fetch(url, { method: 'PUT' });
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST, OPTIONS']);
   });
