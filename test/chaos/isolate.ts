@@ -59,7 +59,10 @@ export default {
       model = url.searchParams.get('model') ?? model;
       return new Response('ok');
     }
-    return app.fetch(request, { ...env, MODEL: model ?? env.MODEL, MODELS: store(env.MODELS) }, ctx);
+    const MODEL = model ?? env.MODEL;
+    // A model is named once: what becomes MODEL is no further model.
+    const MORE_MODELS = env.MORE_MODELS.split(',').filter((name) => name !== MODEL).join();
+    return app.fetch(request, { ...env, MODEL, MORE_MODELS, MODELS: store(env.MODELS) }, ctx);
   },
 };
 `;
