@@ -8,37 +8,11 @@ import { answerJson, createCaches, type ExactAnswer, getAnswer, putEncoding } fr
 import { digestOf } from '../../../src/cache/digest.ts';
 import { EdgeCache, type TextCache } from '../../../src/cache/edge-cache.ts';
 import { LruMap } from '../../../src/cache/lru-map.ts';
-import { type CachePolicy, EdgeTier, sizeOf, TieredCache } from '../../../src/cache/tiered-cache.ts';
+import { EdgeTier, sizeOf, TieredCache } from '../../../src/cache/tiered-cache.ts';
+import { memory, policyWith } from './memory.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000 }));
 afterEach(() => void vi.useRealTimers());
-
-/** Keeps what is put, by the address. */
-function memory() {
-  const stored = new Map<string, { text: string; headers: Headers }>();
-  const cache: TextCache = {
-    match: (url) => {
-      const found = stored.get(url);
-      return Promise.resolve(found && new Response(found.text));
-    },
-    put: async (url, response) => void stored.set(url, { text: await response.text(), headers: response.headers }),
-  };
-  return { stored, cache };
-}
-
-/** A policy of a request of its own, and what it left for after the response. */
-function policyWith(cache: TextCache | undefined, more: Partial<CachePolicy> = {}) {
-  const later: Promise<unknown>[] = [];
-  const policy: CachePolicy = {
-    read: true,
-    write: true,
-    edge: cache && new EdgeCache(cache, 'https://example.com', 45),
-    ttl_s: 60,
-    waitUntil: (work) => void later.push(work),
-    ...more,
-  };
-  return { policy, later };
-}
 
 const numbers = v.array(v.number());
 const MAX = { entries: 10, bytes: 10_000 };
@@ -216,22 +190,36 @@ describe('a bounded map', () => {
   });
 });
 
+const bytes = (...parts: (number | Buffer)[]) =>
+  Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.of(part) : part)));
+const length = (n: number) => Buffer.of(0, 0, 0, n);
+
 /** Entries outlive a deployment: keys of another form would never find them. */
 it('a key is the SHA-256 of its parts, each with its kind and its length before it', async () => {
-  const bytes = (...parts: (number | Buffer)[]) =>
-    Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.of(part) : part)));
-  const length = (n: number) => Buffer.of(0, 0, 0, n);
   const double = Buffer.alloc(8);
   double.writeDoubleBE(0.5);
   const name = bytes(1, length(1), Buffer.of(0, 97));
   const list = bytes(
-    ...[5, length(6)],
-    ...[1, length(2), Buffer.of(0, 97, 0xd8, 0)],
-    ...[2, length(1), double],
-    ...[3, length(1), 1],
-    ...[4, length(2), Buffer.of(0, 0, 0, 1, 255, 255, 255, 255)],
-    ...[6, length(2), name, bytes(3, length(1), 0)],
-    ...[7, length(0)],
+    5,
+    length(6),
+    1,
+    length(2),
+    Buffer.of(0, 97, 0xd8, 0),
+    2,
+    length(1),
+    double,
+    3,
+    length(1),
+    1,
+    4,
+    length(2),
+    Buffer.of(0, 0, 0, 1, 255, 255, 255, 255),
+    6,
+    length(2),
+    name,
+    bytes(3, length(1), 0),
+    7,
+    length(0),
   );
   expect(await digestOf(['a\ud800', 0.5, true, Int32Array.of(1, -1), { a: false }, undefined])).toBe(
     createHash('sha256').update(list).digest('hex'),
