@@ -40,7 +40,10 @@ export async function smallModel(id = 'small'): Promise<{ name: string; store: O
     source: 'none',
   };
   const objects = new Map<string, Uint8Array<ArrayBuffer>>([
-    [objectKey(id, revision, 'manifest.json'), new TextEncoder().encode(JSON.stringify(await sealManifest(manifest)))],
+    [
+      objectKey(id, revision, 'manifest.json'),
+      new Uint8Array(new TextEncoder().encode(JSON.stringify(await sealManifest(manifest)))),
+    ],
     ...Object.entries(contents).map(
       ([name, bytes]) => [objectKey(id, revision, name as keyof typeof contents), bytes] as const,
     ),
