@@ -1,4 +1,6 @@
 /** The pipelines in Node, with a backend that a test makes up: answers, limits to the last token, and what each cache keeps. */
+import { setImmediate } from 'node:timers/promises';
+
 import { describe, expect, it } from 'vitest';
 
 import { packTokenizer } from '../../../models/tokenizer/pack.ts';
@@ -8,6 +10,7 @@ import { RunQueue } from '../../../src/concurrency/run-queue.ts';
 import type { RequestError } from '../../../src/errors.ts';
 import type { Encoding, Logits } from '../../../src/inference/backend.ts';
 import { MAX_TARGET_LENGTH, MAX_TEXT_LENGTH, MAX_TOKENIZED, MAX_TRUNCATED_TEXT_LENGTH } from '../../../src/limits.ts';
+import { costModelOf } from '../../../src/model/cost.ts';
 import type { LoadedModel } from '../../../src/model/loaded-model.ts';
 import type { Answered, PipelineContext } from '../../../src/pipelines/context.ts';
 import { fillMask } from '../../../src/pipelines/fill-mask.ts';
@@ -40,6 +43,17 @@ function bestAt(ids: readonly number[], position: number, top_k: number) {
   return [...logs.keys()].toSorted((a, b) => Number(logs[b]) - Number(logs[a])).slice(0, top_k);
 }
 
+const ARCHITECTURE = {
+  family: 'bert',
+  vocab_size: V,
+  embedding_size: 8,
+  hidden_size: 8,
+  intermediate_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 1,
+  max_position_embeddings: TOKENS,
+} as const;
+
 interface Setting {
   readonly mask?: string;
   readonly heads?: readonly string[];
@@ -51,12 +65,12 @@ interface Setting {
 function made({ mask = '[MASK]', heads = ['mlm', 'sop'], max_work = 1e9, sentence = [1, 3] }: Setting = {}) {
   const special_tokens = { mask: { id: MASK, token: mask }, unk: { id: 1, token: '[UNK]' } };
   const tokenizer = createTokenizer(packTokenizer(wordPieceJson(PIECES(mask))), special_tokens);
-  const sizes = { hidden_size: 8, intermediate_size: 8, num_hidden_layers: 1, embedding_size: 8, vocab_size: V };
-  const architecture = { ...sizes, max_position_embeddings: TOKENS };
-  const manifest = { id: 'm', revision: '1', architecture, special_tokens, heads };
+  const manifest = { id: 'm', revision: '1', architecture: ARCHITECTURE, special_tokens, heads };
   const log = { tokenizers: 0, models: 0, runs: [] as number[][] };
-  const run = async (batch: readonly Encoding[]): Promise<Logits[]> =>
-    batch.map(({ input_ids, masked_positions }) => {
+  const run = async (batch: readonly Encoding[]): Promise<Logits[]> => {
+    // Others come before the end.
+    await setImmediate();
+    return batch.map(({ input_ids, masked_positions }) => {
       const ids = [...input_ids];
       log.runs.push(ids);
       const rows = Array.from(masked_positions, (at) => Array.from({ length: V }, (_, piece) => logit(ids, at, piece)));
@@ -67,6 +81,7 @@ function made({ mask = '[MASK]', heads = ['mlm', 'sop'], max_work = 1e9, sentenc
         sentence: Float32Array.from(sentence),
       };
     });
+  };
   const queue = new RunQueue({ max_work: 1e9, slice: 1e9, lease_ms: 10_000, patience_ms: 10_000 });
   const model = { manifest, tokenizer, backend: { run }, queue, max_work } as unknown as LoadedModel;
   const contextWith = (
@@ -394,6 +409,20 @@ describe('limits of fill-mask', () => {
     expect(await errorOf(question('[MASK]', more))).toEqual(error);
   });
 
+  it('of work add up over the runs of all targets', async () => {
+    const asked = question('i [MASK] a', { targets: ['love', 'walking'] });
+    const { text } = costModelOf(ARCHITECTURE);
+    const work = text(5, 1) + 2 * text(6, 1);
+    expect((await ask(asked, { max_work: work })).result).not.toHaveProperty('error');
+    const limit = work - 1;
+    expect((await ask(asked, { max_work: limit })).result.error).toEqual({
+      reason: 'too_much_work',
+      by: 'targets',
+      work,
+      limit,
+    });
+  });
+
   it.each<[string, Partial<FillMaskQuestion>]>([
     ['texts', {}],
     ['targets', { targets: ['love', 'walking'] }],
@@ -407,6 +436,34 @@ describe('limits of fill-mask', () => {
     expect((await ask(asked, { max_work: work })).result).not.toHaveProperty('error');
     expect((await ask(asked, { max_work: work - 1 })).result.error).toMatchObject({ work, limit: work - 1 });
   });
+});
+
+it('a client that leaves while answers are looked up loads no model', async () => {
+  const { contextWith, log } = made();
+  const controller = new AbortController();
+  const { cache } = memory();
+  const match = async () => {
+    controller.abort(new Error('left'));
+    return undefined;
+  };
+  const leaving = { ...cache, match };
+  const context = contextWith(policyWith(leaving).policy, createCaches(), controller.signal);
+  await expect(score({ texts: ['a'], isList: true, metric: 'original' }, context)).rejects.toThrow('left');
+  expect(log.models).toBe(0);
+});
+
+it('what a request that stores nothing computed is stored by one that waited for it', async () => {
+  const { contextWith, log } = made();
+  const caches = createCaches();
+  const unwritten = policyWith(undefined, { write: false });
+  const written = policyWith(undefined);
+  const asked = { texts: ['a'], isList: true, metric: 'original' } as const;
+  const [first, second] = await Promise.all(
+    [unwritten, written].map(async ({ policy }) => valueOf(await score(asked, contextWith(policy, caches)))),
+  );
+  expect(log.runs).toHaveLength(1);
+  expect(second?.answers).toEqual(first?.answers);
+  expect([first?.cached.stored.isolate, second?.cached.stored.isolate]).toEqual([0, 1]);
 });
 
 describe('a score', () => {
