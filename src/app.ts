@@ -20,7 +20,7 @@ import { modelInPath, modelOf } from './http/models.ts';
 import { observe } from './http/observe.ts';
 import { findAsset, readAsset, respondDocs, respondPage } from './http/page.ts';
 import { parseQuery } from './http/parse-request.ts';
-import { limitRate } from './http/rate-limit.ts';
+import { limitRate, limitRefusals } from './http/rate-limit.ts';
 import { checkSettings, settingsOf } from './http/settings.ts';
 import { type LazyJson, resolveJson, writeJson } from './http/stream-json.ts';
 import {
@@ -37,7 +37,7 @@ import { validateBody } from './http/validate-body.ts';
 import { VERSION_HEADER } from './http/version-header.ts';
 import type { Streamed, Worker } from './http/worker.ts';
 import type { BackendKind } from './inference/backend.ts';
-import { MAX_GET_ANSWER_LENGTH } from './limits.ts';
+import { MAX_GET_ANSWER_LENGTH, WORK_OF } from './limits.ts';
 import { fillMask } from './pipelines/fill-mask.ts';
 import { score } from './pipelines/score.ts';
 import { classifyPairs, type PairLabel } from './pipelines/sentence.ts';
@@ -63,6 +63,9 @@ export function createApp(kind: BackendKind) {
   const app = new Hono<Worker>({ getPath: pathInside });
   const isolate = createIsolate(kind);
   const metrics = createMetrics();
+  /** Before anything is read or loaded. */
+  const limit = limitRate(isolate.budget);
+  const protect = every(requireKey, limit);
   onEvent((event) => console.info(event));
 
   app.use(requestId());
@@ -75,6 +78,7 @@ export function createApp(kind: BackendKind) {
     c.header('x-content-type-options', 'nosniff');
     setCaching(c);
   });
+  app.use(limitRefusals);
   app.use(requireBasePath);
   app.use(
     methodNotAllowed({
@@ -101,10 +105,11 @@ export function createApp(kind: BackendKind) {
     const found = await answerMasks(c, question);
     if (!found.ok) return respondError(c, found.error);
     const stream: Streamed = {};
-    const body = writeJson(found.value, (hasLeft) => {
+    const end = (hasLeft: boolean) => {
       stream.hasLeft = hasLeft;
       stream.onEnd?.(hasLeft);
-    });
+    };
+    const body = writeJson(found.value, end, (bytes) => debitAnswer(c, bytes));
     if (body instanceof ReadableStream) c.set('stream', stream);
     // To the typed client bytes and a stream are the same answer.
     return c.body(body, 200, JSON_TYPE) as unknown as TypedResponse<FillMaskResponse, 200, 'json'>;
@@ -113,7 +118,7 @@ export function createApp(kind: BackendKind) {
     const question = toSentenceQuestion(head, sent);
     const found = await isolate.run(c, (context) => classifyPairs(question, context));
     if (!found.ok) return respondError(c, found.error);
-    return c.json<PairLabel<Head> | PairLabel<Head>[], 200>(inShapeOf(question, found.value), 200);
+    return answerJson<PairLabel<Head> | PairLabel<Head>[]>(c, inShapeOf(question, found.value));
   };
 
   const ofModel = new Hono<Worker>()
@@ -125,6 +130,7 @@ export function createApp(kind: BackendKind) {
       const found = await answerMasks(c, toFillMaskQuestion(asked.value, MAX_GET_ANSWER_LENGTH));
       if (!found.ok) return respondError(c, found.error);
       const json = JSON.stringify(resolveJson(found.value));
+      debitAnswer(c, json.length);
       const tag = await entityTag(json);
       c.header('etag', tag);
       c.header('cache-control', hasKeys(c) ? PRIVATE_CACHE_CONTROL : ANSWER_CACHE_CONTROL);
@@ -134,7 +140,7 @@ export function createApp(kind: BackendKind) {
       const question = toScoreQuestion(c.req.valid('json'));
       const found = await isolate.run(c, (context) => score(question, context));
       if (!found.ok) return respondError(c, found.error);
-      return c.json<ScoreResponse, 200>(inShapeOf(question, found.value), 200);
+      return answerJson<ScoreResponse>(c, inShapeOf(question, found.value));
     })
     .post('/sentence-order', protect, validateBody(SENTENCES), (c) => answerPairs(c, 'sop', c.req.valid('json')))
     .post('/next-sentence', protect, validateBody(SENTENCES), (c) => answerPairs(c, 'nsp', c.req.valid('json')))
@@ -142,20 +148,20 @@ export function createApp(kind: BackendKind) {
       const question = toTexts(c.req.valid('json').inputs);
       const found = await tokenize(question, isolate.loads(c));
       if (!found.ok) return respondError(c, found.error);
-      return c.json<TokenizeResponse, 200>(inShapeOf(question, found.value), 200);
+      return answerJson<TokenizeResponse>(c, inShapeOf(question, found.value));
     })
     .get('/health', (c) => c.json<Health>({ status: 'ok', model: modelOf(c) }))
-    .get('/ready', async (c) => {
+    .get('/ready', limit, async (c) => {
       try {
         settingsOf(c.env);
-        await isolate.loads(c).loadModel();
+        await isolate.checkReady(c);
       } catch (error) {
         return respondNotReady(error, c);
       }
       if (c.env.VERSION) c.header(VERSION_HEADER, c.env.VERSION.id);
       return c.json<Ready, 200>({ status: 'ready', model: modelOf(c) }, 200);
     })
-    .get('/info', async (c) =>
+    .get('/info', limit, async (c) =>
       c.json<Info, 200>(infoOf(await isolate.loads(c).readManifest(), kind, maxWorkOf(c)), 200),
     );
   app.use('/models/:model/*', modelInPath);
@@ -163,7 +169,7 @@ export function createApp(kind: BackendKind) {
   const routes = app
     .route('/', ofModel)
     .route('/models/:model', ofModel)
-    .get('/models', async (c) => c.json<Models, 200>(await isolate.describeModels(c), 200))
+    .get('/models', limit, async (c) => c.json<Models, 200>(await isolate.describeModels(c), 200))
     .get('/metrics', requireKey, (c) => c.text(metrics.text(), 200, METRICS_TYPE));
   // The page and the API documentation. The files that they load are served without the worker, unless BASE_PATH is set.
   app.get('/', respondPage);
@@ -172,12 +178,17 @@ export function createApp(kind: BackendKind) {
   return routes;
 }
 
-/** Before the body is read. */
-const protect = every(requireKey, limitRate);
-
 const METRICS_TYPE = { 'content-type': 'text/plain; version=0.0.4' };
 
 const JSON_TYPE = { 'content-type': 'application/json' };
+
+const debitAnswer = (c: Context<Worker>, bytes: number) => c.get('payer')?.debit(bytes * WORK_OF.answeredByte);
+
+function answerJson<T>(c: Context<Worker>, value: T) {
+  const json = JSON.stringify(value);
+  debitAnswer(c, json.length);
+  return c.body(json, 200, JSON_TYPE) as unknown as TypedResponse<T, 200, 'json'>;
+}
 
 /** A list of texts answers a list. */
 function inShapeOf<T>({ isList }: { readonly isList: boolean }, answers: T[]): T | T[] {

@@ -6,13 +6,14 @@ import { EdgeCache } from '../cache/edge-cache.ts';
 import type { CachePolicy } from '../cache/tiered-cache.ts';
 import type { RequestError } from '../errors.ts';
 import type { BackendKind } from '../inference/backend.ts';
-import type { DeployedModel } from '../model/deployed-model.ts';
+import { type DeployedModel, ModelEvicted } from '../model/deployed-model.ts';
 import { ModelObjectError } from '../model/bucket.ts';
-import { checkLongestText } from '../model/loaded-model.ts';
-import { MAX_MODELS_BYTES } from '../model/memory.ts';
-import { readAhead } from '../model/object-store.ts';
+import { checkLongestText, type LoadedTokenizer } from '../model/loaded-model.ts';
+import { MAX_MODELS_BYTES, modelBytes } from '../model/memory.ts';
+import { type ReadAhead, readAhead } from '../model/object-store.ts';
 import { ServedModels } from '../model/served-models.ts';
 import type { Answered, PipelineContext } from '../pipelines/context.ts';
+import { WORK_OF } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
 import type { Models } from '../schemas/service.ts';
 import { Budget } from './budget.ts';
@@ -32,11 +33,15 @@ export function createIsolate(kind: BackendKind) {
 
   const modelsOf = (c: Context<Worker>): ServedModels =>
     (models ??= new ServedModels(kind, requestWorkOf(c), MAX_MODELS_BYTES));
-  const deployedModelOf = (c: Context<Worker>): DeployedModel => modelsOf(c).get(modelOf(c));
+  const deployedModelOf = (c: Context<Worker>, how: 'get' | 'peek' = 'get'): DeployedModel =>
+    modelsOf(c)[how](modelOf(c));
 
-  /** @param expects_load whether a request that needs the tokenizer will probably need the weights */
-  function loads(c: Context<Worker>, expects_load = false) {
-    const store = readAhead(c.env.MODELS);
+  /**
+   * @param expects_load whether a request that needs the tokenizer will probably need the weights
+   * @param how `peek` counts as no use of the model
+   */
+  function loads(c: Context<Worker>, expects_load = false, how: 'get' | 'peek' = 'get') {
+    const store = paidReads(c, readAhead(c.env.MODELS));
     async function cancelAfterFailure<T>(load: Promise<T>): Promise<T> {
       try {
         return await load;
@@ -47,15 +52,29 @@ export function createIsolate(kind: BackendKind) {
     }
     const settled = <T>(load: Promise<T>) => keepAlive(c, cancelAfterFailure(load));
     return {
-      readManifest: () => settled(deployedModelOf(c).manifest(store)),
-      loadTokenizer: () => settled(deployedModelOf(c).tokenizer(store, expects_load)),
+      readManifest: () => settled(deployedModelOf(c, how).manifest(store)),
+      loadTokenizer: async () => paidTokens(c, await settled(deployedModelOf(c, how).tokenizer(store, expects_load))),
       loadModel: async () => {
-        const model = await settled(deployedModelOf(c).load(store));
+        const model = await settled(deployedModelOf(c, how).load(store));
         checkLongestText(model.manifest, kind.file, payableWork(c), 'EXPENSIVE_LIMIT');
-        return model;
+        return paidTokens(c, model);
       },
       cancelReads: () => store.cancel(),
     };
+  }
+
+  /** Loads the model, unless another would have to leave for it: then the manifest has to do. @throws what the loads throw */
+  async function checkReady(c: Context<Worker>): Promise<void> {
+    const { readManifest, loadModel } = loads(c, true, 'peek');
+    const manifest = await readManifest();
+    checkLongestText(manifest, kind.file, requestWorkOf(c), 'MAX_REQUEST_GMACS');
+    checkLongestText(manifest, kind.file, payableWork(c), 'EXPENSIVE_LIMIT');
+    if (!modelsOf(c).reserve(modelOf(c), modelBytes(kind.file, manifest))) return;
+    try {
+      await loadModel();
+    } catch (error) {
+      if (!(error instanceof ModelEvicted)) throw error;
+    }
   }
 
   /** Runs a pipeline, and sets the headers that say how its answer came about. */
@@ -74,7 +93,7 @@ export function createIsolate(kind: BackendKind) {
         ...(await loaded.loadModel()),
         max_work: maxWorkOf(c),
         reload: loaded.loadModel,
-        charge: (work, beat) => chargeWork(c, budget, work, beat),
+        charge: (work, beat) => chargeWork(c, work, beat),
         waited: (ms) => c.set('queue_ms', (c.get('queue_ms') ?? 0) + ms),
       }),
       caches,
@@ -122,7 +141,7 @@ export function createIsolate(kind: BackendKind) {
     }
   }
 
-  return { run, loads, describeModels };
+  return { run, loads, checkReady, describeModels, budget };
 }
 
 /** Multiply-adds that one request may ask for: no more than its caller can ever pay. */
@@ -158,6 +177,46 @@ function partitionOf(c: Context<Worker>): string {
 function showsCache(c: Context<Worker>): boolean {
   const { CACHE_STATUS: shown } = settingsOf(c.env);
   return shown === 'all' || (shown === 'keys' && c.get('caller') !== undefined);
+}
+
+/** The same store. The request that reads an object pays for it, and others that wait for it do not. */
+function paidReads(c: Context<Worker>, store: ReadAhead): ReadAhead {
+  const payer = c.get('payer');
+  if (!payer) return store;
+  return {
+    ...store,
+    async get(key, rest) {
+      const object = await store.get(key, rest);
+      if (object) payer.debit((object.size - (rest?.range.offset ?? 0)) * WORK_OF.loadedByte);
+      return object;
+    },
+  };
+}
+
+/** The same, with a tokenizer that debits what it reads. */
+function paidTokens<T extends LoadedTokenizer>(c: Context<Worker>, loaded: T): T {
+  const payer = c.get('payer');
+  if (!payer) return loaded;
+  const { tokenizer } = loaded;
+  const debit = (characters: number) => payer.debit(characters * WORK_OF.tokenizedCharacter);
+  return {
+    ...loaded,
+    tokenizer: {
+      ...tokenizer,
+      encode(masked) {
+        debit(masked.text.length);
+        return tokenizer.encode(masked);
+      },
+      encodePair(text, pair) {
+        debit(text.length + pair.length);
+        return tokenizer.encodePair(text, pair);
+      },
+      encodeTarget(target, before) {
+        debit(before.length + target.length);
+        return tokenizer.encodeTarget(target, before);
+      },
+    },
+  };
 }
 
 /** Other requests may wait for the same work: it goes on when the client that began it leaves. */

@@ -2,46 +2,76 @@
 import type { Context, MiddlewareHandler } from 'hono';
 
 import type { RequestError } from '../errors.ts';
-import { EXPENSIVE_WORK, RATE_LIMIT_PERIOD_S } from '../limits.ts';
+import { EXPENSIVE_WORK, RATE_LIMIT_PERIOD_S, WORK_OF } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, Payer } from './budget.ts';
 import { respondError } from './errors.ts';
 import { networksOf } from './networks.ts';
-import { settingsOf } from './settings.ts';
+import { checkSettings, settingsOf } from './settings.ts';
 import type { Worker } from './worker.ts';
 
 const limited = (of: 'requests' | 'expensive requests') =>
   ({ reason: 'rate_limited', of, retry_after_s: RATE_LIMIT_PERIOD_S }) as const;
 
-/** Refuses a caller who asks too often, before the body is read. A caller is a key, or else an address. */
-export const limitRate: MiddlewareHandler<Worker> = async function limitRate(c, next) {
-  const limiter = active(c, c.env.RATE_LIMITER);
-  if (limiter) {
-    const { success } = await limiter.limit({
-      key: c.get('caller') ?? `address:${networksOf(c.req.header('cf-connecting-ip') ?? 'unknown').client}`,
-    });
-    if (!success) return respondError(c, limited('requests'));
-  }
-  return next();
+/**
+ * Refuses a caller who asks too often, or cannot pay what it owes: before the body is read and anything is loaded. A caller is
+ * a key that was checked, or else an address.
+ */
+export function limitRate(budget: Budget): MiddlewareHandler<Worker> {
+  return async function limitRate(c, next) {
+    const refused = await countRequest(c);
+    if (refused) return respondError(c, refused);
+    const limiter = active(c, c.env.EXPENSIVE_RATE_LIMITER);
+    if (!limiter) return next();
+    const payer = new Payer(budget, limiter, callersOf(c));
+    if (payer.isDue && !(await payer.settle())) return respondError(c, limited('expensive requests'));
+    payer.debit(WORK_OF.request);
+    c.set('payer', payer);
+    return next();
+  };
+}
+
+/** Counts what is refused before `limitRate`: a wrong key, a route or a model that does not exist. */
+export const limitRefusals: MiddlewareHandler<Worker> = async function limitRefusals(c, next) {
+  await next();
+  const isRefusal = c.res.status === 401 || c.res.status === 404 || c.res.status === 405;
+  if (!isRefusal || c.get('isCounted')) return;
+  const refused = await countRequest(c);
+  if (!refused) return;
+  // The headers of the answer before stay otherwise.
+  c.header('www-authenticate', undefined);
+  c.header('allow', undefined);
+  c.res = respondError(c, refused);
 };
 
+async function countRequest(c: Context<Worker>): Promise<ReturnType<typeof limited> | undefined> {
+  c.set('isCounted', true);
+  const limiter = active(c, c.env.RATE_LIMITER);
+  if (!limiter) return undefined;
+  for (const key of callersOf(c)) if (!(await limiter.limit({ key })).success) return limited('requests');
+  return undefined;
+}
+
+/** A site of IPv6 has as much as four of its networks. */
+function callersOf(c: Context<Worker>): readonly string[] {
+  const caller = c.get('caller');
+  if (caller !== undefined) return [caller];
+  const { client, site, share } = networksOf(c.req.header('cf-connecting-ip') ?? 'unknown');
+  return client === site ? [`address:${client}`] : [`address:${client}`, `site:${site}:${share}`];
+}
+
 /**
- * Charges the work of runs, a unit for each EXPENSIVE_WORK. Less is free: the number of requests bounds it. All callers
- * without a key share a budget, since anybody can have many addresses.
+ * Charges the work of runs.
  * @param work multiply-adds
  * @param beat is called on progress
  */
 export async function chargeWork(
   c: Context<Worker>,
-  budget: Budget,
   work: number,
   beat: () => void,
 ): Promise<Result<undefined, RequestError>> {
-  const limiter = active(c, c.env.EXPENSIVE_RATE_LIMITER);
-  const units = Math.floor(work / EXPENSIVE_WORK);
-  if (limiter && !(await budget.charge(limiter, c.get('caller') ?? 'no key', units, beat))) {
-    return fail(limited('expensive requests'));
-  }
+  const payer = c.get('payer');
+  if (payer && !(await payer.charge(work, beat))) return fail(limited('expensive requests'));
   c.set('multiply_adds', (c.get('multiply_adds') ?? 0) + work);
   return ok(undefined);
 }
@@ -52,7 +82,7 @@ export function payableWork(c: Context<Worker>): number {
   return settingsOf(c.env).EXPENSIVE_LIMIT * EXPENSIVE_WORK;
 }
 
-/** @returns the limiter, where limits apply */
+/** @returns the limiter, where limits apply. A deployment with wrong settings says so later */
 function active({ env }: Context<Worker>, limiter: RateLimit | undefined): RateLimit | undefined {
-  return settingsOf(env).RATE_LIMITS === 'on' ? limiter : undefined;
+  return checkSettings(env).values.RATE_LIMITS === 'on' ? limiter : undefined;
 }

@@ -6,20 +6,27 @@ export type LazyJson = (() => unknown) | readonly LazyJson[];
 
 /**
  * @param end is called at the end of a stream, with whether the client has left before
+ * @param made is called for each part, before the client has it
  * @returns the bytes where they are less than one part, and else a stream of parts. It is pulled by the client: what was not read
  * yet is not made yet.
  */
 export function writeJson(
   value: LazyJson,
   end?: (hasLeft: boolean) => void,
+  made: (bytes: number) => void = () => undefined,
 ): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
   const parts = partsOf(value);
-  const first = parts.next().value ?? new Uint8Array();
+  const next = () => {
+    const part = parts.next().value;
+    if (part) made(part.length);
+    return part;
+  };
+  const first = next() ?? new Uint8Array();
   if (first.length < STREAM_PART_BYTES) return first;
   let begun = false;
   return new ReadableStream({
     pull(controller) {
-      const part = begun ? parts.next().value : first;
+      const part = begun ? next() : first;
       begun = true;
       if (part) {
         controller.enqueue(part);

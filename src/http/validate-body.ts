@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono';
 import type * as v from 'valibot';
 
 import { withTimeout } from '../concurrency/with-timeout.ts';
-import { BODY_TIMEOUT_MS } from '../limits.ts';
+import { BODY_TIMEOUT_MS, WORK_OF } from '../limits.ts';
 import { respondError } from './errors.ts';
 import { chooseModel } from './models.ts';
 import { parseBody, type RequestForm } from './parse-request.ts';
@@ -24,6 +24,7 @@ export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
     if (!read) return respondError(c, { reason: 'body_timeout', limit_ms: BODY_TIMEOUT_MS });
     const text = read.value;
     if (!text.ok) return respondError(c, text.error);
+    c.get('payer')?.debit(text.value.length * WORK_OF.bodyCharacter);
     const parsed = parseBody(form, text.value);
     if (!parsed.ok) {
       const isOtherType = parsed.error.reason === 'invalid_json' && !mayBeJson(type);

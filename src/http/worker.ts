@@ -1,6 +1,7 @@
 /** What the routes are given: the bindings of wrangler.toml, and what is known of a request. Types only. */
 import type { CacheCounts } from '../pipelines/context.ts';
 import type { Work } from '../predict/work.ts';
+import type { Payer } from './budget.ts';
 import type { Variable } from './settings.ts';
 
 /** The end of an answer that is streamed. */
@@ -27,6 +28,10 @@ export interface Worker {
     caller?: string;
     /** `key:<NAME>` for the log, or the digest where the key has no name. */
     caller_name?: string;
+    /** Whether the rate limit has counted the request. */
+    isCounted?: boolean;
+    /** Where limits apply: who pays for what the request takes. */
+    payer?: Payer;
     requestId: string;
     /** `<id>@<revision>`, where the request names a model. */
     model?: string;

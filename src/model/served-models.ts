@@ -56,6 +56,24 @@ export class ServedModels {
     return resident.model;
   }
 
+  /** Reserves the memory of a model, if no other has to leave for it. @returns whether it is reserved, now or before */
+  reserve(name: string, bytes: number): boolean {
+    this.peek(name);
+    const mine = this.#residents.get(name);
+    if (!mine) return false;
+    if (mine.bytes > 0) return true;
+    const others = this.#bytesBeside(name);
+    if (others > 0 && others + bytes > this.#max_bytes) return false;
+    mine.bytes = bytes;
+    return true;
+  }
+
+  #bytesBeside(name: string): number {
+    let others = 0;
+    for (const [other, { bytes }] of this.#residents) if (other !== name) others += bytes;
+    return others;
+  }
+
   #create(name: string): DeployedModel {
     return deployedModel(name, this.#kind, this.#max_work, {
       queue: this.#queue,
@@ -70,9 +88,10 @@ export class ServedModels {
   async #makeRoom(name: string, bytes: number, beat: () => void): Promise<void> {
     const began = CLOCK.now();
     for (let pause = PAUSE_MS.first; ; pause = Math.min(2 * pause, PAUSE_MS.longest)) {
+      // It has had to leave meanwhile, and takes no room of others for nothing.
+      if (!this.#residents.has(name)) return;
       const leaving: DeployedModel[] = [];
-      let others = 0;
-      for (const [other, resident] of this.#residents) if (other !== name) others += resident.bytes;
+      let others = this.#bytesBeside(name);
       for (const [other, resident] of this.#residents) {
         if (others === 0 || others + bytes <= this.#max_bytes) break;
         if (other === name || resident.bytes === 0 || resident.model.isBusy) continue;

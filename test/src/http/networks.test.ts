@@ -18,5 +18,15 @@ it.each([
   ['1::2::3', '1::2::3', '1::2::3'],
   ['unknown', 'unknown', 'unknown'],
 ])('%s is of the client %s and of the site %s', (address, client, site) => {
-  expect(networksOf(address)).toEqual({ client, site });
+  expect(networksOf(address)).toMatchObject({ client, site });
+});
+
+it.each([1, 16, 256])('the networks of a site are in four shares of about the same size, in steps of %i', (step) => {
+  const count = 65_536 / step;
+  const shares = Array.from({ length: count }, (_, i) => networksOf(`2001:db8:1:${(i * step).toString(16)}::1`).share);
+  for (const share of [0, 1, 2, 3]) {
+    const part = shares.filter((one) => one === share).length / count;
+    expect(part, String(share)).toBeGreaterThan(0.15);
+    expect(part, String(share)).toBeLessThan(0.35);
+  }
 });

@@ -176,6 +176,33 @@ describe('an isolate', () => {
     expect(log).toEqual(['loads', 'ended', 'releases', 'loads', 'releases', 'loads']);
   });
 
+  it('reserves memory for a model only where no other has to leave', async () => {
+    const { log, logging } = recorded();
+    const models = new ServedModels(logging, 200e9, 2 * bytes());
+    await models.get(env.MODEL).load(readAhead(env.MODELS));
+    expect(models.reserve(OTHER, bytes() + 1)).toBe(false);
+    expect(models.reserve(OTHER, bytes())).toBe(true);
+    expect(models.reserve('third@0123456789abcdef', 1)).toBe(false);
+    expect(models.reserve(env.MODEL, bytes())).toBe(true);
+    await models.peek(OTHER).load(readAhead(env.MODELS));
+    expect(log).toEqual(['loads', 'loads']);
+  });
+
+  it('answers /ready by the manifest alone where another model would have to leave, and loads it otherwise', async () => {
+    const reserve = vi.spyOn(ServedModels.prototype, 'reserve').mockReturnValueOnce(false);
+    const reads = vi.spyOn(env.MODELS, 'get');
+    const fresh = freshApp({ MORE_MODELS: `${OTHER}, ${MISSING}` });
+    const read = () => reads.mock.calls.map(([key]) => key);
+    const ready = await fresh.request('/models/other/ready');
+    expect([ready.status, read()]).toEqual([200, [objectKey('other', revision, 'manifest.json')]]);
+    expect((await fresh.request('/models/missing/ready')).status).toBe(503);
+    reads.mockClear();
+    expect((await fresh.request('/models/other/ready')).status).toBe(200);
+    expect(read()).toContain(objectKey('other', revision, kind.file));
+    reads.mockRestore();
+    reserve.mockRestore();
+  });
+
   it('keeps a model for a while that a request waits for', async () => {
     const { log, logging } = recorded();
     const models = new ServedModels(logging, 200e9, 2 * bytes() - 1);

@@ -1,6 +1,8 @@
 import { env } from 'cloudflare:workers';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import { Payer } from '../../../src/http/budget.ts';
+import { EXPENSIVE_WORK } from '../../../src/limits.ts';
 import { fillBucket, freshApp } from '../bucket.ts';
 
 const question = { inputs: 'The [MASK] barked.' };
@@ -15,6 +17,9 @@ const statusWith = async (keys: Parameters<typeof freshApp>[0], key: string) =>
   (await freshApp(keys).ask(question, '/fill-mask', withKey(key))).status;
 
 beforeEach(fillBucket);
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 describe('a deployment with API_KEYS', () => {
   const app = () => freshApp({ API_KEYS: `${KEY}, ${NEXT}` });
@@ -104,7 +109,7 @@ describe('a deployment with API_KEYS', () => {
     expect(await response.json()).toMatchObject({ error_type });
   });
 
-  it('does less for a wrong key than for a cached answer, however many ask: one digest, and nothing is read', async () => {
+  it('does less for a wrong key than for a cached answer, however many ask: one digest, one count, and nothing is read', async () => {
     const [RATE_LIMITER, EXPENSIVE_RATE_LIMITER] = [limiter(), limiter()];
     const keyed = freshApp({ API_KEYS: KEY, RATE_LIMITS: 'on', RATE_LIMITER, EXPENSIVE_RATE_LIMITER });
     expect((await keyed.ask(question, '/fill-mask', withKey(KEY))).status).toBe(200);
@@ -126,7 +131,7 @@ describe('a deployment with API_KEYS', () => {
     expect(hit.response.headers.get('cache-status')).toMatch(/^isolate; hit/);
     const wrong = await costOf(withKey(NEXT));
     expect(wrong.response.status).toBe(401);
-    expect(wrong.counts).toEqual([1, 0, 0, 0, 0, 0, 0]);
+    expect(wrong.counts).toEqual([1, 1, 0, 0, 0, 0, 0]);
     expect(hit.counts[0]).toBeGreaterThan(1);
     expect(hit.counts[1]).toBe(1);
     expect(hit.counts.at(-1)).toBeGreaterThan(0);
@@ -134,7 +139,7 @@ describe('a deployment with API_KEYS', () => {
     for (const spy of [digest, ...touched]) spy.mockClear();
     const all = await Promise.all(Array.from({ length: 300 }, () => keyed.ask(question, '/fill-mask', withKey(NEXT))));
     expect(new Set(all.map((response) => response.status))).toEqual(new Set([401]));
-    expect(counts()).toEqual([300, 0, 0, 0, 0, 0, 0]);
+    expect(counts()).toEqual([300, 300, 0, 0, 0, 0, 0]);
     vi.restoreAllMocks();
   });
 
@@ -220,7 +225,7 @@ describe('a deployment with rate limits', () => {
     expect([response.status, response.headers.get('cache-control')]).toEqual([429, 'no-store']);
   });
 
-  it('counts a network of IPv6 as one caller, and a key apart from its address', async () => {
+  it('counts a network of IPv6 as one caller, also as part of its site, and a key apart from its address', async () => {
     const asked: string[] = [];
     const RATE_LIMITER = {
       limit: ({ key }: { key: string }) => {
@@ -237,7 +242,9 @@ describe('a deployment with rate limits', () => {
     expect(asked).toEqual([
       expect.stringMatching(/^key:[0-9a-f]{16}$/),
       'address:2001:db8::/64',
+      'site:2001:db8::/48:0',
       'address:2001:db8::/64',
+      'site:2001:db8::/48:0',
       'address:192.0.2.1',
     ]);
   });
@@ -246,7 +253,7 @@ describe('a deployment with rate limits', () => {
     let units = 0;
     const EXPENSIVE_RATE_LIMITER = {
       limit: ({ key }: { key: string }) => {
-        expect(key).toBe('no key');
+        expect(key).toBe('address:unknown');
         return Promise.resolve({ success: ++units <= 2 });
       },
     };
@@ -263,6 +270,78 @@ describe('a deployment with rate limits', () => {
       error: expect.stringMatching(/expensive/),
     });
     expect((await limited.ask(question)).status).toBe(200);
+  });
+
+  it.each([
+    ['GET', '/nothing', 404],
+    ['GET', '/models/nobody/fill-mask?inputs=a', 404],
+    ['GET', '/score', 405],
+    ['POST', '/fill-mask', 401],
+    ['GET', '/ready', 200],
+    ['GET', '/info', 200],
+    ['GET', '/models', 200],
+  ])('counts %s %s by its address, once, and refuses it with 429', async (method, path, expected) => {
+    const RATE_LIMITER = limiter();
+    const limited = withLimits({ RATE_LIMITER, API_KEYS: KEY });
+    const ask = () => limited.request(path, { method, headers: from('192.0.2.1') });
+    expect((await ask()).status).toBe(expected);
+    expect(RATE_LIMITER.limit.mock.calls).toEqual([[{ key: 'address:192.0.2.1' }]]);
+    RATE_LIMITER.limit.mockResolvedValue({ success: false });
+    const reads = vi.spyOn(env.MODELS, 'get');
+    const refused = await ask();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60']);
+    expect(refused.headers.get('www-authenticate')).toBeNull();
+    expect(refused.headers.get('allow')).toBeNull();
+    expect(refused.headers.get('access-control-allow-origin')).toBe('*');
+    expect(refused.headers.get('cache-control')).toBe('no-store');
+    expect(await refused.json()).toMatchObject({ error_type: 'rate_limited' });
+    expect(reads).not.toHaveBeenCalled();
+    reads.mockRestore();
+  });
+
+  it('counts a request that names an unknown model in its body once, and /health and the page never', async () => {
+    const RATE_LIMITER = limiter();
+    const limited = withLimits({ RATE_LIMITER });
+    expect((await limited.ask({ ...question, model: 'nobody' })).status).toBe(404);
+    for (const path of ['/health', '/']) expect((await limited.request(path)).status).toBe(200);
+    expect(RATE_LIMITER.limit).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['bytes of bodies', '/score', () => ({ inputs: 1, more: 'x'.repeat(500_000) }), 400],
+    ['characters', '/tokenize', () => ({ inputs: Array.from({ length: 32 }, () => ' '.repeat(4000)) }), 200],
+    [
+      'characters that are refused',
+      '/score',
+      () => ({ inputs: Array.from({ length: 32 }, () => ' '.repeat(4000)) }),
+      422,
+    ],
+    [
+      'bytes of answers',
+      '/fill-mask',
+      () => ({ inputs: `[MASK]${'a'.repeat(4000)}`, parameters: { top_k: 100, truncation: true } }),
+      200,
+    ],
+    ['mere requests', '/tokenize', () => ({}), 400],
+  ])('lets nobody have %s beyond the budget', async (_, path, body, expected) => {
+    const EXPENSIVE_RATE_LIMITER = limiter();
+    EXPENSIVE_RATE_LIMITER.limit.mockResolvedValue({ success: false });
+    const limited = withLimits({ EXPENSIVE_RATE_LIMITER });
+    const debit = vi.spyOn(Payer.prototype, 'debit');
+    const ask = () => limited.ask(body(), path, from('192.0.2.9'));
+    const first = await ask();
+    expect(first.status).toBe(expected);
+    await first.arrayBuffer();
+    const work = debit.mock.calls.reduce((sum, [one]) => sum + one, 0);
+    const enough = Math.ceil(EXPENSIVE_WORK / work);
+    expect(enough).toBeLessThan(2000);
+    // The work of a whole unit at once: as many requests as this one would take.
+    (debit.mock.contexts[0] as Payer).debit(work * (enough - 1));
+    const refused = await ask();
+    expect(refused.status).toBe(429);
+    expect(EXPENSIVE_RATE_LIMITER.limit.mock.calls).toEqual([[{ key: 'address:192.0.2.9' }]]);
+    expect((await limited.ask(body(), path, from('192.0.2.10'))).status).toBe(expected);
+    debit.mockRestore();
   });
 
   it('counts no work that was refused, and charges nothing of what no budget pays', async () => {
