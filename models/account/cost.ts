@@ -1,6 +1,6 @@
 /** What a month of a deployment costs at the published prices. No I/O. */
 import type { Manifest } from '../../src/model/manifest.ts';
-import { EXPENSIVE_WORK, SLOW_WORK_PER_SECOND } from '../../src/limits.ts';
+import { EXPENSIVE_WORK, SLOW_WORK_PER_SECOND, WORK_OF } from '../../src/limits.ts';
 import { costModelOf } from '../../src/model/cost.ts';
 
 /** Of Workers Standard, in dollars; included are so many a month. */
@@ -12,8 +12,8 @@ export const PRICES = {
   cpuMs: 0.02e-6,
   includedCpuMs: 30e6,
 } as const;
-/** CPU time of a request besides the model, measured in workerd, in milliseconds. */
-const CPU_MS_AROUND = 0.4;
+/** CPU time of a request besides the model, in milliseconds. */
+const CPU_MS_AROUND = (1000 * WORK_OF.request) / SLOW_WORK_PER_SECOND;
 
 const MONTH_MINUTES = 31 * 24 * 60;
 
@@ -70,10 +70,10 @@ export interface RateLimits {
 }
 
 /**
- * What the answers to one caller at one location cost at most in a month, in dollars with the plan. Each request may have just
- * less work than a unit. Refused requests are not counted.
+ * What one caller at one location costs at most in a month, in dollars with the plan: all units, one more that an isolate has not
+ * charged yet, and the requests that are refused for the budget. Those that are refused for their number are not counted.
  */
 export function worstMonth({ requests, units }: RateLimits): number {
-  const cpuMs = 1000 * (units + requests) * (EXPENSIVE_WORK / SLOW_WORK_PER_SECOND);
+  const cpuMs = (1000 * ((units + 1) * EXPENSIVE_WORK + requests * WORK_OF.request)) / SLOW_WORK_PER_SECOND;
   return priceOf(MONTH_MINUTES * requests, MONTH_MINUTES * cpuMs).total;
 }

@@ -187,7 +187,9 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/ready',
     method: 'get',
     summary: 'Whether the model can be read',
-    description: 'Loads the model, unless it is loaded. Answers 503 with the reason when it cannot be read.',
+    description:
+      'Loads the model. Where another model would have to leave the isolate for it, its manifest alone is read. Answers 503 with ' +
+      'the reason when it cannot be read.',
     response: 'Ready',
   },
 ];

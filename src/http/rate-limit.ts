@@ -18,7 +18,7 @@ const limited = (of: 'requests' | 'expensive requests') =>
  * a key that was checked, or else an address.
  */
 export function limitRate(budget: Budget): MiddlewareHandler<Worker> {
-  return async function limitRate(c, next) {
+  return async function limit(c, next) {
     const refused = await countRequest(c);
     if (refused) return respondError(c, refused);
     const limiter = active(c, c.env.EXPENSIVE_RATE_LIMITER);

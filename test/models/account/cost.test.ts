@@ -61,10 +61,10 @@ it('a month like the measured hours is that many times as much, at the prices', 
 });
 
 describe('the worst month', () => {
-  it('is a request just below the unit at every turn of the rate limit, and all units besides', () => {
-    // 44,640 minutes: 26.8 million requests, and 330 s of CPU time in each minute.
+  it('is all units and one that is not charged yet, and the requests beside them', () => {
+    // 44,640 minutes: 26.8 million requests, and 30.5 + 0.24 s of CPU time in each minute.
     const requests = 0.3 * (26.784 - 10);
-    const cpu = 0.02 * (44_640 * 0.33 - 30);
+    const cpu = 0.02 * (44_640 * 0.03074 - 30);
     expect(worstMonth({ requests: 600, units: 60 })).toBeCloseTo(5 + requests + cpu, 6);
   });
 

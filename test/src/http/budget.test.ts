@@ -93,19 +93,19 @@ describe('a charge', () => {
     expect(limiter.state.left).toBe(0);
   });
 
-  it.each([10, 5])('at the same time as another loses and doubles nothing, of %i units', async (units) => {
+  it.each([20, 10, 5, 0])('at the same time as others loses and doubles nothing, of %i units', async (units) => {
     const { payer, asked, limiter } = payers(units);
-    const charged = [3.5, 2.5, 4].map(async (work) => ({ work, paid: await payer('a').charge(work * UNIT, noBeat) }));
-    const done = (await Promise.all(charged)).reduce((sum, { work, paid }) => sum + (paid ? work : 0), 0);
+    const charges = [3.5, 2.5, 4].map(async (work) => ((await payer('a').charge(work * UNIT, noBeat)) ? work : 0));
+    const done = (await Promise.all(charges)).reduce((sum, work) => sum + work, 0);
     const given = units - Math.max(0, limiter.state.left);
     limiter.state.left = 0;
     const before = asked();
-    // What is left is what was given less what was done.
-    const rest = given - done;
-    if (rest > 0) expect(await payer('a').charge(rest * UNIT, noBeat)).toBe(true);
-    expect(asked()).toBe(before);
-    expect(await payer('a').charge(UNIT, noBeat)).toBe(false);
-    if (units === 10) expect([done, given]).toEqual([10, 10]);
+    // What is left is what was given less what was done, to the last bit.
+    payer('a').debit((given - done + 1) * UNIT - 1);
+    expect(payer('a').isDue).toBe(false);
+    payer('a').debit(1);
+    expect([payer('a').isDue, asked()]).toEqual([true, before]);
+    expect(given).toBe(Math.min(units, 10));
   });
 });
 
