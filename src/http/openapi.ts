@@ -78,6 +78,8 @@ const REQUEST_ERRORS: Readonly<Record<number, string>> = {
   422: 'The request is well-formed, but the model cannot answer it or it exceeds a limit.',
   429: 'The worker has more work than it can do, or the caller asked too often. `Retry-After` says when to try again.',
 };
+/** Of the operations that count against a rate limit. */
+const ASKED_TOO_OFTEN = { 429: REQUEST_ERRORS[429] ?? '' };
 /** Of the operations that may be asked below `/models/<id>`. */
 const MODEL_ERRORS: Readonly<Record<number, string>> = {
   404: 'The deployment does not serve the model that the path or the body names.',
@@ -172,6 +174,7 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
   const recorded = (examples as readonly Example[]).filter(({ operation: of }) => of === id);
   const statuses: Record<number, string> = {
     ...(request && REQUEST_ERRORS),
+    ...(id !== 'health' && ASKED_TOO_OFTEN),
     ...(id !== 'models' && MODEL_ERRORS),
     ...SERVER_ERRORS,
   };
@@ -220,7 +223,7 @@ function describeOperation(operation: Operation, definitions: Record<string, unk
 
 function describeMetrics() {
   const content = { 'text/plain': { schema: { type: 'string' } } };
-  const statuses = { 401: REQUEST_ERRORS[401] ?? '', 500: SERVER_ERRORS[500] ?? '' };
+  const statuses = { 401: REQUEST_ERRORS[401] ?? '', ...ASKED_TOO_OFTEN, 500: SERVER_ERRORS[500] ?? '' };
   return {
     ...METRICS,
     responses: {

@@ -122,6 +122,12 @@ describe('the headers of an answer are those in the document', () => {
     expect([limited, absent, wrong, locked].map(({ status }) => status)).toEqual([429, 503, 500, 401]);
     const { responses: filling } = document.paths['/fill-mask']?.['post'] ?? { responses: {} };
     expectHeaders(filling[429], limited);
+    for (const path of ['/ready', '/info', '/models', '/metrics']) {
+      const API_KEYS = 'a-key-of-20-characters';
+      const refused = await freshApp({ RATE_LIMITS: 'on', RATE_LIMITER: limiter, API_KEYS }).request(path);
+      expect(refused.status, path).toBe(429);
+      expectHeaders(document.paths[path]?.['get']?.responses[429], refused);
+    }
     expectHeaders(filling[500], wrong);
     expectHeaders(document.paths['/ready']?.['get']?.responses[503], absent);
     expectHeaders(document.paths['/metrics']?.['get']?.responses[401], locked);
