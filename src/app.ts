@@ -4,8 +4,10 @@ import { Hono } from 'hono/tiny';
 import { every } from 'hono/combine';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
+import type * as v from 'valibot';
 
 import { onEvent } from './concurrency/events.ts';
+import { ByteBudget } from './concurrency/byte-budget.ts';
 import type { RequestError } from './errors.ts';
 import { hasKeys, requireKey } from './http/authorize.ts';
 import { nothingAt, pathInside, requireBasePath } from './http/base-path.ts';
@@ -19,7 +21,7 @@ import { createMetrics } from './http/metrics.ts';
 import { modelInPath, modelOf } from './http/models.ts';
 import { observe } from './http/observe.ts';
 import { findAsset, readAsset, respondDocs, respondPage } from './http/page.ts';
-import { parseQuery } from './http/parse-request.ts';
+import { parseQuery, type RequestForm } from './http/parse-request.ts';
 import { limitRate, limitRefusals } from './http/rate-limit.ts';
 import { checkSettings, settingsOf } from './http/settings.ts';
 import { type LazyJson, resolveJson, writeJson } from './http/stream-json.ts';
@@ -37,7 +39,7 @@ import { validateBody } from './http/validate-body.ts';
 import { VERSION_HEADER } from './http/version-header.ts';
 import type { Streamed, Worker } from './http/worker.ts';
 import type { BackendKind } from './inference/backend.ts';
-import { MAX_GET_ANSWER_LENGTH, WORK_OF } from './limits.ts';
+import { HELD_LEASE_MS, MAX_GET_ANSWER_LENGTH, MAX_HELD_BYTES, WORK_OF } from './limits.ts';
 import { fillMask } from './pipelines/fill-mask.ts';
 import { score } from './pipelines/score.ts';
 import { classifyPairs, type PairLabel } from './pipelines/sentence.ts';
@@ -67,6 +69,8 @@ export function createApp(kind: BackendKind) {
   const limit = limitRate(isolate.budget);
   const protect = every(requireKey, limit);
   onEvent((event) => console.info(event));
+  const waiting = new ByteBudget(MAX_HELD_BYTES, HELD_LEASE_MS);
+  const validated = <S extends v.GenericSchema>(form: RequestForm<S>) => validateBody(form, waiting);
 
   app.use(requestId());
   app.use(observe(metrics.count));
@@ -122,8 +126,8 @@ export function createApp(kind: BackendKind) {
   };
 
   const ofModel = new Hono<Worker>()
-    .post('/', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
-    .post('/fill-mask', protect, validateBody(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
+    .post('/', protect, validated(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
+    .post('/fill-mask', protect, validated(FILL_MASK), (c) => answerPost(c, toFillMaskQuestion(c.req.valid('json'))))
     .get('/fill-mask', protect, async (c) => {
       const asked = parseQuery(new URL(c.req.url).search);
       if (!asked.ok) return respondError(c, asked.error);
@@ -136,15 +140,15 @@ export function createApp(kind: BackendKind) {
       c.header('cache-control', hasKeys(c) ? PRIVATE_CACHE_CONTROL : ANSWER_CACHE_CONTROL);
       return etagMatches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json, 200, JSON_TYPE);
     })
-    .post('/score', protect, validateBody(SCORE), async (c) => {
+    .post('/score', protect, validated(SCORE), async (c) => {
       const question = toScoreQuestion(c.req.valid('json'));
       const found = await isolate.run(c, (context) => score(question, context));
       if (!found.ok) return respondError(c, found.error);
       return answerJson<ScoreResponse>(c, inShapeOf(question, found.value));
     })
-    .post('/sentence-order', protect, validateBody(SENTENCES), (c) => answerPairs(c, 'sop', c.req.valid('json')))
-    .post('/next-sentence', protect, validateBody(SENTENCES), (c) => answerPairs(c, 'nsp', c.req.valid('json')))
-    .post('/tokenize', protect, validateBody(TOKENIZE), async (c) => {
+    .post('/sentence-order', protect, validated(SENTENCES), (c) => answerPairs(c, 'sop', c.req.valid('json')))
+    .post('/next-sentence', protect, validated(SENTENCES), (c) => answerPairs(c, 'nsp', c.req.valid('json')))
+    .post('/tokenize', protect, validated(TOKENIZE), async (c) => {
       const question = toTexts(c.req.valid('json').inputs);
       const found = await tokenize(question, isolate.loads(c));
       if (!found.ok) return respondError(c, found.error);

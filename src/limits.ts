@@ -3,8 +3,17 @@
 /** 32 texts of the greatest length in UTF-8, with room for JSON escapes. */
 export const MAX_BODY_BYTES = 512 * 1024;
 
+/** A body of no more is read without a bound on all of them: a caller's rate limit bounds their number. */
+export const SMALL_BODY_BYTES = 16 * 1024;
+
+/** Bytes that all requests together hold while larger bodies arrive. */
+export const MAX_HELD_BYTES = 8_000_000;
+
 /** How long a client may take to send its body. */
 export const BODY_TIMEOUT_MS = 30_000;
+
+/** After this time a request that said nothing holds no bytes: its client has left. */
+export const HELD_LEASE_MS = 40_000;
 
 /** Each text is a model run: at 512 tokens, the default model needs some tenths of a second of CPU for one. */
 export const MAX_TEXTS = 32;

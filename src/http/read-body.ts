@@ -1,7 +1,7 @@
 /** The one place that decides what a body is: its type, its encoding and its charset become a text. Does I/O. */
 import type { HonoRequest } from 'hono';
 
-import { MAX_BODY_BYTES } from '../limits.ts';
+import { MAX_BODY_BYTES, SMALL_BODY_BYTES } from '../limits.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { HttpError } from './describe-error.ts';
 
@@ -26,14 +26,17 @@ const MAY_BE_JSON = /^(?:(?:application|text)\/(?:[\w.-]+\+)?json|text\/plain|ap
 
 export const mayBeJson = ({ media }: BodyType): boolean => media === undefined || MAY_BE_JSON.test(media);
 
+/** Asks whether so many bytes may be held until the whole body is there. */
+export type Hold = (bytes: number) => boolean;
+
 /** Decodes the body by its `content-encoding` (RFC 9110, 8.4) and its charset. */
-export async function readBody(request: HonoRequest, type: BodyType): Promise<Result<string, HttpError>> {
+export async function readBody(request: HonoRequest, type: BodyType, hold: Hold): Promise<Result<string, HttpError>> {
   const declared = decoderOf(type.charset ?? 'utf-8');
   if (!declared) {
     const received = request.header('content-type') ?? '';
     return fail({ reason: 'unsupported_media_type', received, charset: type.charset ?? '' });
   }
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, hold);
   if (!bytes.ok) return bytes;
   const marked = charsetOfMark(bytes.value);
   const decoder = marked === undefined ? declared : new TextDecoder(marked, STRICT);
@@ -64,26 +67,19 @@ function charsetOfMark([first, second, third]: Uint8Array): string | undefined {
 }
 
 /** The size limit holds for the bytes as they arrive and as they are decoded. */
-async function readBytes(request: HonoRequest): Promise<Result<Uint8Array, HttpError>> {
+async function readBytes(request: HonoRequest, hold: Hold): Promise<Result<Uint8Array, HttpError>> {
   const encoding = (request.header('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'deflate') {
     return fail({ reason: 'unsupported_content_encoding', received: encoding });
   }
   const declared = request.header('content-length');
   if (Number(declared) > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
+  const { body } = request.raw;
   try {
-    // The runtime holds a body to its declared length.
-    if (encoding === 'identity' && declared !== undefined) return ok(new Uint8Array(await request.arrayBuffer()));
-    const { body } = request.raw;
-    const decoded = encoding === 'identity' ? body : body?.pipeThrough(new DecompressionStream(encoding));
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    let length = 0;
-    for await (const chunk of decoded ?? []) {
-      length += chunk.length;
-      if (length > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
-      chunks.push(chunk);
+    if (encoding !== 'identity') {
+      return await readAll(body?.pipeThrough(new DecompressionStream(encoding)), SMALL_BODY_BYTES, hold);
     }
-    return ok(new Uint8Array(await new Blob(chunks).arrayBuffer()));
+    return await readAll(body ?? undefined, declared === undefined ? SMALL_BODY_BYTES : Number(declared), hold);
   } catch {
     if (request.raw.signal.aborted) return fail({ reason: 'client_closed' });
     const message =
@@ -91,5 +87,42 @@ async function readBytes(request: HonoRequest): Promise<Result<Uint8Array, HttpE
         ? 'The body broke off. Send it again.'
         : `The body is not valid ${encoding}, which its content-encoding says. Send it encoded so, or without the header.`;
     return fail({ reason: 'invalid_json', message });
+  }
+}
+
+/**
+ * The runtime collects chunks, however small they are: each read waits until the buffer is full. A small body is held without
+ * asking, since the number of requests of a caller bounds those.
+ * @param expected bytes to make room for at first
+ */
+async function readAll(
+  body: ReadableStream<Uint8Array> | undefined,
+  expected: number,
+  hold: Hold,
+): Promise<Result<Uint8Array, HttpError>> {
+  const reader = body?.getReader({ mode: 'byob' });
+  let bytes = new Uint8Array();
+  for (let filled = 0; ;) {
+    if (filled === bytes.length) {
+      if (filled > MAX_BODY_BYTES) {
+        reader?.cancel().catch(() => undefined);
+        return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
+      }
+      // One byte more than may be there tells a longer body, and the end of one of the expected length.
+      const size = Math.min(Math.max(expected + 1, 2 * filled), MAX_BODY_BYTES + 1);
+      if (size > SMALL_BODY_BYTES + 1 && !hold(size)) {
+        reader?.cancel().catch(() => undefined);
+        return fail({ reason: 'overloaded', retry_after_s: 1 });
+      }
+      const larger = new Uint8Array(size);
+      larger.set(bytes);
+      bytes = larger;
+    }
+    const read = await reader?.readAtLeast(bytes.length - filled, bytes.subarray(filled));
+    if (read?.value) {
+      filled += read.value.length;
+      bytes = new Uint8Array(read.value.buffer);
+    }
+    if (!read || read.done) return ok(bytes.subarray(0, filled));
   }
 }

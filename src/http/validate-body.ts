@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from 'hono';
 import type * as v from 'valibot';
 
 import { withTimeout } from '../concurrency/with-timeout.ts';
+import { type ByteBudget, nothingHeld } from '../concurrency/byte-budget.ts';
 import { BODY_TIMEOUT_MS, WORK_OF } from '../limits.ts';
 import { respondError } from './errors.ts';
 import { chooseModel } from './models.ts';
@@ -16,11 +17,15 @@ interface Validated<S extends v.GenericSchema> {
   out: { json: v.InferOutput<S> };
 }
 
-export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>) {
+/** @param budget of the bytes that all requests hold while they wait for their clients */
+export function validateBody<S extends v.GenericSchema>(form: RequestForm<S>, budget: ByteBudget) {
   const validate: MiddlewareHandler<Worker, string, Validated<S>> = async function validate(c, next) {
     const header = c.req.header('content-type');
     const type = bodyType(header);
-    const read = await withTimeout(BODY_TIMEOUT_MS, readBody(c.req, type));
+    const held = nothingHeld();
+    const reading = readBody(c.req, type, (bytes) => budget.hold(held, bytes));
+    const read = await withTimeout(BODY_TIMEOUT_MS, reading);
+    budget.release(held);
     if (!read) return respondError(c, { reason: 'body_timeout', limit_ms: BODY_TIMEOUT_MS });
     const text = read.value;
     if (!text.ok) return respondError(c, text.error);

@@ -62,7 +62,10 @@ export default {
     const MODEL = model ?? env.MODEL;
     // A model is named once: what becomes MODEL is no further model.
     const MORE_MODELS = env.MORE_MODELS.split(',').filter((name) => name !== MODEL).join();
-    return app.fetch(request, { ...env, MODEL, MORE_MODELS, MODELS: store(env.MODELS) }, ctx);
+    const address = request.headers.get('x-address');
+    const headers = { ...Object.fromEntries(request.headers), 'cf-connecting-ip': address };
+    const asked = address === null ? request : new Request(request, { headers });
+    return app.fetch(asked, { ...env, MODEL, MORE_MODELS, MODELS: store(env.MODELS) }, ctx);
   },
 };
 `;
@@ -124,7 +127,22 @@ export interface Isolate {
 
 const text = (value: string) => ({ type: 'text' as const, value });
 
-export async function serve({ model, served, modules, objects }: Bundle, cache: 'on' | 'off' = 'on'): Promise<Isolate> {
+/** The rate limits of wrangler.toml. */
+const LIMITS = {
+  RATE_LIMITER: { type: 'rate-limit', namespace: '1', simple: { limit: 600, period: 60 } },
+  EXPENSIVE_RATE_LIMITER: { type: 'rate-limit', namespace: '2', simple: { limit: 60, period: 60 } },
+};
+
+interface Serving {
+  readonly cache?: 'on' | 'off';
+  /** Whether callers, told apart by the header x-address, have limits. */
+  readonly limits?: boolean;
+}
+
+export async function serve(
+  { model, served, modules, objects }: Bundle,
+  { cache = 'on', limits = false }: Serving = {},
+): Promise<Isolate> {
   const mf = new Miniflare({
     host: '127.0.0.1',
     port: 0,
@@ -143,6 +161,7 @@ export async function serve({ model, served, modules, objects }: Bundle, cache: 
             ALLOWED_ORIGINS: text('*'),
             CACHE_STATUS: text('all'),
             CACHE: text(cache),
+            ...(limits && LIMITS),
           },
         },
       },

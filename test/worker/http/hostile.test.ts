@@ -3,7 +3,7 @@ import { kind } from '#kind';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { Backend, Logits } from '../../../src/inference/backend.ts';
-import { BODY_TIMEOUT_MS } from '../../../src/limits.ts';
+import { BODY_TIMEOUT_MS, MAX_BODY_BYTES, MAX_HELD_BYTES } from '../../../src/limits.ts';
 import { fillBucket, freshApp } from '../bucket.ts';
 
 const question = { inputs: 'The [MASK] barked.' };
@@ -32,11 +32,59 @@ describe('a body', () => {
     expect(await response.json()).toMatchObject({ error_type: 'invalid_json' });
   });
 
+  it('in chunks of one byte takes a few reads, not one for each', async () => {
+    const { readable, writable } = new IdentityTransformStream();
+    const reads = vi.spyOn(ReadableStreamBYOBReader.prototype, 'readAtLeast');
+    const pending = post(readable);
+    const writer = writable.getWriter();
+    const sent = { inputs: `${'a '.repeat(200)}[MASK]`, unknown: 'b'.repeat(400) };
+    for (const byte of new TextEncoder().encode(JSON.stringify(sent))) await writer.write(Uint8Array.of(byte));
+    await writer.close();
+    expect((await pending).status).toBe(200);
+    expect(reads.mock.calls.length).toBeLessThan(5);
+    expect(reads.mock.calls.length).toBeGreaterThan(0);
+    reads.mockRestore();
+  });
+
+  it('of deflate blocks without content takes a few reads', async () => {
+    const blocks = Array.from({ length: 1000 }, () => [0, 0, 0, 255, 255]).flat();
+    const reads = vi.spyOn(ReadableStreamBYOBReader.prototype, 'readAtLeast');
+    const { body } = new Response(Uint8Array.of(0x78, 1, ...blocks));
+    expect((await post(body as ReadableStream, { 'content-encoding': 'deflate' })).status).toBe(400);
+    expect(reads.mock.calls.length).toBeLessThan(5);
+    expect(reads.mock.calls.length).toBeGreaterThan(0);
+    reads.mockRestore();
+  });
+
+  it('is refused while others hold what all may hold, and taken when they have left', async () => {
+    const app = freshApp();
+    const large = new Uint8Array(MAX_BODY_BYTES).fill(97);
+    const stalled = Array.from({ length: Math.ceil(MAX_HELD_BYTES / MAX_BODY_BYTES) }, () => {
+      const { readable, writable } = new IdentityTransformStream();
+      const answer = app.request('/fill-mask', { method: 'POST', body: readable });
+      const writer = writable.getWriter();
+      return { answer, writer, begun: writer.write(large.subarray(1)).catch(() => undefined) };
+    });
+    // They grow together, so that any of them may be the one too many.
+    const refused = await Promise.race(stalled.map(({ answer }) => answer));
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get('retry-after')).toBe('1');
+    // A small body is read all the same.
+    expect((await app.ask({ inputs: 'A [MASK].' })).status).toBe(200);
+    for (const { writer } of stalled) await writer.abort(new Error('left')).catch(() => undefined);
+    const statuses = await Promise.all(stalled.map(async ({ answer }) => (await answer).status));
+    expect(statuses.filter((status) => status === 400).length).toBeGreaterThan(10);
+    expect(new Set(statuses)).toEqual(new Set([400, 429]));
+    expect((await app.ask({ inputs: 'A [MASK].', unknown: 'b'.repeat(400_000) })).status).toBe(200);
+  });
+
   it('that does not arrive in time is a 408, and not before', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
       let isAnswered = false;
-      const pending = post(new ReadableStream({ start: (controller) => controller.enqueue(begun) })).finally(() => {
+      const pending = post(
+        new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(begun) }),
+      ).finally(() => {
         isAnswered = true;
       });
       // Each look at the number of timers passes 1 ms of the false time.
