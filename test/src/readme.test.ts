@@ -59,8 +59,8 @@ describe('the documents', () => {
     expect(texts.join('\n')).not.toMatch(/\b30 days\b/);
   });
 
-  it('begin the changelog with the version of the package', async () => {
-    expect(/^## (\S+)/m.exec(await read('CHANGELOG.md'))?.[1]).toBe(version);
+  it('have the version of the package as the last one of the changelog', async () => {
+    expect(/^## (?!Unreleased)(\S+)/m.exec(await read('CHANGELOG.md'))?.[1]).toBe(version);
   });
 
   it('link a test to each row of the comparison', async () => {
