@@ -22,8 +22,9 @@ describe('a body', () => {
 
   it.each([{}, { 'content-encoding': 'gzip' }])('that breaks off is a 400: %s', async (headers) => {
     const body = new ReadableStream({
-      start(controller) {
-        controller.enqueue(begun);
+      type: 'bytes',
+      start(controller: ReadableByteStreamController) {
+        controller.enqueue(begun.slice());
         controller.error(new Error('connection reset'));
       },
     });
@@ -83,7 +84,7 @@ describe('a body', () => {
     try {
       let isAnswered = false;
       const pending = post(
-        new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(begun) }),
+        new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(begun.slice()) }),
       ).finally(() => {
         isAnswered = true;
       });

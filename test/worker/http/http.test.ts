@@ -480,10 +480,11 @@ describe('a body about the size of the limit', () => {
   it('gets 413 when it is larger and streamed without a length', async () => {
     const bytes = new TextEncoder().encode(large);
     let at = 0;
-    const body = new ReadableStream<Uint8Array>({
-      pull(controller) {
+    const body = new ReadableStream({
+      type: 'bytes',
+      pull(controller: ReadableByteStreamController) {
         if (at >= bytes.length) controller.close();
-        else controller.enqueue(bytes.subarray(at, (at += 65_536)));
+        else controller.enqueue(bytes.slice(at, (at += 65_536)));
       },
     });
     const response = await app.request('/fill-mask', {
