@@ -75,7 +75,7 @@ describe('npm run deploy', () => {
       expect(words).toContain(`curl ${LIVE}/fill-mask`);
       expect(words.trim()).toMatch(/npm run rollback$/);
       expect(words).toContain(
-        'In the worst month, the answers to one caller at one location cost $305 on the paid plan',
+        'In the worst month, the answers to one caller at one location cost $37 on the paid plan',
       );
       // Only what the engine reads, and the manifest after it.
       const digests = `${NAME}.json`;
