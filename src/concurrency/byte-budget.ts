@@ -6,6 +6,8 @@ export interface Held {
   bytes: number;
   /** When its client last made progress, in milliseconds. */
   beat: number;
+  /** Nobody waits for it any more: what still arrives is not held. */
+  isReleased: boolean;
 }
 
 /**
@@ -41,6 +43,7 @@ export class ByteBudget {
    * @returns whether the others leave as much. What nobody else limits is always admitted
    */
   hold(held: Held, bytes: number): boolean {
+    if (held.isReleased) return false;
     this.#held.delete(held);
     const others = this.bytes;
     const isAdmitted = bytes <= held.bytes || others === 0 || others + bytes <= this.#max_bytes;
@@ -50,11 +53,13 @@ export class ByteBudget {
     return isAdmitted;
   }
 
+  /** For good: a body that arrives after its deadline asks in vain. */
   release(held: Held): void {
+    held.isReleased = true;
     held.bytes = 0;
     this.#held.delete(held);
   }
 }
 
 /** A request that holds nothing yet. */
-export const nothingHeld = (): Held => ({ bytes: 0, beat: 0 });
+export const nothingHeld = (): Held => ({ bytes: 0, beat: 0, isReleased: false });

@@ -15,6 +15,15 @@ it('admits bytes up to its maximum, and those that were released', () => {
   expect(budget.bytes).toBe(40);
 });
 
+it('holds nothing for a request that was released, whatever arrives later', () => {
+  const budget = new ByteBudget(100, 1_000, new FakeClock());
+  const late = nothingHeld();
+  budget.hold(late, 50);
+  budget.release(late);
+  expect(budget.hold(late, 60)).toBe(false);
+  expect(budget.bytes).toBe(0);
+});
+
 it('lets a request hold more or less, and keeps what it had when more is refused', () => {
   const budget = new ByteBudget(100, 1_000, new FakeClock());
   const [first, second] = [nothingHeld(), nothingHeld()];
@@ -49,5 +58,5 @@ it('forgets a request that makes no progress for longer than its lease, until it
   expect(budget.hold(dead, 50)).toBe(true);
   expect(budget.bytes).toBe(150);
   budget.release(other);
-  expect(budget.hold(other, 1)).toBe(false);
+  expect(budget.hold(nothingHeld(), 1)).toBe(false);
 });
