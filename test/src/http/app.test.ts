@@ -4,10 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../../../src/app.ts';
 import type { Observation } from '../../../src/http/observation.ts';
 import type { Worker } from '../../../src/http/worker.ts';
-import type { Backend, BackendKind } from '../../../src/inference/backend.ts';
+import type { Backend } from '../../../src/inference/backend.ts';
 import { MAX_BODY_BYTES } from '../../../src/limits.ts';
 import { memory } from '../cache/memory.ts';
-import { logitsOf, smallModel } from '../model/small-model.ts';
+import { kindOf, logitsOf, smallModel } from '../model/small-model.ts';
 
 const { name, store } = await smallModel();
 const other = await smallModel('other');
@@ -62,15 +62,7 @@ type Variables = Readonly<Partial<Record<string, unknown>>>;
 
 /** @param backend what differs from a backend that answers */
 function appWith(env: Variables = {}, backend: Partial<Backend> = {}) {
-  const kind: BackendKind = {
-    description: { name: 'made up', build: '', instruction_set: '' },
-    numerics: 'made up',
-    file: 'model.efm',
-    async create(file) {
-      await file.read(() => undefined);
-      return { run: async (batch) => logitsOf(batch), ...backend };
-    },
-  };
+  const kind = kindOf(() => ({ run: async (batch) => logitsOf(batch), ...backend }));
   const app = createApp(kind);
   const later: Promise<unknown>[] = [];
   const usual = { MODEL: name, MODELS: both, CACHE: 'on', CACHE_STATUS: 'all', ALLOWED_ORIGINS: '*', BASE_PATH: '' };

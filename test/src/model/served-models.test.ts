@@ -2,14 +2,14 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { onEvent } from '../../../src/concurrency/events.ts';
-import type { Backend, BackendKind } from '../../../src/inference/backend.ts';
+import type { Backend } from '../../../src/inference/backend.ts';
 import { RUN_LEASE_MS } from '../../../src/limits.ts';
 import { ModelObjectError, readManifest } from '../../../src/model/bucket.ts';
 import { ModelEvicted } from '../../../src/model/deployed-model.ts';
 import { modelBytes } from '../../../src/model/memory.ts';
 import { type ObjectStore, readAhead } from '../../../src/model/object-store.ts';
 import { ServedModels } from '../../../src/model/served-models.ts';
-import { logitsOf, smallModel } from './small-model.ts';
+import { kindOf, logitsOf, smallModel } from './small-model.ts';
 
 const [a, b] = [await smallModel('a'), await smallModel('b')];
 const store: ObjectStore = { get: async (key) => (await a.store.get(key)) ?? b.store.get(key) };
@@ -24,16 +24,10 @@ function served(max_bytes: number, backend: Partial<Backend> = {}) {
   const log: string[] = [];
   const events: object[] = [];
   onEvent((event) => void events.push(event));
-  const kind: BackendKind = {
-    description: { name: 'made up', build: '', instruction_set: '' },
-    numerics: 'made up',
-    file: 'model.efm',
-    async create(file) {
-      await file.read(() => undefined);
-      log.push('created');
-      return { run: async (batch) => logitsOf(batch), dispose: async () => void log.push('disposed'), ...backend };
-    },
-  };
+  const kind = kindOf(() => {
+    log.push('created');
+    return { run: async (batch) => logitsOf(batch), dispose: async () => void log.push('disposed'), ...backend };
+  });
   const models = new ServedModels(kind, 1e12, max_bytes);
   const load = (name: string, from = store) => models.get(name).load(readAhead(from));
   return { log, events, models, load };

@@ -1,6 +1,6 @@
 /** A model of a few bytes in a store of plain data, for backends that a test makes up. */
 import { packTokenizer } from '../../../models/tokenizer/pack.ts';
-import type { Encoding, Logits } from '../../../src/inference/backend.ts';
+import type { Backend, BackendKind, Encoding, Logits } from '../../../src/inference/backend.ts';
 import { type Manifest, objectKey, revisionOf, sealManifest, sha256Hex } from '../../../src/model/manifest.ts';
 import type { ObjectStore } from '../../../src/model/object-store.ts';
 import { bertJson } from '../tokenizer/small-tokenizers.ts';
@@ -64,3 +64,14 @@ export const logitsOf = (batch: readonly Encoding[], logit = 0): Logits[] =>
     log_sum_exp: new Float64Array(length).fill(logit + Math.log(VOCABULARY)),
     sentence: new Float32Array(),
   }));
+
+/** A kind of backend. @param create is called when the file was read */
+export const kindOf = (create: () => Backend): BackendKind => ({
+  description: { name: 'made up', build: '', instruction_set: '' },
+  numerics: 'made up',
+  file: 'model.efm',
+  async create(file) {
+    await file.read(() => undefined);
+    return create();
+  },
+});
