@@ -11,8 +11,8 @@ export interface Held {
 }
 
 /**
- * A bound on memory that clients decide how long to hold: a body that arrives slowly, an answer that is read slowly. It is plain
- * data, since requests share no promises. A request that ends without a word is forgotten after its lease.
+ * A bound on memory that clients decide how long to hold, such as bodies that arrive slowly. It is plain data, since requests share
+ * no promises. A request that ends without a word is forgotten after its lease.
  */
 export class ByteBudget {
   readonly #held = new Set<Held>();
