@@ -24,7 +24,7 @@ const SETTLE_MS = 20;
 /** The worker with a bucket and an edge cache that are reached over HTTP. */
 const ENTRY = `
 import app from './index.js';
-let entries;
+let entries, bindings;
 const entryOf = (url) => entries + new URL(url).pathname.split('/').at(-1);
 const edge = {
   async match(url) {
@@ -45,8 +45,10 @@ const bucket = (origin) => ({
 });
 export default {
   fetch(request, env, ctx) {
+    // The platform gives all requests of an isolate the same object.
+    bindings ??= { ...env, MODELS: bucket(env.STORE) };
     entries = env.STORE + env.EDGE + '/';
-    return app.fetch(request, { ...env, MODELS: bucket(env.STORE) }, ctx);
+    return app.fetch(request, bindings, ctx);
   },
 };
 `;
