@@ -39,7 +39,7 @@ export async function readBody(request: HonoRequest, type: BodyType, hold: Hold)
   const bytes = await readBytes(request, hold);
   if (!bytes.ok) return bytes;
   const marked = charsetOfMark(bytes.value);
-  const decoder = marked === undefined ? declared : new TextDecoder(marked, STRICT);
+  const decoder = (marked === undefined ? undefined : decoderOf(marked)) ?? declared;
   try {
     return ok(decoder.decode(bytes.value));
   } catch {
@@ -49,9 +49,12 @@ export async function readBody(request: HonoRequest, type: BodyType, hold: Hold)
 }
 
 const STRICT = { fatal: true, ignoreBOM: false };
+/** Made once: a decoder forgets everything at the end of each text, damaged ones included. */
+const UTF8 = new TextDecoder('utf-8', STRICT);
 
 /** @returns undefined for a charset that the runtime does not know */
 function decoderOf(charset: string): TextDecoder | undefined {
+  if (charset === 'utf-8') return UTF8;
   try {
     return new TextDecoder(charset, STRICT);
   } catch {
@@ -74,12 +77,14 @@ async function readBytes(request: HonoRequest, hold: Hold): Promise<Result<Uint8
   }
   const declared = request.header('content-length');
   if (Number(declared) > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
-  const { body } = request.raw;
+  const size = declared === undefined ? SMALL_BODY_BYTES : Number(declared);
   try {
     if (encoding !== 'identity') {
-      return await readAll(body?.pipeThrough(new DecompressionStream(encoding)), SMALL_BODY_BYTES, hold);
+      return await readAll(request.raw.body?.pipeThrough(new DecompressionStream(encoding)), SMALL_BODY_BYTES, hold);
     }
-    return await readAll(body ?? undefined, declared === undefined ? SMALL_BODY_BYTES : Number(declared), hold);
+    // The runtime holds no more than is declared, and needs no stream for it.
+    if (declared !== undefined && size <= SMALL_BODY_BYTES) return ok(new Uint8Array(await request.raw.arrayBuffer()));
+    return await readAll(request.raw.body ?? undefined, size, hold);
   } catch {
     if (request.raw.signal.aborted) return fail({ reason: 'client_closed' });
     const message =
