@@ -11,6 +11,8 @@ import { readTensors, readText } from '../checkpoint/files.ts';
 import { readWeights } from '../checkpoint/weights.ts';
 import { packEngineFile } from '../engine/pack.ts';
 import { addedFolder, recordAdded } from '../hub/added.ts';
+import { explainDiskError } from '../hub/disk-error.ts';
+import { replaceFile } from '../hub/replace-file.ts';
 import { pulledFolder } from '../hub/source.ts';
 import { buildGraph } from '../onnx/encoder.ts';
 import { SERVED } from '../onnx/linear.ts';
@@ -230,7 +232,7 @@ export async function writeBuild(
   const { revision } = artifacts;
   const manifest = await makeManifest(checkpoint, artifacts, errors, await readCard(checkpoint.folder));
   const text = JSON.stringify(manifest, null, 2);
-  if (!ownFolder(id)) recordAdded(id, checkpoint.folder);
+  if (!ownFolder(id)) await recordAdded(id, checkpoint.folder);
   const folder = join(BUILT, id, revision);
   const part = `${folder}.part-${process.pid}`;
   try {
@@ -241,12 +243,11 @@ export async function writeBuild(
       await writeFile(join(part, 'manifest.json'), text);
       await rename(part, folder);
     } else if ((await readFile(join(folder, 'manifest.json'), 'utf8').catch(() => '')) !== text) {
-      await writeFile(part, text);
-      await rename(part, join(folder, 'manifest.json'));
+      await replaceFile(join(folder, 'manifest.json'), text);
     }
   } catch (error) {
     await rm(part, { recursive: true, force: true });
-    throw error;
+    throw explainDiskError(error);
   }
   return { id, revision, folder, manifest };
 }

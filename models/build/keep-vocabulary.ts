@@ -3,11 +3,12 @@
  * beside a checkpoint lists them. Reads and writes files.
  */
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
+import { replaceFile } from '../hub/replace-file.ts';
 import type { FoundTokenizer } from '../tokenizer/files.ts';
 import { packTokenizer } from '../tokenizer/pack.ts';
 
@@ -82,7 +83,7 @@ export async function chooseKept(
     ids = withNeeded(whole, encoded.flat());
     sayLoss(whole, lines, encoded, say);
   }
-  await writeFile(join(folder, FILE), JSON.stringify({ tokenizer: hashOf(tokenizer), ids }));
+  await replaceFile(join(folder, FILE), JSON.stringify({ tokenizer: hashOf(tokenizer), ids }));
 }
 
 /** Of each tenth line, with the pieces of the other lines. */

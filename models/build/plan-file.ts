@@ -3,11 +3,12 @@
  * rounded weights, which depend on the calibration text. Reads and writes files.
  */
 import { createHash } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { OUTLIER_INPUTS, type OutlierInput, STEP_INPUTS } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
+import { replaceFiles } from '../hub/replace-file.ts';
 import type { FourBitRows } from '../quantization/int4.ts';
 import { forInputs, type LayerPlan, matrixOf } from '../quantization/plan.ts';
 import type { LayerBits } from './quantization-error.ts';
@@ -80,8 +81,6 @@ export async function writePlan(
   const rounded = Buffer.concat(
     plan.flatMap((layer) => OUTLIER_INPUTS.flatMap((input) => bytesOf(layer[input].rounded))),
   );
-  if (rounded.length > 0) await writeFile(join(folder, ROUNDED), rounded);
-  else await rm(join(folder, ROUNDED), { force: true });
   const recorded: Recorded = {
     weights: fingerprint(weights),
     bits,
@@ -90,7 +89,11 @@ export async function writePlan(
   };
   const text = JSON.stringify(recorded, null, 1);
   // One line for each list of numbers.
-  await writeFile(join(folder, FILE), `${text.replace(/\[[\d\s.,e+-]*\]/g, (list) => list.replace(/\s+/g, ''))}\n`);
+  const lines = text.replace(/\[[\d\s.,e+-]*\]/g, (list) => list.replace(/\s+/g, ''));
+  const hasRounded = rounded.length > 0;
+  // The two belong together.
+  await replaceFiles({ ...(hasRounded && { [join(folder, ROUNDED)]: rounded }), [join(folder, FILE)]: `${lines}\n` });
+  if (!hasRounded) await rm(join(folder, ROUNDED), { force: true });
 }
 
 const digest = (layers: Recorded['layers'], rounded: Uint8Array): string =>

@@ -2,11 +2,12 @@
  * `quantization.json` beside a checkpoint: the bits and backends of its build, and the measured error of a revision. Reads and
  * writes files.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { WeightsFile } from '../../src/inference/backend.ts';
 import type { QuantizationError } from '../../src/schemas/model.ts';
+import { replaceFile } from '../hub/replace-file.ts';
 
 /** For each file of weights that is built. */
 export type MeasuredErrors = Partial<Record<WeightsFile, QuantizationError>>;
@@ -70,7 +71,7 @@ export async function writeQuantizationErrors(
     ...(backend !== 'engine' && { backend }),
     ...(measured && { revision: measured.revision, ...measured.errors }),
   };
-  await writeFile(join(folder, FILE), `${JSON.stringify(recorded, null, 2)}\n`);
+  await replaceFile(join(folder, FILE), `${JSON.stringify(recorded, null, 2)}\n`);
 }
 
 async function readRecorded(folder: string): Promise<Recorded | undefined> {

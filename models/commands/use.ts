@@ -1,10 +1,10 @@
 /** `use`: selects the models that every environment of wrangler.toml serves. */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { withModels } from '../bucket/config-file.ts';
 import { findOrBuild } from '../convert/find-or-build.ts';
-import { explainDiskError } from '../hub/disk-error.ts';
+import { replaceFile } from '../hub/replace-file.ts';
 import { type Command, requireModel } from './command.ts';
 import { print, say } from './terminal.ts';
 
@@ -26,14 +26,3 @@ export const command: Command = {
   npm run deploy`);
   },
 };
-
-/** A disk that is full, or a stop in between, leaves the file as it was. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const next = `${file}.${process.pid}`;
-  try {
-    await writeFile(next, text);
-    await rename(next, file);
-  } catch (error) {
-    throw explainDiskError(error, file);
-  }
-}

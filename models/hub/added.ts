@@ -1,6 +1,8 @@
 /** Where the checkpoint lies of a model that was built from a folder: models/.build/<id>/checkpoint.path. Reads and writes files. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
+import { replaceFile } from './replace-file.ts';
 
 const BUILDS = join(import.meta.dirname, '..', '.build');
 const FILE = 'checkpoint.path';
@@ -12,13 +14,10 @@ export function addedFolder(id: string): string | undefined {
 }
 
 /** Later commands find the folder by the id. The last one that was built counts. */
-export function recordAdded(id: string, folder: string): void {
+export async function recordAdded(id: string, folder: string): Promise<void> {
   if (addedFolder(id) === folder) return;
-  const file = join(BUILDS, id, FILE);
-  const part = `${file}.${process.pid}`;
   mkdirSync(join(BUILDS, id), { recursive: true });
-  writeFileSync(part, `${folder}\n`);
-  renameSync(part, file);
+  await replaceFile(join(BUILDS, id, FILE), `${folder}\n`);
 }
 
 /** By id, those that are still there. */
