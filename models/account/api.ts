@@ -20,7 +20,25 @@ export interface Access {
   readonly say?: (line: string) => void;
   /** Waits, in milliseconds. */
   readonly sleep?: (ms: number) => Promise<void>;
+  /**
+   * Once it is aborted, no request begins, and one that only reads, or can be repeated, ends. A POST is waited for, so that what it
+   * has changed is known.
+   */
+  readonly stop?: AbortSignal | undefined;
 }
+
+/** For what has to be done although the command was stopped. */
+export const withoutStop = <T extends Pick<Access, 'stop'>>(given: T): T => ({ ...given, stop: undefined });
+
+/** @throws the reason of the stop, as soon as there is one */
+export async function pauseUnlessStopped(ms: number, stop: AbortSignal | undefined): Promise<void> {
+  await pause(ms, undefined, { ...(stop && { signal: stop }) }).catch(() => undefined);
+  stop?.throwIfAborted();
+}
+
+/** Ends a request after a time, or when the command is stopped. */
+export const endingSignal = (ms: number, stop: AbortSignal | undefined): AbortSignal =>
+  AbortSignal.any([AbortSignal.timeout(ms), ...(stop ? [stop] : [])]);
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT';
@@ -60,9 +78,10 @@ export async function callApi(access: Access, path: string, request: ApiRequest)
       ...(body !== undefined && { body }),
       // The API does not redirect, and the token belongs to nobody else.
       redirect: 'error',
-      signal: AbortSignal.timeout(MAX_MS),
+      signal: endingSignal(MAX_MS, method === 'POST' ? undefined : access.stop),
     });
   for (const pauseMs of [...(access.pausesMs ?? PAUSES_MS), undefined]) {
+    access.stop?.throwIfAborted();
     const answer = await send().catch((error: unknown) => unreachable(url, error));
     const failed = answer instanceof Error;
     if (!failed && answer.ok) return answer;
@@ -71,9 +90,11 @@ export async function callApi(access: Access, path: string, request: ApiRequest)
       const askedFor = failed ? undefined : retryAfter(answer);
       if (!failed) await answer.body?.cancel();
       if (askedFor !== undefined) access.say?.(`The API of the account is busy: waiting ${askedFor} s, as it asks for`);
-      await (access.sleep ?? pause)(askedFor === undefined ? pauseMs : 1000 * askedFor);
+      const ms = askedFor === undefined ? pauseMs : 1000 * askedFor;
+      await (access.sleep?.(ms) ?? pauseUnlessStopped(ms, access.stop));
       continue;
     }
+    access.stop?.throwIfAborted();
     throw failed ? answer : await explain(answer, `${method} ${path}`, permission);
   }
   throw new Error('unreachable');

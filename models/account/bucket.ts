@@ -1,6 +1,6 @@
 /** The bucket of models in an account, through the account's API. Does I/O. */
 import { createHash } from 'node:crypto';
-import { createReadStream, openAsBlob } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 import type { ModelBucket } from '../bucket/push.ts';
@@ -55,9 +55,9 @@ export function accountBucket(target: Target): ModelBucket {
       const object = await get(key);
       return object && new Uint8Array(await object.arrayBuffer());
     },
-    async put(key, file) {
+    async put(key, body) {
       const headers = { ...where, 'content-type': 'application/octet-stream' };
-      await callApi(target, at(key), { method: 'PUT', body: await openAsBlob(file), headers, permission: PERMISSION });
+      await callApi(target, at(key), { method: 'PUT', body, headers, permission: PERMISSION });
     },
   };
 }

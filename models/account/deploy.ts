@@ -1,7 +1,5 @@
 /** `npm run deploy`: a model and a worker into the account, tested before anybody is served by them. Does I/O. */
-import { rmSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { experimental_readRawConfig as readRawConfig } from 'wrangler';
@@ -12,9 +10,11 @@ import type { Built } from '../bucket/built.ts';
 import { push } from '../bucket/push.ts';
 import { findOrBuild, requireWeights } from '../convert/find-or-build.ts';
 import { addressOfRoute, explainRoute } from './addresses.ts';
+import { withoutStop } from './api.ts';
 import { openAccountBucket } from './bucket.ts';
 import { worstMonth } from './cost.ts';
 import { keepDigests, type MadeKey, readKeys, showKeys } from './keys.ts';
+import { inTemporaryFolder, removing } from './temporary.ts';
 import { type AccountHost, share, startTrial, withRestore } from './trial.ts';
 import {
   copyVersion,
@@ -117,9 +117,10 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
       // The first version of a worker is live already, where nobody reaches it.
       if (isThere) await trial.serve(shares, model);
       if (!trial.isReachable) await open();
+      // It is live: a stop comes too late.
       if (keys.length > 0) await keepDigests(target, host, keys);
       const shown = keys.length > 0 ? showKeys(keys) : '';
-      return shown + (await closingWords(target, { version, share: wanted, isClosed }));
+      return shown + (await closingWords(withoutStop(target), { version, share: wanted, isClosed }));
     },
     ' The model and the bucket can stay.',
   );
@@ -179,8 +180,7 @@ async function withSecretsFile<T>(
   run: (option: readonly string[]) => Promise<T>,
 ): Promise<T> {
   if (keys.length === 0) return run([]);
-  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
-  return removing(folder, async () => {
+  return inTemporaryFolder(async (folder) => {
     const file = join(folder, 'secrets.json');
     await writeFile(file, JSON.stringify(Object.fromEntries(keys)), { mode: 0o600 });
     return run(['--secrets-file', file]);
@@ -212,18 +212,6 @@ async function uploadWithin(
     if (!(error as Error).message.includes(NO_LIMITS)) throw error;
     say('  The Free plan accepts no [limits]: once more without them. It ends a request after 10 ms of CPU time.');
     return withConfig({ ...changed, limits: undefined }, (option) => upload(target, say, [...args, ...option]));
-  }
-}
-
-/** Removes a file or folder afterwards, also where a person stops the command. */
-async function removing<T>(path: string, run: () => Promise<T>): Promise<T> {
-  const remove = () => rmSync(path, { recursive: true, force: true });
-  process.once('exit', remove);
-  try {
-    return await run();
-  } finally {
-    process.off('exit', remove);
-    remove();
   }
 }
 

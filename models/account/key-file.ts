@@ -1,6 +1,5 @@
 /** The names of keys that `npm run deploy -- --keys` adds. Reads a file, or asks. */
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 
 import { API_KEY } from '../../src/schemas/api-key.ts';
@@ -8,16 +7,14 @@ import { type MadeKey, makeKey, secretOfKey } from './keys.ts';
 
 const MIN_KEY_LENGTH = 16;
 
-/** @param file a path, or "-" for stdin: a person is asked there */
-export async function readNames(file: string): Promise<string> {
+/**
+ * @param file a path, or "-" for stdin
+ * @param ask asks a person, where one sits there
+ */
+export async function readNames(file: string, ask: (question: string) => Promise<string>): Promise<string> {
   if (file !== '-') return readFile(file, 'utf8');
   if (!process.stdin.isTTY) return text(process.stdin);
-  const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await prompt.question('Names of the keys, separated by blanks: ')).replaceAll(/\s+/g, '\n');
-  } finally {
-    prompt.close();
-  }
+  return (await ask('Names of the keys, separated by blanks: ')).replaceAll(/\s+/g, '\n');
 }
 
 /** @throws naming the line that cannot be used */

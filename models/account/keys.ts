@@ -1,11 +1,9 @@
 /** `npm run keys`: API keys, each a secret of its own, so that no other key has to be known to change one. Does I/O. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 import { digestOf } from '../../src/cache/digest.ts';
 import { KEY_NAME, NAMED_KEY_PREFIX } from '../../src/schemas/api-key.ts';
+import { withoutStop } from './api.ts';
 import { accountBucket } from './bucket.ts';
 import { replaceLive } from './replace-live.ts';
 import { type AccountHost, startTrial, type Trial, withRestore } from './trial.ts';
@@ -179,16 +177,13 @@ export async function keepDigests(target: Target, host: AccountHost, made: reado
 
 /** The keys themselves are live by then: a failure costs only what `list` shows. */
 async function writeDigests(target: Target, { say }: AccountHost, changed: Digests): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  const after = withoutStop(target);
   try {
-    const file = join(folder, 'digests');
-    await writeFile(file, JSON.stringify({ ...(await readDigests(target)), ...changed }, null, 2));
-    await accountBucket(target).put(keyOfDigests(target), file);
+    const digests = JSON.stringify({ ...(await readDigests(after)), ...changed }, null, 2);
+    await accountBucket(after).put(keyOfDigests(after), new Blob([digests]));
   } catch (error) {
     say(
       `The digests for npm run keys -- list could not be kept (${(error as Error).message}). The keys are as wanted.`,
     );
-  } finally {
-    await rm(folder, { recursive: true });
   }
 }

@@ -16,6 +16,7 @@ import { findTarget, type Target } from './worker.ts';
 
 /** Of the list of versions. */
 const MAX_LISTED = 10;
+const UNSET = '(not set)';
 
 export interface RollbackChoice {
   readonly env?: string | undefined;
@@ -170,9 +171,40 @@ function explainChange(before: Version, now: Version): string {
   const missing = present.filter((name) => !then.includes(name));
   const gone = then.filter((name) => !present.includes(name));
   return [
-    `Going back changes the code, the variables${variableOf(before, 'MODEL') === variableOf(now, 'MODEL') ? '' : ` and the model, to ${variableOf(before, 'MODEL')}`}.`,
+    ...explainSettings(before, now),
     present.length === 0 ? 'There is no secret now.' : `Secrets stay as they are now: ${present.join(', ')}.`,
     ...(missing.length > 0 ? [`That version did not have ${missing.join(', ')}: it is put onto it.`] : []),
     ...(gone.length > 0 ? [`That version had ${gone.join(', ')}, which was taken away since: it stays away.`] : []),
   ].join('\n');
+}
+
+/** Each setting that changes back, by its name. */
+function explainSettings(before: Version, now: Version): string[] {
+  const [then, present] = [settingsOf(before), settingsOf(now)];
+  const names = [...new Set([...present.keys(), ...then.keys()])];
+  const changed = names.filter((name) => then.get(name) !== present.get(name));
+  if (changed.length === 0) return ['Going back changes the code. All settings are the same.'];
+  const path = changed.includes('BASE_PATH')
+    ? ['  Everything is answered below another path then: clients, routes and links have to follow.']
+    : [];
+  return [
+    'Going back changes the code, and these settings:',
+    ...changed.map((name) => `  ${name}: ${present.get(name) ?? UNSET} becomes ${then.get(name) ?? UNSET}`),
+    ...path,
+  ];
+}
+
+/** The variables, the limits and what else is bound, but for secrets, in words. */
+function settingsOf({ resources }: Version): Map<string, string> {
+  const bound = resources.bindings.filter(({ type }) => type !== 'secret_text');
+  return new Map([
+    ...bound.map(({ name, type, text, simple, ...rest }): [string, string] => [
+      name,
+      text ?? (simple ? `${simple.limit} in ${simple.period} s` : `${type} ${JSON.stringify(rest)}`),
+    ]),
+    ...Object.entries(resources.script_runtime?.limits ?? {}).map(([name, value]): [string, string] => [
+      `limits.${name}`,
+      String(value),
+    ]),
+  ]);
 }

@@ -1,7 +1,6 @@
 /** Asks a version of the worker before it serves anybody. Does I/O. */
-import { setTimeout as pause } from 'node:timers/promises';
-
 import { VERSION_HEADER } from '../../src/http/version-header.ts';
+import { endingSignal, pauseUnlessStopped } from './api.ts';
 
 /** A new version answers only after a while, and the first question loads the model. */
 const READY_WITHIN_MS = 60_000;
@@ -25,6 +24,7 @@ export interface SmokeTest {
   readonly pauseMs?: number;
   readonly readyWithinMs?: number;
   readonly settleMs?: number;
+  readonly stop?: AbortSignal | undefined;
 }
 
 interface Answered {
@@ -43,16 +43,19 @@ class AccessError extends Error {}
  * @throws naming the question that was answered wrongly
  */
 export async function smokeTest(test: SmokeTest): Promise<{ isClosed: boolean }> {
-  const { url, override, pauseMs = 2_000, readyWithinMs = READY_WITHIN_MS, settleMs = SETTLE_MS } = test;
+  const { url, override, pauseMs = 2_000, readyWithinMs = READY_WITHIN_MS, settleMs = SETTLE_MS, stop } = test;
   const key = test.key ?? (process.env['API_KEY'] || undefined);
   const selected: Record<string, string> = override
     ? { 'cloudflare-workers-version-overrides': `${override.worker}="${override.version}"` }
     : {};
   const ask = async (path: string, body?: unknown, withKey = true) =>
-    askWorker(test.fetch, new URL(url + path), body, {
-      ...selected,
-      ...(withKey && key !== undefined && { authorization: `Bearer ${key}` }),
-    });
+    askWorker(
+      test.fetch,
+      new URL(url + path),
+      body,
+      { ...selected, ...(withKey && key !== undefined && { authorization: `Bearer ${key}` }) },
+      stop,
+    );
 
   const began = Date.now();
   /** A version of before this header does not name itself: it is given time instead. */
@@ -61,6 +64,7 @@ export async function smokeTest(test: SmokeTest): Promise<{ isClosed: boolean }>
   const waitFor = async (path: string): Promise<void> => {
     for (;;) {
       const found = await ask(path).catch(asAnswer);
+      stop?.throwIfAborted();
       if (found.status === 200 && isMeant(found)) return;
       const isWaiting = found.status === 200 && !found.version;
       // A wrong setting stays wrong. With an override, the answer may be that of another version still.
@@ -72,7 +76,7 @@ export async function smokeTest(test: SmokeTest): Promise<{ isClosed: boolean }>
             : `GET ${path} answers ${found.status}: ${found.text}`,
         );
       }
-      await pause(pauseMs);
+      await pauseUnlessStopped(pauseMs, stop);
     }
   };
 
@@ -132,6 +136,7 @@ async function askWorker(
   url: URL,
   body: unknown,
   headers: Readonly<Record<string, string>>,
+  stop?: AbortSignal,
 ): Promise<Answered> {
   const { CF_ACCESS_CLIENT_ID: id, CF_ACCESS_CLIENT_SECRET: secret } = process.env;
   const response = await send(url, {
@@ -145,7 +150,7 @@ async function askWorker(
     ...(body !== undefined && { body: JSON.stringify(body) }),
     // A page for logging in is no answer of the worker.
     redirect: 'manual',
-    signal: AbortSignal.timeout(MAX_MS),
+    signal: endingSignal(MAX_MS, stop),
   });
   const to = response.headers.get('location') ?? '';
   if (response.status >= 300 && response.status < 400 && to) {

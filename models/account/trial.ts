@@ -2,10 +2,10 @@
  * Tests versions before they serve. A version under test has 0 % of the requests, and a header of the test's requests selects it, so
  * that no address of its own has to be open. Does I/O.
  */
-import { setTimeout as pause } from 'node:timers/promises';
-
+import { basePathOf } from '../bucket/deployed.ts';
 import { explainDiskError } from '../hub/disk-error.ts';
 import { addressOfRoute } from './addresses.ts';
+import { pauseUnlessStopped, withoutStop } from './api.ts';
 import { answersAnybody, type SmokeTest, smokeTest } from './smoke-test.ts';
 import {
   type Deployment,
@@ -13,8 +13,10 @@ import {
   mainVersion,
   putDeployment,
   readSubdomain,
+  readVersion,
   setSubdomain,
   type Share,
+  variableOf,
 } from './versions.ts';
 import { envOption, type Target, workersDevSubdomain } from './worker.ts';
 import type { runWrangler } from './wrangler.ts';
@@ -33,6 +35,8 @@ export interface AccountHost {
   readonly settleMs?: number;
   readonly pauseMs?: number;
   readonly runWrangler?: typeof runWrangler;
+  /** Ends the command, which then takes back what it began. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 type Expected = Pick<SmokeTest, 'models' | 'key' | 'isClosedEnough'>;
@@ -57,13 +61,15 @@ export interface Trial {
 export async function startTrial(target: Target, host: AccountHost, { isOpenAllowed = false } = {}): Promise<Trial> {
   const [live] = (await findDeployments(target)) ?? [];
   const { enabled } = live ? await readSubdomain(target) : { enabled: false };
-  const url = live && (await findTestAddress(target, enabled, host));
-  const wasClosed = url ? (await answersAnybody(url, host.fetch)) === false : false;
+  const main = mainVersion(live);
+  const addressOf =
+    main === undefined ? undefined : await findAddress(target, enabled, await pathOf(target, main), host);
+  const wasClosed = addressOf ? (await answersAnybody(addressOf.live, host.fetch)) === false : false;
   /** The deployment that this trial has made, if any. */
   let made: string | undefined;
 
-  async function requireUnchanged(): Promise<void> {
-    const [now] = (await findDeployments(target)) ?? [];
+  async function requireUnchanged(on = target): Promise<void> {
+    const [now] = (await findDeployments(on)) ?? [];
     if (now?.id === (made ?? live?.id)) return;
     throw new Error('Somebody else has deployed meanwhile. Look at what is live now, and run the command again.');
   }
@@ -74,28 +80,34 @@ export async function startTrial(target: Target, host: AccountHost, { isOpenAllo
   }
 
   async function ask(version: string, expected: Expected): Promise<{ isClosed: boolean }> {
-    const main = mainVersion(live);
-    if (url && main) {
+    const path = await pathOf(target, version);
+    if (addressOf && main) {
+      const url = addressOf.below(path);
+      if (url === undefined) {
+        throw new Error(
+          `No route of wrangler.toml leads to version ${version}, whose BASE_PATH is "${path}": add one, and npm run deploy`,
+        );
+      }
       host.say(`Testing version ${version} at ${url}, with 0 % of the requests`);
       // Forced, since the main version is live now and stays it, whatever secrets a newer one has.
       await put([share(main, 100), share(version, 0)], `test of ${version}`, { force: true });
       return smokeTest({ ...host, ...expected, url, override: { worker: target.name, version } });
     }
     // Nobody reaches the worker, so no earlier version answers anybody at its address either.
-    const preview = await previewOf(target, version);
+    const preview = (await previewOf(target, version)) + path;
     host.say(`Testing version ${version} at ${preview}, which is open for the test only`);
     const before = await readSubdomain(target);
     await setSubdomain(target, { ...before, previews_enabled: true });
     try {
       return await smokeTest({ ...host, ...expected, url: preview });
     } finally {
-      await setSubdomain(target, { ...before, previews_enabled: false });
+      await setSubdomain(withoutStop(target), { ...before, previews_enabled: false });
     }
   }
 
   return {
     live,
-    isReachable: url !== undefined,
+    isReachable: addressOf !== undefined,
     async test(version, expected) {
       const tested = await ask(version, expected);
       if (wasClosed && !tested.isClosed && !isOpenAllowed) {
@@ -108,8 +120,9 @@ export async function startTrial(target: Target, host: AccountHost, { isOpenAllo
     serve: put,
     async restore() {
       if (!live || made === undefined) return;
-      await requireUnchanged();
-      made = await putDeployment(target, live.versions, 'after a failure: what was live before', { force: true });
+      const after = withoutStop(target);
+      await requireUnchanged(after);
+      made = await putDeployment(after, live.versions, 'after a failure: what was live before', { force: true });
     },
   };
 }
@@ -131,7 +144,8 @@ export async function withRestore<T>(target: Target, trial: Trial, run: () => Pr
 }
 
 /** As the account says it, after a failure. */
-export async function whatIsLive(target: Target): Promise<string> {
+export async function whatIsLive(given: Target): Promise<string> {
+  const target = withoutStop(given);
   try {
     const [live] = (await findDeployments(target)) ?? [];
     const isReachable = live && (target.routes.length > 0 || (await readSubdomain(target)).enabled);
@@ -143,23 +157,40 @@ export async function whatIsLive(target: Target): Promise<string> {
   }
 }
 
-/** Where a request of the test reaches the worker; undefined where none does. */
-async function findTestAddress(
+/** Where the worker answers, and where a version with another BASE_PATH would. */
+interface Address {
+  readonly live: string;
+  /** Undefined where no route leads to that path. */
+  readonly below: (path: string) => string | undefined;
+}
+
+/** BASE_PATH of a version, which need not be that of wrangler.toml. */
+const pathOf = async (target: Target, version: string): Promise<string> =>
+  basePathOf({ BASE_PATH: variableOf(await readVersion(target, version), 'BASE_PATH') });
+
+/** @returns undefined where nobody reaches the worker */
+async function findAddress(
   target: Target,
   isOnWorkersDev: boolean,
-  { fetch: send }: AccountHost,
-): Promise<string | undefined> {
-  if (isOnWorkersDev)
-    return `https://${target.name}.${await workersDevSubdomain(target)}.workers.dev${target.basePath}`;
-  for (const route of target.routes) {
-    const url = addressOfRoute(route, target.basePath);
+  livePath: string,
+  host: AccountHost,
+): Promise<Address | undefined> {
+  if (isOnWorkersDev) {
+    const origin = `https://${target.name}.${await workersDevSubdomain(target)}.workers.dev`;
+    return { live: origin + livePath, below: (path) => origin + path };
+  }
+  const urlsBelow = (path: string) =>
+    target.routes.map((route) => addressOfRoute(route, path)).filter((url) => url !== undefined);
+  for (const live of urlsBelow(livePath)) {
     // A route of wrangler.toml may not be in the account yet.
-    if (url && (await leadsSomewhere(url, send))) return url;
+    if (!(await leadsSomewhere(live, host))) continue;
+    const { origin } = new URL(live);
+    return { live, below: (path) => urlsBelow(path).find((url) => new URL(url).origin === origin) };
   }
   return undefined;
 }
 
-async function leadsSomewhere(url: string, send: typeof fetch): Promise<boolean> {
+async function leadsSomewhere(url: string, { fetch: send, stop }: AccountHost): Promise<boolean> {
   for (const retryAfterMs of [1_000, undefined]) {
     try {
       const { status } = await send(`${url}/health`, {
@@ -168,7 +199,7 @@ async function leadsSomewhere(url: string, send: typeof fetch): Promise<boolean>
       });
       return status !== 404 && status < 520;
     } catch {
-      if (retryAfterMs !== undefined) await pause(retryAfterMs);
+      if (retryAfterMs !== undefined) await pauseUnlessStopped(retryAfterMs, stop);
     }
   }
   return false;
@@ -177,5 +208,5 @@ async function leadsSomewhere(url: string, send: typeof fetch): Promise<boolean>
 async function previewOf(target: Target, version: string): Promise<string> {
   const { preview_url_suffix } = await readSubdomain(target);
   const suffix = preview_url_suffix ?? `-${target.name}.${await workersDevSubdomain(target)}.workers.dev`;
-  return `https://${version.slice(0, 8)}${suffix}${target.basePath}`;
+  return `https://${version.slice(0, 8)}${suffix}`;
 }

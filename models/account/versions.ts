@@ -20,6 +20,8 @@ interface Binding {
   readonly type: string;
   /** Absent for a secret: the account never shows one. */
   readonly text?: string;
+  /** Of a rate limit. */
+  readonly simple?: { readonly limit: number; readonly period: number };
 }
 
 /** A version in the list of all. */

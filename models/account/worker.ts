@@ -97,11 +97,14 @@ export async function findTarget(env: string | undefined, given: AccountTools): 
     learnsPlan: limits?.cpu_ms !== undefined && vars['CACHE_OPERATIONS'] === undefined,
     dataset: analytics_engine_datasets.find(isBoundTo('ANALYTICS'))?.dataset,
     wrangler: (args, say, input = '') =>
-      run([...args, '--env', env ?? ''], { environment: { CLOUDFLARE_ACCOUNT_ID: account }, say, input }).catch(
-        (error: Error) => {
-          throw isForbidden(error.message) ? new Error(`${error.message}\n${lacks(SCRIPTS)}`, { cause: error }) : error;
-        },
-      ),
+      run([...args, '--env', env ?? ''], {
+        environment: { CLOUDFLARE_ACCOUNT_ID: account },
+        say,
+        input,
+        stop: access.stop,
+      }).catch((error: Error) => {
+        throw isForbidden(error.message) ? new Error(`${error.message}\n${lacks(SCRIPTS)}`, { cause: error }) : error;
+      }),
   };
 }
 

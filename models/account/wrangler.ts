@@ -1,9 +1,10 @@
 /** Runs wrangler's command line. Starts processes. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+
+import { inTemporaryFolder } from './temporary.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
 /** Of wrangler's own code: it starts a quarter sooner. */
@@ -24,19 +25,21 @@ interface WranglerRun {
   readonly say?: (line: string) => void;
   /** What it reads from stdin. */
   readonly input?: string;
+  /** Ends the process. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 /**
  * Without a terminal, so that it asks nothing.
- * @throws with what wrangler says, when it fails
+ * @throws with what wrangler says, when it fails; or the reason of a stop
  */
 export async function runWrangler(
   args: readonly string[],
-  { environment = {}, say = () => undefined, input = '' }: WranglerRun = {},
+  { environment = {}, say = () => undefined, input = '', stop }: WranglerRun = {},
 ): Promise<{ stdout: string; events: WranglerEvent[] }> {
-  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
-  const file = join(folder, 'events');
-  try {
+  stop?.throwIfAborted();
+  return inTemporaryFolder(async (folder) => {
+    const file = join(folder, 'events');
     const stdout = await new Promise<string>((resolve, reject) => {
       const child = execFile(
         process.execPath,
@@ -55,6 +58,7 @@ export async function runWrangler(
           },
         },
         (error, out, err) => {
+          if (stop?.aborted) return reject(stop.reason as Error);
           const warnings = stripVTControlCharacters(`${err}\n${out}`)
             .split(/\n{2,}/)
             .filter((text) => text.includes('[WARNING]'));
@@ -74,10 +78,12 @@ export async function runWrangler(
         },
       );
       child.stdin?.end(input);
+      // Its end is waited for: nothing of it is left then.
+      const kill = () => child.kill();
+      stop?.addEventListener('abort', kill, { once: true });
+      child.once('close', () => stop?.removeEventListener('abort', kill));
     });
     const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
     return { stdout, events: lines.map((line) => JSON.parse(line) as WranglerEvent) };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }

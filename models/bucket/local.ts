@@ -1,5 +1,5 @@
 /** The bucket of the local worker, through workerd's R2. Does I/O. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { R2Bucket } from '@cloudflare/workers-types';
@@ -35,8 +35,8 @@ export async function withLocalBucket<T>(use: (bucket: LocalBucket) => Promise<T
         const object = await MODELS.get(key);
         return object ? new Uint8Array(await object.arrayBuffer()) : undefined;
       },
-      async put(key, file) {
-        await MODELS.put(key, await readFile(file));
+      async put(key, content) {
+        await MODELS.put(key, await content.arrayBuffer());
       },
       async list() {
         const objects: StoredObject[] = [];

@@ -1,6 +1,6 @@
 /** Uploads a build to a bucket and adds it to the bucket's index. Does I/O. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { openAsBlob } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { WeightsFile } from '../../src/inference/backend.ts';
@@ -14,8 +14,7 @@ export interface ModelBucket {
   readonly holds: (key: string, file: string) => Promise<boolean>;
   /** The whole object, if it exists. */
   readonly read: (key: string) => Promise<Uint8Array | undefined>;
-  /** @param file the path of the content */
-  readonly put: (key: string, file: string) => Promise<void>;
+  readonly put: (key: string, content: Blob) => Promise<void>;
 }
 
 interface PushOptions {
@@ -39,7 +38,7 @@ export async function push(built: Built, bucket: ModelBucket, options: PushOptio
   const put = async (name: ModelFile | 'manifest.json') => {
     const key = objectKey(id, revision, name);
     await checkBuiltFile(built, name);
-    await bucket.put(key, join(folder, name));
+    await bucket.put(key, await openAsBlob(join(folder, name)));
     written.push(key);
   };
 
@@ -64,7 +63,7 @@ export async function push(built: Built, bucket: ModelBucket, options: PushOptio
   files.push({ name: 'manifest.json', bytes: text.length });
   const updated = withRevision(index, manifest, files, new Date());
   if (updated !== index) {
-    await putText(bucket, INDEX_KEY, JSON.stringify(updated, null, 2));
+    await bucket.put(INDEX_KEY, new Blob([JSON.stringify(updated, null, 2)]));
     written.push(INDEX_KEY);
   }
   return written;
@@ -77,15 +76,4 @@ const sum = (files: readonly { readonly bytes: number }[]): number => files.redu
 export async function readIndex(bucket: ModelBucket): Promise<BucketIndex> {
   const bytes = await bucket.read(INDEX_KEY);
   return bytes ? parseIndex(new TextDecoder().decode(bytes)) : [];
-}
-
-async function putText(bucket: ModelBucket, key: string, text: string): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
-  try {
-    const file = join(folder, 'object');
-    await writeFile(file, text);
-    await bucket.put(key, file);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 }

@@ -6,10 +6,11 @@ import type { Built } from '../bucket/built.ts';
 import { ownFolder } from '../build/build.ts';
 import { addedFolder } from '../hub/added.ts';
 import { convert, type ConvertOptions } from '../convert/convert.ts';
+import { stopSignal } from './arguments.ts';
 import { type Command, parseConvert, requireModel } from './command.ts';
 import { printMeasurement } from './measure.ts';
 import { isHubId, type PullChoice, pullModel } from './pull.ts';
-import { pushBuilt } from './push.ts';
+import { pushBuilt, pushRemote } from './push.ts';
 import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -42,8 +43,8 @@ export async function addModel(
   const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });
   await convert(folder, { ...how, say, progress: progressBar('calibrated') });
   const built = await printMeasurement(folder, how.force);
-  await pushBuilt(built, 'local', state);
-  if (remote) await pushBuilt(built, 'remote');
+  await pushBuilt(built, state);
+  if (remote) await pushRemote(built, stopSignal());
   const { id, revision } = built;
   print(`
 To serve it on this machine, or from your account:

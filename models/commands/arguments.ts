@@ -43,22 +43,40 @@ export function endByError(error: unknown, usage: string): never {
   if (error instanceof UsageError) say(`${usage}\n`);
   const explained = explainDiskError(error);
   say(explained instanceof Error ? explained.message : String(explained));
-  process.exit(error instanceof UsageError ? 2 : 1);
+  const cause = error instanceof Error && error.cause instanceof Stopped ? error.cause : error;
+  process.exit(error instanceof UsageError ? 2 : cause instanceof Stopped ? cause.status : 1);
 }
 
-/** For a command that changes what is live: a person who stops it learns what that means. */
-export function explainStop(): void {
+/** A person has stopped the command. */
+class Stopped extends Error {
+  readonly status: number;
+  constructor(status: number) {
+    super('Stopped. Run the command again to go on.');
+    this.status = status;
+  }
+}
+
+/**
+ * For a command that changes an account.
+ * @returns is aborted by Ctrl-C: the command then ends before its next step, and what was live stays live. The second time, it ends
+ *   at once
+ */
+export function stopSignal(): AbortSignal {
+  const stop = new AbortController();
   for (const [signal, status] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    process.once(signal, () => {
-      say(
-        '\nStopped. What was live is live, unless the command has said that it makes something else live. Run it again.',
-      );
-      process.exit(status);
+    process.on(signal, () => {
+      if (stop.signal.aborted) {
+        say('\nStopped at once. What was live is live, unless the command has said that it makes something else live.');
+        process.exit(status);
+      }
+      say('\nStopping, and taking back what was begun. Once more ends it at once.');
+      stop.abort(new Stopped(status));
     });
   }
+  return stop.signal;
 }
 
 /** @throws when a script that takes only options is given something else */

@@ -1,7 +1,7 @@
 /** npm run deploy: publishes the worker and its models in a Cloudflare account. See USAGE. */
-import { explainStop, noTexts, runScript } from './arguments.ts';
+import { noTexts, runScript, stopSignal } from './arguments.ts';
 import { progressBar } from './progress.ts';
-import { print, say } from './terminal.ts';
+import { askPerson, print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 const USAGE = `npm run deploy -- [options]
@@ -18,7 +18,7 @@ It can be repeated. Any failure leaves the version that was live. It needs \`npx
 API_KEY is a key for the test, where the worker asks for one. CF_ACCESS_CLIENT_ID and CF_ACCESS_CLIENT_SECRET are a service token
 for it, where Cloudflare Access stands before the worker.`;
 
-explainStop();
+const stop = stopSignal();
 await runScript(
   USAGE,
   {
@@ -36,9 +36,9 @@ await runScript(
     }
     const { deploy } = await import('../account/deploy.ts');
     const { parseKeys, readNames } = await import('../account/key-file.ts');
-    const keys = file === undefined ? [] : parseKeys(await readNames(file));
+    const keys = file === undefined ? [] : parseKeys(await readNames(file, (question) => askPerson(question, stop)));
     const share = gradual === undefined ? undefined : Number(gradual);
     const choice = { env, model, gradual: share, keys, isOpenAllowed, isDropAllowed };
-    print(await deploy(choice, { fetch, say, progress: progressBar('uploaded') }));
+    print(await deploy(choice, { fetch, say, stop, progress: progressBar('uploaded') }));
   },
 );

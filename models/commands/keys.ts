@@ -1,5 +1,5 @@
 /** npm run keys: the API keys of a deployment. See USAGE. */
-import { explainStop, runScript } from './arguments.ts';
+import { runScript, stopSignal } from './arguments.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -15,7 +15,7 @@ const USAGE = `npm run keys -- list | add NAME… | rotate NAME… | revoke NAME
 What is live gets the change, and nothing else. It works after a rollback, a failed test and during a gradual deployment as well.
 With the first key, every question needs a key.`;
 
-explainStop();
+const stop = stopSignal();
 await runScript(
   USAGE,
   { env: { type: 'string' }, open: { type: 'boolean' } },
@@ -28,7 +28,7 @@ await runScript(
     }
     const { addKeys, listKeys, revokeKeys, rotateKeys } = await import('../account/keys.ts');
     const choice = { env, isOpenAllowed };
-    const host = { fetch, say };
+    const host = { fetch, say, stop };
     if (what === 'list') print(await listKeys(choice, host));
     else if (what === 'add') print(await addKeys(names, choice, host));
     else if (what === 'rotate') print(await rotateKeys(names, choice, host));

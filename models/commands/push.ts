@@ -6,6 +6,7 @@ import { openAccountBucket } from '../account/bucket.ts';
 import { findTarget } from '../account/worker.ts';
 import { selectedEnvironment } from '../bucket/deployed.ts';
 import { findOrBuild } from '../convert/find-or-build.ts';
+import { stopSignal } from './arguments.ts';
 import type { Command } from './command.ts';
 import { progressBar } from './progress.ts';
 import { orSelected, warnUnlessSelected } from './selected.ts';
@@ -19,20 +20,21 @@ export const command: Command = {
     if (Object.values(quantization).some((file) => !file?.error)) {
       throw new Error(`The quantization error of ${id} has not been measured: run npm run models -- measure ${chosen}`);
     }
-    await pushBuilt(built, remote ? 'remote' : 'local');
+    await (remote ? pushRemote(built, stopSignal()) : pushBuilt(built));
     warnUnlessSelected(id, revision);
   },
 };
 
 /** @param state the folder of the local bucket, if not that of `npm start` */
-export async function pushBuilt(built: Built, where: 'local' | 'remote', state?: string): Promise<void> {
-  const written =
-    where === 'local'
-      ? await withLocalBucket((bucket) => push(built, bucket), state)
-      : await push(built, await openAccountBucket(await findTarget(selectedEnvironment(), { fetch })), {
-          progress: progressBar('uploaded'),
-        });
-  const { id, revision } = built.manifest;
-  const bucket = where === 'local' ? 'the local bucket' : "the account's bucket";
-  print(`${id}@${revision} ${written.length > 0 ? 'was put into' : 'is already in'} ${bucket}`);
+export async function pushBuilt(built: Built, state?: string): Promise<void> {
+  report(built, await withLocalBucket((bucket) => push(built, bucket), state), 'the local bucket');
+}
+
+export async function pushRemote(built: Built, stop?: AbortSignal): Promise<void> {
+  const bucket = await openAccountBucket(await findTarget(selectedEnvironment(), { fetch, stop }));
+  report(built, await push(built, bucket, { progress: progressBar('uploaded') }), "the account's bucket");
+}
+
+function report({ manifest: { id, revision } }: Built, written: readonly string[], where: string): void {
+  print(`${id}@${revision} ${written.length > 0 ? 'was put into' : 'is already in'} ${where}`);
 }

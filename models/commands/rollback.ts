@@ -1,5 +1,5 @@
 /** npm run rollback: makes the version before live again. See USAGE. */
-import { explainStop, runScript } from './arguments.ts';
+import { runScript, stopSignal } from './arguments.ts';
 import { confirm, print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -13,14 +13,15 @@ const USAGE = `npm run rollback -- [version] [options]
 Lists the versions, says what changes, and asks. Then it tests the version that was live before, code, variables and model, and
 makes it live again if it answers. API keys and the purge of caches stay as they are. After --gradual it ends the trial.`;
 
-explainStop();
+const stop = stopSignal();
 await runScript(
   USAGE,
   { env: { type: 'string' }, yes: { type: 'boolean' }, open: { type: 'boolean' } },
   async ({ env, yes: isConfirmed = false, open: isOpenAllowed = false }, [version, ...more]) => {
     if (more.length > 0) throw new UsageError(`rollback takes one version, not "${more.join(' ')}" besides`);
     const { rollback } = await import('../account/rollback.ts');
-    const host = { fetch, say, ...(process.stdin.isTTY && { confirm }) };
+    const ask = (question: string) => confirm(question, stop);
+    const host = { fetch, say, stop, ...(process.stdin.isTTY && { confirm: ask }) };
     print(await rollback({ env, version, isConfirmed, isOpenAllowed }, host));
   },
 );

@@ -20,12 +20,20 @@ export function say(text: string): void {
   process.stderr.write(`${printable(text)}\n`);
 }
 
-/** Asks a person. Only "y" and "yes" are a yes. */
-export async function confirm(question: string): Promise<boolean> {
+/** @throws the reason of the stop: while a question waits, Ctrl-C is a key and no signal */
+export async function askPerson(question: string, stop: AbortSignal): Promise<string> {
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    return /^y(?:es)?$/i.test((await prompt.question(`${printable(question)} [y/N] `)).trim());
+    return await prompt.question(printable(question), { signal: stop });
+  } catch (error) {
+    stop.throwIfAborted();
+    throw error;
   } finally {
     prompt.close();
   }
 }
+
+/** Asks a person. Only "y" and "yes" are a yes. */
+export const confirm = async (question: string, stop: AbortSignal): Promise<boolean> =>
+  /^y(?:es)?$/i.test((await askPerson(`${question} [y/N] `, stop)).trim());

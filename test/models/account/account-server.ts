@@ -63,6 +63,8 @@ interface Fault {
   times?: number;
   readonly delayMs?: number;
   readonly headers?: Record<string, string>;
+  /** Is called while the request is held. */
+  readonly meanwhile?: () => void;
 }
 
 export interface AccountServer extends AsyncDisposable {
@@ -129,6 +131,7 @@ export async function startAccount(): Promise<AccountServer> {
       return undefined;
     }
     if (fault.times !== undefined) fault.times--;
+    fault.meanwhile?.();
     await pause(fault.delayMs ?? 0);
     if (fault.status === undefined) return undefined;
     return {

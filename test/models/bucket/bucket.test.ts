@@ -101,9 +101,7 @@ describe('push', () => {
       await push(built, bucket);
       const index = await readText(bucket, INDEX);
       expect(await push(built, bucket)).toEqual([]);
-      const short = join(state, 'short');
-      await writeFile(short, 'short');
-      await bucket.put(keys[0] ?? '', short);
+      await bucket.put(keys[0] ?? '', new Blob(['short']));
       expect(await push(built, bucket)).toEqual([keys[0]]);
       expect(await readText(bucket, INDEX)).toBe(index);
       await expectWhole(bucket);
@@ -155,9 +153,7 @@ describe('push', () => {
 
   it('refuses a damaged index', async () => {
     await withBucket(async (bucket) => {
-      const file = join(state, 'index');
-      await writeFile(file, '[{"id": "x"}]');
-      await bucket.put(INDEX, file);
+      await bucket.put(INDEX, new Blob(['[{"id": "x"}]']));
       await expect(push(built, bucket)).rejects.toThrow('models/index.json is damaged: delete that object');
     });
   });
