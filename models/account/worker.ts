@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { unstable_readConfig as readConfig } from 'wrangler';
 
-import { basePathOf } from '../bucket/deployed.ts';
+import { basePathOf, namesIn } from '../bucket/deployed.ts';
 import { type Access, findAccount, findResult, lacks } from './api.ts';
 import type { RateLimits } from './cost.ts';
 import { ROOT, runWrangler } from './wrangler.ts';
@@ -86,9 +86,7 @@ export async function findTarget(env: string | undefined, given: AccountTools): 
     bucket,
     jurisdiction,
     model,
-    moreModels: String(vars['MORE_MODELS'] ?? '')
-      .split(/[\s,]+/)
-      .filter(Boolean),
+    moreModels: namesIn(String(vars['MORE_MODELS'] ?? '')),
     routes: [...routes, ...(route ? [route] : [])].map((one: string | { pattern: string }) =>
       typeof one === 'string' ? one : one.pattern,
     ),

@@ -40,6 +40,9 @@ export function basePathOf({ BASE_PATH: given }: Readonly<Record<string, unknown
   return typeof given === 'string' && given.startsWith('/') ? given.replace(/\/+$/, '') : '';
 }
 
+/** The models that a text such as MORE_MODELS names. */
+export const namesIn = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
+
 /** The variables of a local worker: .dev.vars goes before wrangler.toml. */
 const readLocalVars = (config: string) =>
   getVarsForDev(config, undefined, readVars(config), selectedEnvironment(), true);
@@ -61,6 +64,5 @@ export function localModels(config = CONFIG): string[] {
       `${name} is not a text: write ${name} = "<id>@<revision>" in wrangler.toml, with commas between several`,
     );
   };
-  const named = [textOf('MODEL'), ...textOf('MORE_MODELS').split(/[\s,]+/)];
-  return [...new Set(named.filter((name) => name !== ''))];
+  return [...new Set(namesIn(`${textOf('MODEL')} ${textOf('MORE_MODELS')}`))];
 }

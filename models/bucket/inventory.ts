@@ -6,6 +6,7 @@ import { unstable_readConfig as readConfig } from 'wrangler';
 
 import type { BucketIndex } from './bucket-index.ts';
 import { BUILDS } from './built.ts';
+import { namesIn } from './deployed.ts';
 import type { StoredObject } from './local.ts';
 import { addedFolders } from '../hub/added.ts';
 import { pulledFolder, readSource } from '../hub/source.ts';
@@ -86,13 +87,7 @@ export function findDeployed(config: string): Held[] {
   return [undefined, ...definedEnvironments].flatMap((env) => {
     const { MODEL, MORE_MODELS = '' } = readConfig({ config, ...(env && { env }) }).vars;
     const note = env ? `--env ${env}` : 'without --env';
-    const models = [
-      String(MODEL),
-      ...String(MORE_MODELS)
-        .split(/[\s,]+/)
-        .filter(Boolean),
-    ];
-    return models.map((model) => ({ model, place: 'wrangler.toml', note }));
+    return [String(MODEL), ...namesIn(String(MORE_MODELS))].map((model) => ({ model, place: 'wrangler.toml', note }));
   });
 }
 

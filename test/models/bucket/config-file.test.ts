@@ -12,6 +12,7 @@ import { PAGE_FOLDER } from '../../../src/page/bundle.ts';
 import { DEFAULT_EXPENSIVE_LIMIT, DEFAULT_MAX_REQUEST_WORK, SLOW_WORK_PER_SECOND } from '../../../src/limits.ts';
 import { localBasePath, localModels } from '../../../models/bucket/deployed.ts';
 import { withModels } from '../../../models/bucket/config-file.ts';
+import { findDeployed } from '../../../models/bucket/inventory.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const CONFIG = join(ROOT, 'wrangler.toml');
@@ -89,6 +90,20 @@ describe('the models of npm start', () => {
     await expect(modelsOf('MODEL = "a@1"\nMORE_MODELS = ["b@2"]')).rejects.toThrow('MORE_MODELS is not a text');
     await expect(modelsOf('MODEL = "a')).rejects.toThrow('wrangler.toml cannot be read: ');
   });
+});
+
+it('list has the models after the first as well, in each environment that names them', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+  const file = join(folder, 'wrangler.toml');
+  await writeFile(file, withModels(await readFile(CONFIG, 'utf8'), 'a@1', ['b@2', 'c@3']));
+  const { definedEnvironments = [] } = readConfig({ config: file });
+  const found = findDeployed(file).map(({ model, note }) => `${model} ${note}`);
+  await rm(folder, { recursive: true });
+  expect(found).toEqual(
+    ['without --env', ...definedEnvironments.map((name: string) => `--env ${name}`)].flatMap((note) =>
+      ['a@1', 'b@2', 'c@3'].map((model) => `${model} ${note}`),
+    ),
+  );
 });
 
 describe('the environments', () => {
