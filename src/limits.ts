@@ -23,7 +23,7 @@ export const MAX_TEXT_LENGTH = 4096;
 
 /**
  * The same for a text that is truncated around its masks: eight times as much. All of it is tokenized, since the answer says
- * how many tokens were cut, in time linear in its length (n log n for BPE).
+ * how many tokens were cut: without offsets, in time linear in its length (n log n for BPE), tens of milliseconds.
  */
 export const MAX_TRUNCATED_TEXT_LENGTH = 32_768;
 

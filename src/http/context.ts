@@ -207,6 +207,10 @@ function paidTokens<T extends LoadedTokenizer>(c: Context<Worker>, loaded: T): T
         debit(masked.text.length);
         return tokenizer.encode(masked);
       },
+      encodeIds(masked) {
+        debit(masked.text.length);
+        return tokenizer.encodeIds(masked);
+      },
       encodePair(text, pair) {
         debit(text.length + pair.length);
         return tokenizer.encodePair(text, pair);

@@ -21,7 +21,7 @@ export function encodeText(
   if (findMasks(text.text, manifest.special_tokens.mask.token).masks.length > text.masks.length) {
     return fail({ reason: 'mixed_masks', index });
   }
-  const encoded = encodeWithinLimit(() => tokenizer.encode(text));
+  const encoded = encodeWithinLimit(() => tokenizer.encodeIds(text));
   if (!encoded.ok) return fail({ reason: 'text_grows_too_long', index, limit: encoded.error });
   const encoding = encoded.value;
   const tokens = encoding.input_ids.length;

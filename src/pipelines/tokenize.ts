@@ -26,10 +26,9 @@ export async function tokenize(
     if (!encoded.ok) {
       return fail({ reason: 'text_grows_too_long', index: question.isList ? i : undefined, limit: encoded.error });
     }
-    const tokenized = presentTokens(masked, encoded.value, tokenizer);
-    tokens += tokenized.tokens.length;
+    tokens += encoded.value.input_ids.length;
     if (tokens > MAX_TOKENIZED) return fail({ reason: 'too_many_tokens_in_all', tokens, limit: MAX_TOKENIZED });
-    answers.push(tokenized);
+    answers.push(presentTokens(masked, encoded.value, tokenizer));
   }
   return ok(answers);
 }

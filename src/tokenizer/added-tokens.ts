@@ -13,8 +13,11 @@ interface Section {
 export interface AddedTokens {
   /** The text of each token, as the decoder gets it. */
   readonly contents: ReadonlyMap<number, string>;
-  /** Finds the tokens that are not normalized, normalizes the rest, and finds the other tokens in that. */
-  extract(text: AlignedText): Section[];
+  /**
+   * Finds the tokens that are not normalized, normalizes the rest, and finds the other tokens in that.
+   * @param keep returns a section as it is to be normalized, with or without origins
+   */
+  extract(text: AlignedText, keep?: (section: AlignedText) => AlignedText): Section[];
 }
 
 /** @throws naming the field that is wrong */
@@ -31,8 +34,12 @@ export function createAddedTokens(json: unknown, normalize: Normalizer): AddedTo
   const findNormalized = createFinder(normalized);
   return {
     contents,
-    extract: (text) =>
-      findAsWritten(text).flatMap((section) => (section.token ? section : findNormalized(normalize(section.text)))),
+    extract(text, keep = (section) => section) {
+      const made: number[] = [];
+      return findAsWritten(text).flatMap((section) =>
+        section.token ? section : findNormalized(normalize(keep(section.text), made)),
+      );
+    },
   };
 }
 

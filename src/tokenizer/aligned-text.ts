@@ -8,56 +8,80 @@ import { NormalizedTextTooLong } from './normalized-limit.ts';
 export interface AlignedText {
   /** Well-formed. */
   readonly text: string;
-  /** (code units of `text`,) start of the origin of each, in UTF-16 code units of the original. */
+  /** (code units of `text`,) start of the origin of each, in UTF-16 code units of the original. Empty without origins. */
   readonly starts: readonly number[];
   /** (code units of `text`,) end of the origin. */
   readonly ends: readonly number[];
-  /** The most code units that a normalizer may make of it. */
+  /** The most code units that a step of a normalizer may make of the original text. */
   readonly limit: number;
+  /** How many of them it made of the sections before this one. */
+  readonly made: number;
 }
 
 /** The original text. A lone surrogate is read as U+FFFD. */
 export function alignText(original: string): AlignedText {
   const text = original.toWellFormed();
   const limit = MAX_NORMALIZED_GROWTH * Math.max(text.length, MIN_NORMALIZED_BASE);
-  const aligned = startText(limit);
-  let at = 0;
-  for (const character of text) aligned.append(character, at, (at += character.length));
-  return aligned.finish();
+  const starts: number[] = [];
+  const ends: number[] = [];
+  for (const character of text) {
+    const start = starts.length;
+    for (let i = 0; i < character.length; i++) {
+      starts.push(start);
+      ends.push(start + character.length);
+    }
+  }
+  return { text, starts, ends, limit, made: 0 };
 }
 
-/** @param limit in code units: a longer text is refused before it takes memory */
-export function startText(limit: number) {
+/** The same text without origins: what is made of it has none either, and takes half the time. */
+export const withoutOrigins = (source: AlignedText): AlignedText => ({ ...source, starts: [], ends: [] });
+
+/**
+ * A text that is made of another, piece by piece, with origins if that has them. More than its limit is refused before it takes
+ * memory.
+ */
+export function startText({ starts: given, limit, made }: AlignedText) {
+  const hasOrigins = given.length > 0;
   const starts: number[] = [];
   const ends: number[] = [];
   let text = '';
+  const add = (piece: string) => {
+    if (made + text.length + piece.length > limit) throw new NormalizedTextTooLong(limit);
+    text += piece;
+  };
   return {
     length: () => text.length,
-    appendText(added: AlignedText) {
-      text += added.text;
-      for (const start of added.starts) starts.push(start);
-      for (const end of added.ends) ends.push(end);
+    /** A part of a text with its origins. */
+    appendSlice(source: AlignedText, from: number, to: number) {
+      add(source.text.slice(from, to));
+      if (!hasOrigins) return;
+      for (let at = from; at < to; at++) {
+        starts.push(source.starts[at] ?? 0);
+        ends.push(source.ends[at] ?? 0);
+      }
     },
     append(piece: string, start: number, end: number) {
-      if (text.length + piece.length > limit) throw new NormalizedTextTooLong(limit);
-      text += piece;
+      add(piece);
+      if (!hasOrigins) return;
       for (let i = 0; i < piece.length; i++) {
         starts.push(start);
         ends.push(end);
       }
     },
-    finish: (): AlignedText => ({ text, starts, ends, limit }),
+    finish: (): AlignedText => ({ text, starts, ends, limit, made }),
   };
 }
 
 /** @param from in code units, like `to` */
-export function sliceText({ text, starts, ends, limit }: AlignedText, from: number, to: number): AlignedText {
-  return { text: text.slice(from, to), starts: starts.slice(from, to), ends: ends.slice(from, to), limit };
+export function sliceText(source: AlignedText, from: number, to: number): AlignedText {
+  const { text, starts, ends } = source;
+  return { ...source, text: text.slice(from, to), starts: starts.slice(from, to), ends: ends.slice(from, to) };
 }
 
 /** Replaces each character by `image` of it, which has the same origin. */
 export function mapCharacters(source: AlignedText, image: (character: string) => string): AlignedText {
-  const aligned = startText(source.limit);
+  const aligned = startText(source);
   let at = 0;
   for (const character of source.text) {
     aligned.append(image(character), source.starts[at] ?? 0, source.ends[at] ?? 0);
@@ -77,8 +101,8 @@ export type Put = (character: string, change: number) => void;
  * @param change puts the characters of the new text, in order
  */
 export function transform(source: AlignedText, change: (put: Put) => void): AlignedText {
-  const { text, starts, ends, limit } = source;
-  const aligned = startText(limit);
+  const { text, starts, ends } = source;
+  const aligned = startText(source);
   let at = 0;
   const skip = (characters: number) => {
     for (let i = 0; i < characters; i++) at += (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
@@ -91,29 +115,52 @@ export function transform(source: AlignedText, change: (put: Put) => void): Alig
   return aligned.finish();
 }
 
-/** Replaces each match. The replacement has the origin of the last character of the match. */
-export function replaceMatches(source: AlignedText, pattern: RegExp, content: string): AlignedText {
-  const { text, starts, ends, limit } = source;
+/** A text without origins that a step made as a whole. */
+function remake(source: AlignedText, text: string): AlignedText {
+  if (source.made + text.length > source.limit) throw new NormalizedTextTooLong(source.limit);
+  return { ...source, text };
+}
+
+/** Changes a text as a whole where it has no origins, which takes a fraction of the time. */
+export const changeWhole = (
+  source: AlignedText,
+  whole: (text: string) => string,
+  change: (source: AlignedText) => AlignedText,
+): AlignedText => (source.starts.length === 0 ? remake(source, whole(source.text)) : change(source));
+
+/**
+ * Replaces each match. The replacement has the origin of the last character of the match.
+ * @param contentOf a match
+ */
+export function replaceMatches(
+  source: AlignedText,
+  pattern: RegExp,
+  contentOf: (match: string) => string,
+): AlignedText {
+  const { text, starts, ends } = source;
   if (text.search(pattern) < 0) return source;
-  const aligned = startText(limit);
-  let from = 0;
-  const copy = (to: number) => {
-    for (; from < to; from++) aligned.append(text.charAt(from), starts[from] ?? 0, ends[from] ?? 0);
-  };
-  for (const { 0: match, index } of text.matchAll(pattern)) {
-    copy(index);
-    from = index + match.length;
-    aligned.append(content, starts[from - 1] ?? 0, ends[from - 1] ?? 0);
-  }
-  copy(text.length);
-  return aligned.finish();
+  return changeWhole(
+    source,
+    () => text.replace(pattern, contentOf),
+    () => {
+      const aligned = startText(source);
+      let from = 0;
+      for (const { 0: match, index } of text.matchAll(pattern)) {
+        aligned.appendSlice(source, from, index);
+        from = index + match.length;
+        aligned.append(contentOf(match), starts[from - 1] ?? 0, ends[from - 1] ?? 0);
+      }
+      aligned.appendSlice(source, from, text.length);
+      return aligned.finish();
+    },
+  );
 }
 
 /** Puts a prefix before a text that is not empty. The prefix has the origin of the first character. */
 export function prepend(source: AlignedText, prefix: string): AlignedText {
-  const { text, starts, ends, limit } = source;
-  if (text === '') return source;
-  if (text.length + prefix.length > limit) throw new NormalizedTextTooLong(limit);
-  const before = <T>(value: T, values: readonly T[]) => [...Array.from(prefix, () => value), ...values];
-  return { text: prefix + text, starts: before(starts[0] ?? 0, starts), ends: before(ends[0] ?? 0, ends), limit };
+  if (source.text === '') return source;
+  const aligned = startText(source);
+  aligned.append(prefix, source.starts[0] ?? 0, source.ends[0] ?? 0);
+  aligned.appendSlice(source, 0, source.text.length);
+  return aligned.finish();
 }

@@ -2,9 +2,10 @@
 import * as v from 'valibot';
 
 import { createAddedTokens } from './added-tokens.ts';
-import { type AlignedText, alignText } from './aligned-text.ts';
+import { type AlignedText, alignText, withoutOrigins } from './aligned-text.ts';
 import { createDecoder } from './decoders/create-decoder.ts';
-import { encodeMasked, toTokenizedText } from './encode-masked.ts';
+import { encodeMasked, toEncoding, toOffsets } from './encode-masked.ts';
+import type { MaskedText } from './masks.ts';
 import { createModel } from './models/create-model.ts';
 import { createNormalizer } from './normalizers/create-normalizer.ts';
 import {
@@ -28,6 +29,17 @@ const FILE = v.object({
   decoder: v.optional(v.unknown()),
 });
 
+/** How a text is tokenized. */
+interface Reading {
+  /** In code units: of a word that begins before it, only the rest is tokenized. */
+  readonly from: number;
+  readonly type_id: number;
+  /** Without origins, it takes about half the time. */
+  readonly hasOrigins: boolean;
+  /** Whether a token with the id of the mask is one, by the text that it comes from. */
+  readonly isMask: (origin: string) => boolean;
+}
+
 /**
  * @param bytes from `packTokenizer` (models/tokenizer/pack.ts); must not change afterwards
  * @param special the mask token and the unknown token of the model
@@ -37,32 +49,48 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
   const tables = readTokenizerFile(bytes);
   const file = readComponent('', FILE, tables.json);
   const added = createAddedTokens(file.added_tokens, createNormalizer(file.normalizer, tables.charsmap));
-  const preTokenize = createPreTokenizer(file.pre_tokenizer);
+  const preTokenizer = createPreTokenizer(file.pre_tokenizer);
   const model = createModel(tables);
   const postProcessor = createPostProcessor(file.post_processor);
   const decode = createDecoder(file.decoder);
 
-  /** Without special tokens. Of a word that begins before `from` (in code units), only the rest is tokenized. */
-  function tokenize(text: AlignedText, from: number, type_id = 0): Tokens {
+  /**
+   * Without special tokens. A text is never cut before: how many tokens it has is part of the answer, and neither normalizers nor
+   * the words of every kind of tokenizer end at a place that can be told beforehand.
+   */
+  function tokenize(
+    text: string,
+    { from = 0, type_id = 0, hasOrigins = true, isMask = () => false }: Partial<Reading> = {},
+  ): Tokens {
+    const trims = hasOrigins && postProcessor.trims;
     const ids: number[] = [];
+    const masks: number[] = [];
     const starts: number[] = [];
     const ends: number[] = [];
     const leading: number[] = [];
     const trailing: number[] = [];
     const put = (id: number, { text: whole, starts: first, ends: last }: AlignedText, begin: number, end: number) => {
+      const [start, stop] = [first[begin] ?? 0, last[end - 1] ?? 0];
+      if (id === special.mask.id && isMask(text.slice(start, stop))) masks.push(ids.length);
       ids.push(id);
-      starts.push(first[begin] ?? 0);
-      ends.push(last[end - 1] ?? 0);
-      if (!postProcessor.trims) return;
+      if (!hasOrigins) return;
+      starts.push(start);
+      ends.push(stop);
+      if (!trims) return;
       leading.push(leadingBlanks(whole, begin, end));
       trailing.push(trailingBlanks(whole, begin, end));
     };
-    for (const { text: section, token } of added.extract(text)) {
+    /** Some sections need origins all the same, to tell the masks in them, or how their first word begins. */
+    const keep = (section: AlignedText) =>
+      hasOrigins || isMask(section.text) || (preTokenizer.readsStart && section.starts[0] === 0)
+        ? section
+        : withoutOrigins(section);
+    for (const { text: section, token } of added.extract(alignText(text), keep)) {
       if (token) {
         if ((section.starts[0] ?? 0) >= from) put(token.id, section, 0, section.text.length);
         continue;
       }
-      const { text: split, bounds } = preTokenize(section);
+      const { text: split, bounds } = preTokenizer.split(section);
       for (let w = 0; w < bounds.length; w += 2) {
         const [begin = 0, end = 0] = [bounds[w], bounds[w + 1]];
         let first = begin;
@@ -73,13 +101,15 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
         );
       }
     }
-    return { ids, starts, ends, leading, trailing, type_id };
+    return { ids, masks, starts, ends, leading, trailing, type_id };
   }
 
-  const segmentOf = (text: string, type_id: number): Segment => ({
-    parts: [tokenize(alignText(text), 0, type_id)],
-    text,
-  });
+  const segmentOf = (text: string, reading: Partial<Reading>): Segment => ({ parts: [tokenize(text, reading)], text });
+  const { token: mask } = special.mask;
+  /** A text that becomes a mask only by normalization is not one of the masks of the request. */
+  const isMask = (text: string) => text.includes(mask);
+  const encodeMasks = (masked: MaskedText, hasOrigins: boolean) =>
+    encodeMasked(masked, special.mask, (text) => postProcessor.process([segmentOf(text, { hasOrigins, isMask })]));
   const pieceOf = (id: number) => added.contents.get(id) ?? model.pieceOf(id);
   /** Some models pad their vocabulary to a round size: the ids beyond the pieces have no text. */
   const isPiece = (id: number) => pieceOf(id) !== undefined;
@@ -87,13 +117,22 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
 
   return {
     unk_id: special.unk.id,
-    encode: (masked) => encodeMasked(masked, special.mask, (text) => postProcessor.process([segmentOf(text, 0)])),
-    encodePair: (text, pair) => toTokenizedText(postProcessor.process([segmentOf(text, 0), segmentOf(pair, 1)])),
+    encode(masked) {
+      const { parts, encoding, sentAt } = encodeMasks(masked, true);
+      return { ...encoding, offsets: toOffsets(parts, sentAt) };
+    },
+
+    encodeIds: (masked) => encodeMasks(masked, false).encoding,
+
+    encodePair(text, pair) {
+      const parts = postProcessor.process([segmentOf(text, { type_id: 0 }), segmentOf(pair, { type_id: 1 })]);
+      return { ...toEncoding(parts), offsets: toOffsets(parts) };
+    },
 
     encodeTarget(target, before) {
       const isWithin = before !== '' && !isWhitespace(before);
-      const text = alignText((isWithin ? before : before && ' ') + target.trim());
-      return [...tokenize(text, isWithin ? before.length : 0).ids];
+      const text = (isWithin ? before : before && ' ') + target.trim();
+      return [...tokenize(text, { from: isWithin ? before.length : 0 }).ids];
     },
 
     piece: (id) => pieceOf(id) ?? '',

@@ -1,5 +1,6 @@
 /** Converts tokens to the arrays that a model reads. No I/O. */
-import { type MaskedText, spellMasks } from './masks.ts';
+import type { Encoding } from '../inference/backend.ts';
+import { type MaskedText, spellMasks, type SpelledText } from './masks.ts';
 import type { Tokens } from './post-processors/create-post-processor.ts';
 import type { SpecialToken, TokenizedText } from './tokenizer.ts';
 
@@ -11,48 +12,45 @@ export function encodeMasked(
   masked: MaskedText,
   mask: SpecialToken,
   tokenize: (text: string) => readonly Tokens[],
-): TokenizedText {
+): { readonly parts: readonly Tokens[]; readonly encoding: Encoding; readonly sentAt: SpelledText['sentAt'] } {
   const { text, sentAt } = spellMasks(masked, mask.token);
-  const encoding = toTokenizedText(
-    tokenize(text),
-    sentAt,
-    (id, start, end) =>
-      // A text that becomes a mask only by normalization is not one of the masks of the request.
-      id === mask.id && text.slice(start, end).includes(mask.token),
-  );
+  const parts = tokenize(text);
+  const encoding = toEncoding(parts);
   const found = encoding.masked_positions.length;
   if (found !== masked.masks.length) {
     throw new Error(`the tokenizer sees ${found} masks where the text has ${masked.masks.length}`);
   }
-  return encoding;
+  return { parts, encoding, sentAt };
 }
 
-/**
- * @param parts with the special tokens
- * @param sentAt converts a position in the tokenized text to one in the original text
- * @param isMask by the positions in the tokenized text
- */
-export function toTokenizedText(
-  parts: readonly Tokens[],
-  sentAt = (position: number) => position,
-  isMask: (id: number, start: number, end: number) => boolean = () => false,
-): TokenizedText {
+/** @param parts with the special tokens */
+export function toEncoding(parts: readonly Tokens[]): Encoding {
   const count = parts.reduce((sum, { ids }) => sum + ids.length, 0);
   const input_ids = new Int32Array(count);
   const token_type_ids = new Int32Array(count);
-  const offsets = new Int32Array(2 * count);
   const masked_positions: number[] = [];
   let position = 0;
-  for (const { ids, starts, ends, type_id } of parts) {
+  for (const { ids, masks, type_id } of parts) {
+    for (const mask of masks) masked_positions.push(position + mask);
     token_type_ids.fill(type_id, position, position + ids.length);
-    for (const [i, id] of ids.entries()) {
-      const [start = 0, end = 0] = [starts[i], ends[i]];
-      if (isMask(id, start, end)) masked_positions.push(position);
-      input_ids[position] = id;
-      offsets[2 * position] = sentAt(start);
-      offsets[2 * position + 1] = sentAt(end);
-      position++;
+    input_ids.set(ids, position);
+    position += ids.length;
+  }
+  return { input_ids, token_type_ids, masked_positions: Int32Array.from(masked_positions) };
+}
+
+/**
+ * @param sentAt converts a position in the tokenized text to one in the original text
+ * @returns the offsets of `TokenizedText`
+ */
+export function toOffsets(parts: readonly Tokens[], sentAt = (position: number) => position): TokenizedText['offsets'] {
+  const offsets = new Int32Array(2 * parts.reduce((sum, { ids }) => sum + ids.length, 0));
+  let at = 0;
+  for (const { starts, ends } of parts) {
+    for (const [i, start] of starts.entries()) {
+      offsets[at++] = sentAt(start);
+      offsets[at++] = sentAt(ends[i] ?? 0);
     }
   }
-  return { input_ids, token_type_ids, masked_positions: Int32Array.from(masked_positions), offsets };
+  return offsets;
 }

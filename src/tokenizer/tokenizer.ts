@@ -19,6 +19,8 @@ export interface Tokenizer {
    * @throws when the number of masks differs from that of the text, which is a fault of the tokenizer file
    */
   encode(masked: MaskedText): TokenizedText;
+  /** The same ids and masks in about half the time, without the offsets. */
+  encodeIds(masked: MaskedText): Encoding;
   /**
    * Encodes two texts as two segments, without a limit. A mask in them is an ordinary token: there are no
    * `masked_positions`. The offsets of each segment refer to its own text.

@@ -48,30 +48,48 @@ export const PUNCTUATION = String.raw`[[\p{P}\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7
 
 export const isAscii = (text: string): boolean => /^\p{ASCII}*$/v.test(text);
 
-const NONE = /(?!)/;
 /**
- * Compiled on first use, which takes a cold isolate milliseconds: most texts need none of these patterns.
- * @param ascii matches the ASCII characters of the class
+ * A class of characters. The whole pattern is compiled on first use, which takes a cold isolate milliseconds: a text of ASCII, as
+ * most are, needs none.
  */
-const is = (pattern: string, ascii: RegExp) => {
-  let whole: RegExp | undefined;
-  return (character: string) =>
-    (character.charCodeAt(0) < 0x80 ? ascii : (whole ??= new RegExp(`^${pattern}$`, 'v'))).test(character);
-};
+export interface CharacterClass {
+  readonly has: (character: string) => boolean;
+  /** Finds the characters of the class in a text. With the flag `g`. */
+  readonly patternFor: (text: string) => RegExp;
+}
 
-export const isWhitespace = is(WHITESPACE, /[\t-\r ]/);
+/** @param ascii the ASCII characters of the class */
+function classOf(pattern: string, ascii = '[]'): CharacterClass {
+  const asciiOne = new RegExp(`^${ascii}$`, 'v');
+  const asciiAll = new RegExp(ascii, 'gv');
+  let one: RegExp | undefined;
+  let all: RegExp | undefined;
+  return {
+    has: (character) =>
+      (character.charCodeAt(0) < 0x80 ? asciiOne : (one ??= new RegExp(`^${pattern}$`, 'v'))).test(character),
+    patternFor: (text) => (isAscii(text) ? asciiAll : (all ??= new RegExp(pattern, 'gv'))),
+  };
+}
+
+export const isWhitespace = classOf(WHITESPACE, String.raw`[\t-\r\x20]`).has;
 /** `\w` of crate regex. */
-export const isWordCharacter = is(WORD, /\w/);
+export const isWordCharacter = classOf(WORD, String.raw`\w`).has;
+/** Whitespace that is not a space yet. */
+export const OTHER_BLANKS = classOf(String.raw`[${WHITESPACE}--\x20]`, String.raw`[\t-\r]`);
 /** Characters that `StripAccents` removes. U+1CF2 and U+1CF3 were marks until Unicode 12.0. */
-export const isMark = is(String.raw`[[\p{M}\u{1cf2}\u{1cf3}]--[${MARKS_SINCE_9}]]`, NONE);
+export const MARKS = classOf(String.raw`[[\p{M}\u{1cf2}\u{1cf3}]--[${MARKS_SINCE_9}]]`);
 /** Characters that `BertNormalizer` removes as accents. U+1734 and U+1171E were such until Unicode 14.0. */
-export const isNonspacing = is(String.raw`[[\p{Mn}\u{1734}\u{1171e}]--[${NONSPACING_SINCE}]]`, NONE);
+export const NONSPACING = classOf(String.raw`[[\p{Mn}\u{1734}\u{1171e}]--[${NONSPACING_SINCE}]]`);
 /** Characters that `BertNormalizer` removes as control characters. */
-export const isOther = is(String.raw`[[\p{Cc}\p{Cf}\p{Co}\u{fffd}]--[\t\n\r${FORMATS_SINCE}]]`, /[^\P{Cc}\t\n\r]/u);
+export const OTHERS = classOf(
+  String.raw`[[\p{Cc}\p{Cf}\p{Co}\u{fffd}]--[\t\n\r${FORMATS_SINCE}]]`,
+  String.raw`[\0-\x08\v\f\x0e-\x1f\x7f]`,
+);
 /** BERT's CJK characters: neither Hangul nor kana. */
-export const isIdeograph = is(
+export const IDEOGRAPHS = classOf(
   `[${escape('4e00-9fff 3400-4dbf 20000-2a6df 2a700-2b73f 2b740-2b81f 2b920-2ceaf f900-faff 2f800-2fa1f')}]`,
-  NONE,
 );
 /** Characters without a decomposition in Unicode 9.0, even if they have one now. */
-export const isIndecomposable = is(`[${DECOMPOSABLE_SINCE_9}]`, NONE);
+export const INDECOMPOSABLE = classOf(`[${DECOMPOSABLE_SINCE_9}]`);
+/** All characters that Unicode 9.0 normalizes in another way than JavaScript. */
+export const SINCE_9 = classOf(`[${MARKS_SINCE_9}${DECOMPOSABLE_SINCE_9}]`);

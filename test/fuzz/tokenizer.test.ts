@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { packTokenizer } from '../../models/tokenizer/pack.ts';
+import type { Encoding } from '../../src/inference/backend.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
 import { findMasks } from '../../src/tokenizer/masks.ts';
 import { NormalizedTextTooLong } from '../../src/tokenizer/normalized-limit.ts';
@@ -29,11 +30,20 @@ function named<T>(run: () => T): T | undefined {
   }
 }
 
+/** Whether two encodings have the same ids, types and masks. */
+const isSame = (one: Encoding | undefined, other: Encoding | undefined): boolean =>
+  (['input_ids', 'token_type_ids', 'masked_positions'] as const).every(
+    (name) =>
+      one?.[name].length === other?.[name].length && one?.[name].every((id, i) => id === other?.[name][i]) !== false,
+  );
+
 /** Encodes a text, and checks the arrays. */
 function encode(bytes: Uint8Array, text: string): void {
   const tokenizer = named(() => createTokenizer(bytes, SPECIAL));
   if (!tokenizer) return;
   const encoding = named(() => tokenizer.encode(findMasks(text)));
+  const ids = named(() => tokenizer.encodeIds(findMasks(text)));
+  if (!isSame(encoding, ids)) throw new Error('the ids without offsets are others');
   named(() => tokenizer.encodeTarget(text.slice(0, 20), text.slice(20, 21)));
   if (!encoding) return;
   const { input_ids, token_type_ids, masked_positions, offsets } = encoding;

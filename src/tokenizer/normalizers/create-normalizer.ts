@@ -1,13 +1,34 @@
 /** Creates the `normalizer` of a `tokenizer.json`, which changes a text before it is split. No I/O. */
-import { type AlignedText, alignText, mapCharacters, prepend, replaceMatches, sliceText } from '../aligned-text.ts';
+import {
+  type AlignedText,
+  alignText,
+  changeWhole,
+  mapCharacters,
+  prepend,
+  replaceMatches,
+  sliceText,
+} from '../aligned-text.ts';
 import { readPattern } from '../patterns.ts';
 import { checkReplacements } from '../replacements.ts';
 import { NORMALIZER, type NormalizerJson, readStage } from '../tokenizer-json.ts';
 import { normalizeText } from './normalization-forms.ts';
 import { createPrecompiled } from './precompiled.ts';
-import { isWhitespace, isIdeograph, isMark, isNonspacing, isOther } from '../unicode.ts';
+import {
+  IDEOGRAPHS,
+  isAscii,
+  isWhitespace,
+  MARKS,
+  NONSPACING,
+  OTHER_BLANKS,
+  OTHERS,
+  type CharacterClass,
+} from '../unicode.ts';
 
-export type Normalizer = (source: AlignedText) => AlignedText;
+/**
+ * @param made (steps,) code units that each step made of the sections of the same text before this one, to which it adds
+ */
+export type Normalizer = (source: AlignedText, made?: number[]) => AlignedText;
+type Step = (source: AlignedText) => AlignedText;
 
 /**
  * @param charsmap of `Precompiled`
@@ -15,36 +36,46 @@ export type Normalizer = (source: AlignedText) => AlignedText;
  */
 export function createNormalizer(json: unknown, charsmap: Uint8Array = new Uint8Array()): Normalizer {
   const read = readStage('normalizer', 'normalizers', NORMALIZER, json);
-  const steps = read.map((step) => createStep(step, charsmap));
+  const created = read.map((step) => createSteps(step, charsmap));
+  const steps = created.flat();
   checkReplacements(
     'normalizer',
     read.map((step, i) => ({
       name: `step ${i + 1} (${step.type})`,
       replace: step.type === 'Replace' ? { pattern: readPattern(step.pattern), content: step.content } : undefined,
-      apply: (text) => steps[i]?.(alignText(text)).text ?? '',
+      apply: (text) => (created[i] ?? []).reduce((changed, change) => change(changed), alignText(text)).text,
     })),
   );
-  return (source) => steps.reduce((text, step) => step(text), source);
+  return (source, made = []) =>
+    steps.reduce((text, step, i) => {
+      const changed = step({ ...text, made: made[i] ?? 0 });
+      made[i] = (made[i] ?? 0) + changed.text.length;
+      return changed;
+    }, source);
 }
 
-function createStep(json: NormalizerJson, charsmap: Uint8Array): Normalizer {
+function createSteps(json: NormalizerJson, charsmap: Uint8Array): Step[] {
+  return json.type === 'BertNormalizer' ? createBertNormalizer(json) : [createStep(json, charsmap)];
+}
+
+type StepJson = Exclude<NormalizerJson, { type: 'BertNormalizer' }>;
+
+function createStep(json: StepJson, charsmap: Uint8Array): Step {
   switch (json.type) {
-    case 'BertNormalizer':
-      return createBertNormalizer(json);
     case 'NFC':
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
       return (source) => normalizeText(source, json.type);
     case 'StripAccents':
-      return (source) => mapCharacters(source, (character) => (isMark(character) ? '' : character));
+      return (source) => remove(source, MARKS);
     case 'Lowercase':
       return lowercase;
     case 'Nmt':
-      return (source) => mapCharacters(source, cleanForTranslation);
+      return cleanForTranslation;
     case 'Replace': {
       const { regex } = readPattern(json.pattern);
-      return (source) => replaceMatches(source, regex, json.content);
+      return (source) => replaceMatches(source, regex, () => json.content);
     }
     case 'Prepend':
       return (source) => prepend(source, json.prepend);
@@ -55,30 +86,34 @@ function createStep(json: NormalizerJson, charsmap: Uint8Array): Normalizer {
   }
 }
 
-function createBertNormalizer(json: NormalizerJson & { type: 'BertNormalizer' }): Normalizer {
-  const steps: Normalizer[] = [];
+function createBertNormalizer(json: NormalizerJson & { type: 'BertNormalizer' }): Step[] {
+  const steps: Step[] = [];
   if (json.clean_text) {
-    steps.push((source) =>
-      mapCharacters(source, (character) => (isOther(character) ? '' : isWhitespace(character) ? ' ' : character)),
-    );
+    steps.push((source) => replaceClass(remove(source, OTHERS), OTHER_BLANKS, () => ' '));
   }
   if (json.handle_chinese_chars) {
-    steps.push((source) =>
-      mapCharacters(source, (character) => (isIdeograph(character) ? ` ${character} ` : character)),
-    );
+    steps.push((source) => replaceClass(source, IDEOGRAPHS, (character) => ` ${character} `));
   }
   if (json.strip_accents ?? json.lowercase) {
-    steps.push((source) =>
-      mapCharacters(normalizeText(source, 'NFD'), (character) => (isNonspacing(character) ? '' : character)),
+    steps.push(
+      (source) => normalizeText(source, 'NFD'),
+      (source) => remove(source, NONSPACING),
     );
   }
   if (json.lowercase) steps.push(lowercase);
-  return (source) => steps.reduce((text, step) => step(text), source);
+  return steps;
 }
 
-/** Character by character, so a final sigma becomes an ordinary one. */
+const replaceClass = (source: AlignedText, one: CharacterClass, contentOf: (character: string) => string) =>
+  replaceMatches(source, one.patternFor(source.text), contentOf);
+const remove = (source: AlignedText, one: CharacterClass) => replaceClass(source, one, () => '');
+
+/** Character by character, so a final sigma becomes an ordinary one. It is all that depends on other characters. */
 function lowercase(source: AlignedText): AlignedText {
-  return mapCharacters(source, (character) => character.toLowerCase());
+  const { text } = source;
+  if (isAscii(text)) return { ...source, text: text.toLowerCase() };
+  const change = () => mapCharacters(source, (character) => character.toLowerCase());
+  return text.includes('\u03a3') ? change() : changeWhole(source, () => text.toLowerCase(), change);
 }
 
 function strip(source: AlignedText, left: boolean, right: boolean): AlignedText {
@@ -89,8 +124,13 @@ function strip(source: AlignedText, left: boolean, right: boolean): AlignedText 
   return sliceText(source, from, to);
 }
 
+const CONTROLS = /[\p{Cc}--[\0\t\n\f\r\x80-\x8e\x90-\x9e]]/gv;
+const INVISIBLE = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gv;
+
 /** SentencePiece's rules for translation: removes controls, and replaces whitespace and invisible characters by a space. */
-function cleanForTranslation(character: string): string {
-  if (/^[\p{Cc}--[\0\t\n\f\r\x80-\x8e\x90-\x9e]]$/v.test(character)) return '';
-  return /^[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]$/.test(character) ? ' ' : character;
-}
+const cleanForTranslation = (source: AlignedText): AlignedText =>
+  replaceMatches(
+    replaceMatches(source, CONTROLS, () => ''),
+    INVISIBLE,
+    () => ' ',
+  );

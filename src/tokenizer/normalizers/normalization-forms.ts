@@ -1,6 +1,6 @@
 /** The four normalization forms (Unicode Standard Annex #15) with alignments, as Unicode 9.0 had them. No I/O. */
-import { type AlignedText, type Put, transform } from '../aligned-text.ts';
-import { isAscii, isIndecomposable, isMark } from '../unicode.ts';
+import { type AlignedText, changeWhole, type Put, transform } from '../aligned-text.ts';
+import { INDECOMPOSABLE, isAscii, MARKS, SINCE_9 } from '../unicode.ts';
 
 export type NormalizationForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
@@ -17,17 +17,21 @@ const orders = new Map<string, number>();
 export function normalizeText(source: AlignedText, form: NormalizationForm): AlignedText {
   if (isAscii(source.text)) return source;
   const { text } = source;
-  return transform(source, (put) => {
-    if (form === 'NFD' || form === 'NFKD') return decompose(text, form, put);
-    const composer = compose(put);
-    decompose(text, form === 'NFC' ? 'NFD' : 'NFKD', composer.put);
-    composer.finish();
-  });
+  const change = () =>
+    transform(source, (put) => {
+      if (form === 'NFD' || form === 'NFKD') return decompose(text, form, put);
+      const composer = compose(put);
+      decompose(text, form === 'NFC' ? 'NFD' : 'NFKD', composer.put);
+      composer.finish();
+    });
+  // The forms of a character never change once it is assigned.
+  const whole = () => (text.search(SINCE_9.patternFor(text)) < 0 ? text.normalize(form) : change().text);
+  return changeWhole(source, whole, change);
 }
 
 /** @returns the full decomposition of a character */
 const decomposition = (character: string, form: 'NFD' | 'NFKD'): string =>
-  isIndecomposable(character) ? character : character.normalize(form);
+  INDECOMPOSABLE.has(character) ? character : character.normalize(form);
 
 /** Decomposes a text and sorts its marks in canonical order. The changes move with their characters. */
 function decompose(text: string, form: 'NFD' | 'NFKD', put: Put): void {
@@ -93,7 +97,7 @@ function composePair(first: string, second: string): string | undefined {
   const isOne = composed.length === ((composed.codePointAt(0) ?? 0) > 0xffff ? 2 : 1);
   // The second must stay last: a mark with a lower class would move before other marks.
   if (!isOne || composed.normalize('NFD') !== first.normalize('NFD') + second) return undefined;
-  return [first, second, composed].some(isIndecomposable) ? undefined : composed;
+  return [first, second, composed].some(INDECOMPOSABLE.has) ? undefined : composed;
 }
 
 /** Whether canonical order is the reverse. */
@@ -106,7 +110,7 @@ function swaps(first: string, second: string): boolean {
  * classes, but it reorders two marks by them.
  */
 function combiningOrder(character: string): number {
-  if (!isMark(character)) return 0;
+  if (!MARKS.has(character)) return 0;
   const known = orders.get(character);
   if (known !== undefined) return known;
   const isStarter = character !== HIGHEST && !swaps(HIGHEST, character);

@@ -1,5 +1,6 @@
 /** SentencePiece's precompiled normalization rules, applied as crate spm_precompiled applies them. No I/O. */
-import { type AlignedText, type Put, transform } from '../aligned-text.ts';
+import { type AlignedText, type Put, startText, transform } from '../aligned-text.ts';
+import { escapePattern } from '../escape-pattern.ts';
 import { isAscii } from '../unicode.ts';
 
 /** A grapheme with more UTF-8 bytes is looked up character by character. */
@@ -54,12 +55,30 @@ export function createPrecompiled(bytes: Uint8Array): (source: AlignedText) => A
     for (const character of grapheme) put(character, replacementOf(character) ?? character);
   }
 
-  return (source) =>
-    transform(source, (put) => {
-      const replacer = createReplacer(put);
-      eachGrapheme(source.text, (grapheme) => putGrapheme(grapheme, replacer.replace));
-      replacer.finish();
-    });
+  let changed: RegExp | undefined;
+  /** Finds what the rules change in ASCII. */
+  function changedAscii(): RegExp {
+    if (changed) return changed;
+    const others = Array.from({ length: 0x80 }, (_, point) => String.fromCharCode(point)).filter(
+      (character) => (replacementOf(character) ?? character) !== character,
+    );
+    return (changed = new RegExp([...others.map(escapePattern), '\\r\\n'].join('|'), 'v'));
+  }
+
+  return (source) => {
+    const { text } = source;
+    if (isAscii(text) && !changedAscii().test(text)) return source;
+    if (source.starts.length > 0) {
+      return transform(source, (put) => {
+        const replacer = createReplacer(put);
+        eachGrapheme(text, (grapheme) => putGrapheme(grapheme, replacer.replace));
+        replacer.finish();
+      });
+    }
+    const aligned = startText(source);
+    eachGrapheme(text, (grapheme) => putGrapheme(grapheme, (_, to) => aligned.append(to, 0, 0)));
+    return aligned.finish();
+  };
 }
 
 /** Of a code point in UTF-8. */
@@ -110,7 +129,7 @@ function createReplacer(put: Put): { replace: (from: string, to: string) => void
 }
 
 /** Characters of one code unit that only a character outside this class may join. */
-const PLAIN = String.raw`[\x20-\x7e[[\p{L}&&[\u{80}-\u{ffff}]]&&[\p{sc=Arab}\p{sc=Cyrl}\p{sc=Grek}\p{sc=Hani}\p{sc=Hebr}\p{sc=Hira}\p{sc=Kana}\p{sc=Latn}]]]`;
+const PLAIN = String.raw`[\x20-\x7e\uac00-\ud7a3[[\p{L}&&[\u{80}-\u{ffff}]]&&[\p{sc=Arab}\p{sc=Cyrl}\p{sc=Grek}\p{sc=Hani}\p{sc=Hebr}\p{sc=Hira}\p{sc=Kana}\p{sc=Latn}]]]`;
 let plainRuns: RegExp | undefined;
 
 /** `Intl.Segmenter` takes a microsecond for each character, so the inner characters of plain runs go without it. */

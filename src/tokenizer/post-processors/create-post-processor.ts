@@ -9,10 +9,12 @@ import { isWhitespace } from '../unicode.ts';
 /** Consecutive tokens, in columns: a long text has too many of them for an object each. */
 export interface Tokens {
   readonly ids: readonly number[];
-  /** Origin of each in the text, in code units. */
+  /** The masks among them, by their index. */
+  readonly masks: readonly number[];
+  /** Origin of each in the text, in code units; empty if only the ids are asked for. */
   readonly starts: readonly number[];
   readonly ends: readonly number[];
-  /** Blanks at the two ends of what the model tokenized, in code units; empty unless the post-processor trims. */
+  /** Blanks at the two ends of what the model tokenized, in code units; empty unless the post-processor trims the origins. */
   readonly leading: readonly number[];
   readonly trailing: readonly number[];
   /** The number of the segment. */
@@ -50,7 +52,7 @@ export function createPostProcessor(json: unknown): PostProcessor {
 
 const special = (ids: readonly number[], type_id: number): Tokens => {
   const none = ids.map(() => 0);
-  return { ids, starts: none, ends: none, leading: none, trailing: none, type_id };
+  return { ids, masks: [], starts: none, ends: none, leading: none, trailing: none, type_id };
 };
 
 function createStep(json: PostProcessorJson): Step {

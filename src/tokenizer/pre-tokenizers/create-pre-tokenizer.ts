@@ -14,7 +14,11 @@ export interface Words {
   readonly bounds: readonly number[];
 }
 
-export type PreTokenizer = (text: AlignedText) => Words;
+export interface PreTokenizer {
+  readonly split: (text: AlignedText) => Words;
+  /** Whether the beginning of a text has other words than the same text later on. */
+  readonly readsStart: boolean;
+}
 type Step = (words: Words) => Words;
 
 /** GPT-2's words. Of several spaces, the last belongs to the next word. */
@@ -34,11 +38,14 @@ export function createPreTokenizer(json: unknown): PreTokenizer {
     );
   }
   const steps = read.map(createStep);
-  return (normalized) => {
-    // A limit of the normalizer's. Here, a text grows by the spelling of its bytes, and by a space for each word.
-    const text = { ...normalized, limit: Infinity };
-    const { length } = text.text;
-    return steps.reduce<Words>((words, step) => step(words), { text, bounds: length === 0 ? [] : [0, length] });
+  return {
+    readsStart: read.some((step) => step.type === 'Metaspace' && step.prepend_scheme === 'first'),
+    split(normalized) {
+      // A limit of the normalizer's. Here, a text grows by the spelling of its bytes, and by a space for each word.
+      const text = { ...normalized, limit: Infinity };
+      const { length } = text.text;
+      return steps.reduce<Words>((words, step) => step(words), { text, bounds: length === 0 ? [] : [0, length] });
+    },
   };
 }
 
@@ -61,11 +68,12 @@ function changeWords({ text, bounds }: Words, change: (word: AlignedText) => Ali
     const changed = change(text);
     return { text: changed, bounds: [0, changed.text.length] };
   }
-  const joined = startText(Infinity);
+  const joined = startText(text);
   const changed: number[] = [];
   for (let w = 0; w < bounds.length; w += 2) {
     changed.push(joined.length());
-    joined.appendText(change(sliceText(text, bounds[w] ?? 0, bounds[w + 1] ?? 0)));
+    const word = change(sliceText(text, bounds[w] ?? 0, bounds[w + 1] ?? 0));
+    joined.appendSlice(word, 0, word.text.length);
     changed.push(joined.length());
   }
   return { text: joined.finish(), bounds: changed };
@@ -102,7 +110,7 @@ function createStep(json: PreTokenizerJson): Step {
       const escaped = escapePattern(replacement);
       const pattern = new RegExp(`${escaped}[^${escaped}]*|[^${escaped}]+`, 'gv');
       const begin = (word: AlignedText) => {
-        const spelled = replaceMatches(word, / /g, replacement);
+        const spelled = replaceMatches(word, / /g, () => replacement);
         const isBegun = scheme === 'never' || (scheme === 'first' && word.starts[0] !== 0);
         return isBegun || spelled.text.startsWith(replacement) ? spelled : prepend(spelled, replacement);
       };
@@ -116,7 +124,7 @@ function createStep(json: PreTokenizerJson): Step {
 
 /** Spells the bytes of each word. */
 function spellWords({ text, bounds }: Words): Words {
-  const joined = startText(Infinity);
+  const joined = startText(text);
   const spelled: number[] = [];
   for (let w = 0; w < bounds.length; w += 2) {
     spelled.push(joined.length());

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { splitCharsmap } from '../../../models/tokenizer/pack.ts';
-import { alignText } from '../../../src/tokenizer/aligned-text.ts';
+import { type AlignedText, alignText, withoutOrigins } from '../../../src/tokenizer/aligned-text.ts';
 import { createNormalizer } from '../../../src/tokenizer/normalizers/create-normalizer.ts';
 import characters from '../../fixtures/tokenizers/characters.json' with { type: 'json' };
 import { blocksOfCharacters, sha256OfLines } from './characters.ts';
@@ -147,6 +147,20 @@ describe('a normalizer', () => {
     );
   });
 
+  it.each<[string, unknown, string, number]>([
+    ['normalization', { type: 'NFKC' }, '\ufdfa', 18],
+    ['ideographs and lower case', bert(), '漢', 3],
+  ])('counts by %s what it made of all sections of a text together', (_, json, character, growth) => {
+    const normalize = createNormalizer(json);
+    for (const form of [(text: AlignedText) => text, withoutOrigins]) {
+      const section = form(alignText(character.repeat(200)));
+      const sections = Math.floor(section.limit / (200 * growth));
+      const before: number[] = [];
+      for (let i = 0; i < sections; i++) expect(normalize(section, before).text).toHaveLength(200 * growth);
+      expect(() => normalize(section, before)).toThrow('a text has more than 4096 characters');
+    }
+  });
+
   it('may make texts of ordinary scripts three times as long', () => {
     expect(made(bert(), '漢'.repeat(5000))).toBe(15_000);
     expect(made({ type: 'NFKD' }, '각'.repeat(5000))).toBe(15_000);
@@ -156,7 +170,11 @@ describe('a normalizer', () => {
     'gives for every character what tokenizers gives: %j',
     ({ component, sha256 }) => {
       const normalize = normalizerOf(component.normalizer);
-      expect(sha256OfLines(blocksOfCharacters().map((block) => normalize(alignText(block)).text))).toBe(sha256);
+      const texts = blocksOfCharacters().map((block) => alignText(block));
+      const normalized = texts.map((text) => normalize(text).text);
+      expect(sha256OfLines(normalized)).toBe(sha256);
+      // Without origins, most steps change a text as a whole.
+      expect(texts.map((text) => normalize(withoutOrigins(text)).text)).toEqual(normalized);
     },
   );
 });

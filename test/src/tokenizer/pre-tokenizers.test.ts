@@ -39,7 +39,7 @@ describe('a pre-tokenizer', () => {
     [onWhitespace(metaspace({ prepend_scheme: 'first' })), 'a b', ['\u2581a', 'b'], ['a', 'b']],
     [onWhitespace(metaspace()), 'a b', ['\u2581a', '\u2581b'], ['a', 'b']],
   ])('%j splits %j into %j', (json, text, words, parts = words) => {
-    const found = wordsOf(createPreTokenizer(json)(alignText(text)));
+    const found = wordsOf(createPreTokenizer(json).split(alignText(text)));
     expect(found.map((word) => word.text)).toEqual(words);
     expect(found.map(({ starts, ends }) => text.slice(starts[0], ends.at(-1)))).toEqual(parts);
   });
@@ -56,7 +56,7 @@ describe('a pre-tokenizer', () => {
     'splits every character as tokenizers does: %j',
     ({ component, sha256 }) => {
       const normalize = createNormalizer(component.normalizer);
-      const split = createPreTokenizer(component.pre_tokenizer);
+      const { split } = createPreTokenizer(component.pre_tokenizer);
       const words = blocksOfCharacters().map((block) =>
         wordsOf(split(normalize(alignText(block)))).map(({ text }) => text),
       );

@@ -46,6 +46,16 @@ describe('a text', () => {
     expect([...masked_positions]).toEqual([3]);
   });
 
+  it('that grows too long is refused, however many added tokens divide it', () => {
+    const growing = `${'\ufdfa'.repeat(100)}[SEP]`.repeat(20);
+    for (const text of [growing, `${growing}[MASK]`]) {
+      const refused = `more than ${4 * text.length} characters when it is normalized`;
+      expect(() => SMALL.albert.encode(findMasks(text))).toThrow(refused);
+      expect(() => SMALL.albert.encodeIds(findMasks(text))).toThrow(refused);
+      expect(() => SMALL.albert.encodePair(text, '')).toThrow(refused);
+    }
+  });
+
   it('with another number of masks than the tokenizer finds is an error', () => {
     expect(() => SMALL.bert.encode({ text: '[MASK]', masks: [] })).toThrow('sees 1 masks where the text has 0');
   });
