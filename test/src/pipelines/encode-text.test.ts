@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { seeded } from '../../../models/evaluation/random.ts';
 import type { LoadedTokenizer } from '../../../src/model/loaded-model.ts';
 import { encodeText } from '../../../src/pipelines/encode-text.ts';
+import { tokenize } from '../../../src/pipelines/tokenize.ts';
 import { findMasks, type MaskedText } from '../../../src/tokenizer/masks.ts';
 import type { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import {
@@ -143,5 +144,19 @@ describe('a masked text', () => {
     const result = encodeText(text, undefined, { truncation: true }, loaded);
     expect(result).toMatchObject({ value: { truncated: { tokens_before: 15, tokens_after: 0 } } });
     expect(calls).toEqual(['encodeIds']);
+  });
+});
+
+describe('texts with too many tokens together', () => {
+  it('are refused before the tokens of the last one are presented', async () => {
+    const tokenizer = createSmall(bertJson());
+    let presented = 0;
+    const decode = (ids: readonly number[]) => (presented++, tokenizer.decode(ids));
+    const manifest = { special_tokens: { mask: { token: '[MASK]' } } };
+    const loaded = { tokenizer: { ...tokenizer, decode }, manifest } as unknown as LoadedTokenizer;
+    const texts = Array.from({ length: 5 }, () => '!'.repeat(4094));
+    const result = await tokenize({ texts, isList: true }, { loadTokenizer: () => Promise.resolve(loaded) });
+    expect(result).toMatchObject({ error: { reason: 'too_many_tokens_in_all', tokens: 5 * 4096 } });
+    expect(presented).toBe(4 * 4096);
   });
 });
