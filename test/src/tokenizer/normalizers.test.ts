@@ -58,7 +58,9 @@ describe('a normalizer', () => {
     [strip(false, true), ' a ', ' a'],
     [sequence({ type: 'NFD' }, sequence({ type: 'StripAccents' }), { type: 'Lowercase' }), 'É', 'e'],
   ])('%j makes of %j %j', (json, text, normalized) => {
-    expect(createNormalizer(json)(alignText(text)).text).toBe(normalized);
+    for (const form of [(given: AlignedText) => given, withoutOrigins]) {
+      expect(createNormalizer(json)(form(alignText(text))).text).toBe(normalized);
+    }
   });
 
   it.each<[unknown, string, string]>([
