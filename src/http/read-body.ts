@@ -70,7 +70,7 @@ function charsetOfMark([first, second, third]: Uint8Array): string | undefined {
 }
 
 /** The size limit holds for the bytes as they arrive and as they are decoded. */
-async function readBytes(request: HonoRequest, hold: Hold): Promise<Result<Uint8Array, HttpError>> {
+async function readBytes(request: HonoRequest, hold: Hold): Promise<Result<Uint8Array<ArrayBuffer>, HttpError>> {
   const encoding = (request.header('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'deflate') {
     return fail({ reason: 'unsupported_content_encoding', received: encoding });
@@ -79,12 +79,14 @@ async function readBytes(request: HonoRequest, hold: Hold): Promise<Result<Uint8
   if (Number(declared) > MAX_BODY_BYTES) return fail({ reason: 'body_too_large', limit: MAX_BODY_BYTES });
   const size = declared === undefined ? SMALL_BODY_BYTES : Number(declared);
   try {
-    if (encoding !== 'identity') {
-      return await readAll(request.raw.body?.pipeThrough(new DecompressionStream(encoding)), SMALL_BODY_BYTES, hold);
-    }
     // The runtime holds no more than is declared, and needs no stream for it.
-    if (declared !== undefined && size <= SMALL_BODY_BYTES) return ok(new Uint8Array(await request.raw.arrayBuffer()));
-    return await readAll(request.raw.body ?? undefined, size, hold);
+    const arrived =
+      declared !== undefined && size <= SMALL_BODY_BYTES
+        ? ok(new Uint8Array(await request.raw.arrayBuffer()))
+        : await readAll(request.raw.body ?? undefined, size, hold);
+    if (!arrived.ok || encoding === 'identity') return arrived;
+    const decoded = new Response(arrived.value).body?.pipeThrough(new DecompressionStream(encoding));
+    return await readAll(decoded, SMALL_BODY_BYTES, (bytes) => hold(arrived.value.length + bytes));
   } catch {
     if (request.raw.signal.aborted) return fail({ reason: 'client_closed' });
     const message =
@@ -104,7 +106,7 @@ async function readAll(
   body: ReadableStream<Uint8Array> | undefined,
   expected: number,
   hold: Hold,
-): Promise<Result<Uint8Array, HttpError>> {
+): Promise<Result<Uint8Array<ArrayBuffer>, HttpError>> {
   const reader = body?.getReader({ mode: 'byob' });
   let bytes = new Uint8Array();
   for (let filled = 0; ;) {
@@ -115,13 +117,16 @@ async function readAll(
       }
       // One byte more than may be there tells a longer body, and the end of one of the expected length.
       const size = Math.min(Math.max(expected + 1, 2 * filled), MAX_BODY_BYTES + 1);
-      if (size > SMALL_BODY_BYTES + 1 && !hold(size)) {
+      const isLarge = size > SMALL_BODY_BYTES + 1;
+      // Both buffers are there while one is copied.
+      if (isLarge && !hold(filled + size)) {
         reader?.cancel().catch(() => undefined);
         return fail({ reason: 'overloaded', retry_after_s: 1 });
       }
       const larger = new Uint8Array(size);
       larger.set(bytes);
       bytes = larger;
+      if (isLarge) hold(size);
     }
     const read = await reader?.readAtLeast(bytes.length - filled, bytes.subarray(filled));
     if (read?.value) {
