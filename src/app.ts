@@ -23,8 +23,9 @@ import { observe } from './http/observe.ts';
 import { findAsset, readAsset, respondDocs, respondPage } from './http/page.ts';
 import { parseQuery, type RequestForm } from './http/parse-request.ts';
 import { limitRate, limitRefusals } from './http/rate-limit.ts';
+import { debitAnswer, JSON_TYPE, keptBytes, keptTokens, respondJson } from './http/respond-json.ts';
 import { checkSettings, settingsOf } from './http/settings.ts';
-import { type LazyJson, resolveJson, writeJson } from './http/stream-json.ts';
+import { type LazyJson, lazyLists, resolveJson } from './http/stream-json.ts';
 import {
   FILL_MASK,
   SCORE,
@@ -37,9 +38,9 @@ import {
 } from './http/to-question.ts';
 import { validateBody } from './http/validate-body.ts';
 import { VERSION_HEADER } from './http/version-header.ts';
-import type { Streamed, Worker } from './http/worker.ts';
+import type { Worker } from './http/worker.ts';
 import type { BackendKind } from './inference/backend.ts';
-import { HELD_LEASE_MS, MAX_GET_ANSWER_LENGTH, MAX_HELD_BYTES, WORK_OF } from './limits.ts';
+import { HELD_LEASE_MS, MAX_GET_ANSWER_BYTES, MAX_HELD_BYTES, STREAM_PART_BYTES } from './limits.ts';
 import { fillMask } from './pipelines/fill-mask.ts';
 import { score } from './pipelines/score.ts';
 import { classifyPairs, type PairLabel } from './pipelines/sentence.ts';
@@ -98,31 +99,31 @@ export function createApp(kind: BackendKind) {
   app.notFound(async (c) => (await findAsset(c)) ?? respondError(c, nothingAt(c)));
   app.onError(respondFault);
 
+  /** @param kept bytes that the answer keeps alive, where it may be large */
+  const answer = <T>(c: Context<Worker>, json: LazyJson, kept = 0) =>
+    // To the typed client bytes and a stream are the same answer.
+    respondJson(c, json, kept, waiting) as unknown as TypedResponse<T, 200, 'json'>;
   /** As in the Hugging Face task: one mask answers a list of candidates, several masks a list of such lists. */
-  async function answerMasks(c: Context<Worker>, question: FillMaskQuestion): Promise<Result<LazyJson, RequestError>> {
+  async function answerMasks(
+    c: Context<Worker>,
+    question: FillMaskQuestion,
+  ): Promise<Result<{ json: LazyJson; kept: number }, RequestError>> {
     const found = await isolate.run(c, (context) => fillMask(question, context));
     if (!found.ok) return found;
-    const answers = found.value.map((ofText) => (ofText.length === 1 ? (ofText[0] ?? []) : ofText));
-    return ok(inShapeOf(question, answers));
+    const answers = found.value.map(({ lists }) => (lists.length === 1 ? (lists[0] ?? []) : lists));
+    const bytes = found.value.reduce((sum, text) => sum + text.bytes, 0);
+    return ok({ json: inShapeOf(question, answers), kept: keptBytes(question.texts, bytes) });
   }
   const answerPost = async (c: Context<Worker>, question: FillMaskQuestion) => {
     const found = await answerMasks(c, question);
     if (!found.ok) return respondError(c, found.error);
-    const stream: Streamed = {};
-    const end = (hasLeft: boolean) => {
-      stream.hasLeft = hasLeft;
-      stream.onEnd?.(hasLeft);
-    };
-    const body = writeJson(found.value, end, (bytes) => debitAnswer(c, bytes));
-    if (body instanceof ReadableStream) c.set('stream', stream);
-    // To the typed client bytes and a stream are the same answer.
-    return c.body(body, 200, JSON_TYPE) as unknown as TypedResponse<FillMaskResponse, 200, 'json'>;
+    return answer<FillMaskResponse>(c, found.value.json, found.value.kept);
   };
   const answerPairs = async <Head extends SentenceHead>(c: Context<Worker>, head: Head, sent: SentenceRequest) => {
     const question = toSentenceQuestion(head, sent);
     const found = await isolate.run(c, (context) => classifyPairs(question, context));
     if (!found.ok) return respondError(c, found.error);
-    return answerJson<PairLabel<Head> | PairLabel<Head>[]>(c, inShapeOf(question, found.value));
+    return answer<PairLabel<Head> | PairLabel<Head>[]>(c, () => inShapeOf(question, found.value));
   };
 
   const ofModel = new Hono<Worker>()
@@ -131,20 +132,28 @@ export function createApp(kind: BackendKind) {
     .get('/fill-mask', protect, async (c) => {
       const asked = parseQuery(new URL(c.req.url).search);
       if (!asked.ok) return respondError(c, asked.error);
-      const found = await answerMasks(c, toFillMaskQuestion(asked.value, MAX_GET_ANSWER_LENGTH));
+      const found = await answerMasks(c, toFillMaskQuestion(asked.value, MAX_GET_ANSWER_BYTES));
       if (!found.ok) return respondError(c, found.error);
-      const json = JSON.stringify(resolveJson(found.value));
-      debitAnswer(c, json.length);
+      const json = JSON.stringify(resolveJson(found.value.json));
+      const { length } = new TextEncoder().encode(json);
+      debitAnswer(c, length);
       const tag = await entityTag(json);
+      const isKnown = etagMatches(c.req.header('if-none-match'), tag);
+      // A large answer is written again, part by part. Nobody reads that of HEAD.
+      const isStreamed = length >= STREAM_PART_BYTES && !isKnown && c.req.method === 'GET';
+      const streamed = isStreamed ? respondJson(c, found.value.json, found.value.kept, waiting) : undefined;
+      if (streamed?.ok === false) return streamed;
       c.header('etag', tag);
       c.header('cache-control', hasKeys(c) ? PRIVATE_CACHE_CONTROL : ANSWER_CACHE_CONTROL);
-      return etagMatches(c.req.header('if-none-match'), tag) ? c.body(null, 304) : c.body(json, 200, JSON_TYPE);
+      if (isKnown) return c.body(null, 304);
+      return streamed ?? c.body(json, 200, JSON_TYPE);
     })
     .post('/score', protect, validated(SCORE), async (c) => {
       const question = toScoreQuestion(c.req.valid('json'));
       const found = await isolate.run(c, (context) => score(question, context));
       if (!found.ok) return respondError(c, found.error);
-      return answerJson<ScoreResponse>(c, inShapeOf(question, found.value));
+      const answers = found.value.map(lazyLists);
+      return answer<ScoreResponse>(c, inShapeOf(question, answers), keptTokens(question.texts, found.value));
     })
     .post('/sentence-order', protect, validated(SENTENCES), (c) => answerPairs(c, 'sop', c.req.valid('json')))
     .post('/next-sentence', protect, validated(SENTENCES), (c) => answerPairs(c, 'nsp', c.req.valid('json')))
@@ -152,7 +161,8 @@ export function createApp(kind: BackendKind) {
       const question = toTexts(c.req.valid('json').inputs);
       const found = await tokenize(question, isolate.loads(c));
       if (!found.ok) return respondError(c, found.error);
-      return answerJson<TokenizeResponse>(c, inShapeOf(question, found.value));
+      const answers = found.value.map(lazyLists);
+      return answer<TokenizeResponse>(c, inShapeOf(question, answers), keptTokens(question.texts, found.value));
     })
     .get('/health', (c) => c.json<Health>({ status: 'ok', model: modelOf(c) }))
     .get('/ready', limit, async (c) => {
@@ -183,16 +193,6 @@ export function createApp(kind: BackendKind) {
 }
 
 const METRICS_TYPE = { 'content-type': 'text/plain; version=0.0.4' };
-
-const JSON_TYPE = { 'content-type': 'application/json' };
-
-const debitAnswer = (c: Context<Worker>, bytes: number) => c.get('payer')?.debit(bytes * WORK_OF.answeredByte);
-
-function answerJson<T>(c: Context<Worker>, value: T) {
-  const json = JSON.stringify(value);
-  debitAnswer(c, json.length);
-  return c.body(json, 200, JSON_TYPE) as unknown as TypedResponse<T, 200, 'json'>;
-}
 
 /** A list of texts answers a list. */
 function inShapeOf<T>({ isList }: { readonly isList: boolean }, answers: T[]): T | T[] {

@@ -28,7 +28,7 @@ export type RequestError =
   | ({ readonly reason: 'text_grows_too_long'; readonly limit: number } & OfText)
   | ({ readonly reason: 'too_many_tokens'; readonly tokens: number; readonly limit: number } & OfText)
   | { readonly reason: 'too_many_tokens_in_all'; readonly tokens: number; readonly limit: number }
-  | { readonly reason: 'answer_too_large'; readonly length: number; readonly limit: number }
+  | { readonly reason: 'answer_too_large'; readonly bytes: number; readonly limit: number }
   | { readonly reason: 'too_much_work'; readonly by: WorkKind; readonly work: number; readonly limit: number }
   | { readonly reason: 'overloaded'; readonly retry_after_s: number }
   | { readonly reason: 'rate_limited'; readonly of: 'requests' | 'expensive requests'; readonly retry_after_s: number }

@@ -6,13 +6,16 @@ export const MAX_BODY_BYTES = 512 * 1024;
 /** A body of no more is read without a bound on all of them: a caller's rate limit bounds their number. */
 export const SMALL_BODY_BYTES = 16 * 1024;
 
-/** Bytes that all requests together hold while larger bodies arrive. */
+/** Bytes that all requests together hold while larger bodies arrive and larger answers are read. */
 export const MAX_HELD_BYTES = 8_000_000;
+
+/** How long a client may take nothing of its answer. */
+export const READER_TIMEOUT_MS = 30_000;
 
 /** How long a client may take to send its body. */
 export const BODY_TIMEOUT_MS = 30_000;
 
-/** After this time a request that said nothing holds no bytes: its client has left. */
+/** After this time a request that said nothing holds no bytes: longer than both timeouts. */
 export const HELD_LEASE_MS = 40_000;
 
 /** Each text is a model run: at 512 tokens, the default model needs some tenths of a second of CPU for one. */
@@ -101,14 +104,24 @@ export const MAX_MASKS_PER_TEXT = 16;
  */
 export const MAX_MASKS_PER_RUN = 32;
 
-/** Bytes of JSON from which on an answer to a POST is streamed, in parts of about as many. */
+/**
+ * Bytes of JSON from which on an answer is streamed, in parts of as many. A smaller one is held without a bound on all of them: a
+ * caller's rate limit bounds their number.
+ */
 export const STREAM_PART_BYTES = 65_536;
 
-/** Characters of all sequences of an answer, which is streamed list by list. */
-export const MAX_ANSWER_LENGTH = 4_000_000;
+/** Bytes of all sequences of an answer, as JSON escapes them. */
+export const MAX_ANSWER_BYTES = 4_000_000;
 
-/** The same for GET, whose answer is held whole to compute its ETag. */
-export const MAX_GET_ANSWER_LENGTH = 250_000;
+/** The same for GET, whose answer is made as a whole to compute its ETag. */
+export const MAX_GET_ANSWER_BYTES = 250_000;
+
+/**
+ * V8's heap of a candidate, and of each piece after its first one: 185 to 234 bytes and 98 in Node 22, and a function that
+ * writes it. A token of /score or /tokenize is no larger.
+ */
+export const CANDIDATE_BYTES = 300;
+export const FURTHER_PIECE_BYTES = 100;
 
 /** As in the Hugging Face task. */
 export const DEFAULT_TOP_K = 5;

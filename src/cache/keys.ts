@@ -20,7 +20,7 @@ interface Served {
 }
 
 /** The input, and what a response is given after the caches: its shape, its bound, and the offsets of masks. */
-const NOT_CACHED = ['texts', 'isList', 'max_answer_length', 'return_offsets'] as const;
+const NOT_CACHED = ['texts', 'isList', 'max_answer_bytes', 'return_offsets'] as const;
 /** The ids of a truncated text stand for the parameter. */
 const NOT_PREDICTED = [...NOT_CACHED, 'truncation'] as const;
 /** What the model makes of the ids. */

@@ -114,7 +114,7 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
     case 'answer_too_large':
       return say(
         422,
-        `The answer would repeat the texts in ${error.length} characters. The limit is ${error.limit}. Lower top_k, or send fewer masks or texts.`,
+        `The answer would repeat the texts in ${error.bytes} bytes. The limit is ${error.limit}. Lower top_k, or send fewer masks or texts.`,
       );
     case 'too_much_work':
       return say(

@@ -63,7 +63,7 @@ export const ERROR_TYPES: Readonly<Record<ErrorType, Described>> = {
   },
   too_many_tokens: { statuses: [422], meaning: 'A text has more tokens than the model reads.', retry: 'no' },
   too_many_tokens_in_all: { statuses: [422], meaning: 'The texts have too many tokens together.', retry: 'no' },
-  answer_too_large: { statuses: [422], meaning: 'The answer would have too many characters.', retry: 'no' },
+  answer_too_large: { statuses: [422], meaning: 'The answer would have too many bytes.', retry: 'no' },
   too_much_work: { statuses: [422], meaning: 'The request needs more multiply-adds than one may.', retry: 'no' },
   conflicting_parameters: { statuses: [422], meaning: 'Two parameters exclude each other.', retry: 'no' },
   too_many_targets: { statuses: [422], meaning: 'The targets need too many tokenizations.', retry: 'no' },

@@ -3,7 +3,7 @@ import type { BackendKind } from '../inference/backend.ts';
 import {
   DEFAULT_NUM_BEAMS,
   DEFAULT_TOP_K,
-  MAX_ANSWER_LENGTH,
+  MAX_ANSWER_BYTES,
   MAX_NUM_BEAMS,
   MAX_BODY_BYTES,
   MAX_MASKS_PER_TEXT,
@@ -44,7 +44,7 @@ export function infoOf(
       target_pieces: MAX_TARGET_PIECES,
       target_length: MAX_TARGET_LENGTH,
       tokenized: MAX_TOKENIZED,
-      answer_length: MAX_ANSWER_LENGTH,
+      answer_length: MAX_ANSWER_BYTES,
       top_k: { default: DEFAULT_TOP_K, max: MAX_TOP_K },
       num_beams: { default: DEFAULT_NUM_BEAMS, max: MAX_NUM_BEAMS },
     },

@@ -7,6 +7,7 @@ import { CLIENT_CLOSED } from './describe-error.ts';
 import { dataPoint, type Observation } from './observation.ts';
 import { modelOf } from './models.ts';
 import { checkSettings } from './settings.ts';
+import type { Ending } from './stream-json.ts';
 import type { Worker } from './worker.ts';
 
 /** An error always is. A client that has left is none. */
@@ -21,30 +22,30 @@ export function observe(count: (observation: Observation) => void): MiddlewareHa
     const start = performance.now();
     await next();
     const duration = performance.now() - start;
-    const note = (hasLeft: boolean): void => {
-      const observation = observed(c, duration, hasLeft);
+    const note = (ending: Ending): void => {
+      const observation = observed(c, duration, ending);
       count(observation);
       if (isLogged(c.env, observation.status)) console.log(observation);
       c.env.ANALYTICS?.writeDataPoint(dataPoint(observation));
     };
     const stream = c.get('stream');
-    if (stream && stream.hasLeft === undefined) stream.onEnd = note;
-    else note(stream?.hasLeft ?? c.req.raw.signal.aborted);
+    if (stream && stream.ending === undefined) stream.onEnd = note;
+    else note(stream?.ending ?? (c.req.raw.signal.aborted ? 'left' : 'sent'));
   };
 }
 
-/** @param hasLeft whether the client has left before it got the answer. An error stays what it is */
-function observed(c: Context<Worker>, duration: number, hasLeft: boolean): Observation {
+/** @param ending of the answer. An error stays what it is */
+function observed(c: Context<Worker>, duration: number, ending: Ending): Observation {
   const answered = c.get('answered');
-  const isLost = hasLeft && c.res.ok;
-  const error_type = isLost ? 'client_closed' : c.get('error_type');
+  const lost = c.res.ok ? LOST[ending] : undefined;
+  const error_type = lost?.error_type ?? c.get('error_type');
   const [caller, colo] = [c.get('caller_name'), c.req.raw.cf?.colo];
   const version = c.env.VERSION?.id;
   return {
     request_id: c.get('requestId'),
     method: c.req.method,
     route: routePath(c, -1),
-    status: isLost ? CLIENT_CLOSED : c.res.status,
+    status: lost?.status ?? c.res.status,
     ...(error_type !== undefined && { error_type }),
     ...(answered && { cache: slowest(answered.cached) }),
     tokens: answered?.work.tokens ?? 0,
@@ -57,6 +58,13 @@ function observed(c: Context<Worker>, duration: number, hasLeft: boolean): Obser
     queue_ms: tenths(c.get('queue_ms') ?? 0),
   };
 }
+
+/** What an answer was that its client did not get. */
+const LOST = {
+  sent: undefined,
+  left: { status: CLIENT_CLOSED, error_type: 'client_closed' },
+  failed: { status: 500, error_type: 'internal' },
+} as const;
 
 const tenths = (ms: number): number => Math.round(10 * ms) / 10;
 

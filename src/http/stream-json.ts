@@ -1,74 +1,139 @@
 /** JSON in parts, so that an isolate never holds all of a large answer. No I/O. */
-import { STREAM_PART_BYTES } from '../limits.ts';
+import { READER_TIMEOUT_MS, STREAM_PART_BYTES } from '../limits.ts';
 
-/** Nested arrays, with leaves that are made when they are written. */
-export type LazyJson = (() => unknown) | readonly LazyJson[];
+/** Nested arrays, and objects as maps, with leaves that are made when they are written. */
+export type LazyJson = (() => unknown) | readonly LazyJson[] | ReadonlyMap<string, LazyJson>;
+
+/** How a stream ended: all was taken, its reader took no more, or an error was thrown. */
+export type Ending = 'sent' | 'left' | 'failed';
+
+/** Who watches a stream. */
+export interface Watcher {
+  /** Called before the first part of a stream and before each further one. @returns whether there may be a stream */
+  hold(): boolean;
+  /** Called for each part, before the reader has it. */
+  made(bytes: number): void;
+  /** Called once for each stream. @param error where it failed */
+  end(ending: Ending, error?: unknown): void;
+}
 
 /**
- * @param end is called at the end of a stream, with whether the client has left before
- * @param made is called for each part, before the client has it
- * @returns the bytes where they are less than one part, and else a stream of parts. It is pulled by the client: what was not read
- * yet is not made yet.
+ * @returns the bytes where they are less than one part; else a stream of parts, or undefined if there may be none. It is pulled by
+ * its reader: what was not read yet is not made yet
  */
 export function writeJson(
   value: LazyJson,
-  end?: (hasLeft: boolean) => void,
-  made: (bytes: number) => void = () => undefined,
-): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
-  const parts = partsOf(value);
-  const next = () => {
-    const part = parts.next().value;
-    if (part) made(part.length);
-    return part;
-  };
-  const first = next() ?? new Uint8Array();
-  if (first.length < STREAM_PART_BYTES) return first;
-  let begun = false;
-  return new ReadableStream({
-    pull(controller) {
-      const part = begun ? next() : first;
-      begun = true;
-      if (part) {
-        controller.enqueue(part);
-        return;
-      }
-      controller.close();
-      end?.(false);
-    },
-    cancel() {
-      end?.(true);
-    },
-  });
+  watcher: Watcher,
+): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | undefined {
+  const pieces = piecesOf(value);
+  let begun = '';
+  let isWhole = false;
+  while (!isWhole && begun.length < STREAM_PART_BYTES) {
+    const { value: piece, done } = pieces.next();
+    isWhole = done === true;
+    begun += piece ?? '';
+  }
+  if (isWhole) {
+    const bytes = encode(begun);
+    if (bytes.length < STREAM_PART_BYTES) {
+      watcher.made(bytes.length);
+      return bytes;
+    }
+  }
+  return watcher.hold() ? streamOf(partsOf(begun, pieces), watcher) : undefined;
 }
 
 export function resolveJson(value: LazyJson): unknown {
-  return typeof value === 'function' ? value() : value.map(resolveJson);
+  if (typeof value === 'function') return value();
+  if (isList(value)) return value.map(resolveJson);
+  return Object.fromEntries(Array.from(value, ([key, one]) => [key, resolveJson(one)]));
 }
 
-/** Parts of STREAM_PART_BYTES or somewhat more; the last one may be shorter. */
-function* partsOf(value: LazyJson): Generator<Uint8Array<ArrayBuffer>, undefined> {
-  const encoder = new TextEncoder();
-  let pieces: Uint8Array[] = [];
-  let length = 0;
-  for (const piece of piecesOf(value)) {
-    const bytes = encoder.encode(piece);
-    pieces.push(bytes);
-    length += bytes.length;
-    if (length < STREAM_PART_BYTES) continue;
-    yield joined(pieces, length);
-    [pieces, length] = [[], 0];
-  }
-  if (length > 0) yield joined(pieces, length);
+/** An object whose lists are written item by item, where they are long. */
+export function lazyLists(value: object): LazyJson {
+  const entries = Object.entries(value);
+  if (!entries.some(([, one]) => Array.isArray(one) && one.length > MAX_LEAF_ITEMS)) return () => value;
+  return new Map(
+    entries.map(([key, one]: [string, unknown]) => [
+      key,
+      Array.isArray(one) ? one.map((item: unknown) => () => item) : () => one,
+    ]),
+  );
 }
 
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
+const MAX_LEAF_ITEMS = 100;
+
+/** Whatever ends a stream, it lets go of all that is not made yet. */
+function streamOf(made: Generator<Uint8Array, void>, watcher: Watcher): ReadableStream<Uint8Array> {
+  let parts: typeof made | undefined = made;
+  let stopTimer: (() => void) | undefined;
+  function end(ending: Ending, error?: unknown): void {
+    if (!parts) return;
+    parts = undefined;
+    stopTimer?.();
+    watcher.end(ending, error);
   }
-  return bytes;
+  function awaitReader(controller: ReadableStreamDefaultController): void {
+    stopTimer?.();
+    const timer = setTimeout(() => {
+      end('left');
+      controller.error(new Error(`the reader took nothing for ${READER_TIMEOUT_MS / 1000} s`));
+    }, READER_TIMEOUT_MS);
+    stopTimer = () => clearTimeout(timer);
+  }
+  return new ReadableStream(
+    {
+      start: awaitReader,
+      pull(controller) {
+        let part: IteratorResult<Uint8Array, void> | undefined;
+        try {
+          watcher.hold();
+          part = parts?.next();
+        } catch (error) {
+          end('failed', error);
+          throw error;
+        }
+        // The reader may have left meanwhile.
+        if (!part || !parts) return;
+        if (part.done) {
+          controller.close();
+          end('sent');
+          return;
+        }
+        watcher.made(part.value.length);
+        controller.enqueue(part.value);
+        awaitReader(controller);
+      },
+      cancel() {
+        end('left');
+      },
+    },
+    // Nothing is made ahead of the reader.
+    { highWaterMark: 0 },
+  );
+}
+
+/** Parts of STREAM_PART_BYTES; the last one may be shorter. @param piece the first one */
+function* partsOf(piece: string, pieces: Iterator<string>): Generator<Uint8Array<ArrayBuffer>, void> {
+  let part = new Uint8Array(STREAM_PART_BYTES);
+  let filled = 0;
+  for (let rest: Uint8Array | undefined = encode(piece); rest;) {
+    // Of a piece only the bytes are kept while a reader waits.
+    piece = '';
+    while (rest.length > 0) {
+      const fitting: Uint8Array = rest.subarray(0, part.length - filled);
+      part.set(fitting, filled);
+      filled += fitting.length;
+      rest = rest.subarray(fitting.length);
+      if (filled < part.length) continue;
+      yield part;
+      part = new Uint8Array(STREAM_PART_BYTES);
+      filled = 0;
+    }
+    const next = pieces.next();
+    rest = next.done === true ? undefined : encode(next.value);
+  }
+  if (filled > 0) yield part.slice(0, filled);
 }
 
 function* piecesOf(value: LazyJson): Generator<string> {
@@ -76,9 +141,17 @@ function* piecesOf(value: LazyJson): Generator<string> {
     yield JSON.stringify(value());
     return;
   }
-  for (const [i, one] of value.entries()) {
-    yield i === 0 ? '[' : ',';
+  const [open, close] = isList(value) ? (['[', ']'] as const) : (['{', '}'] as const);
+  let before: string = open;
+  for (const [key, one] of value.entries()) {
+    yield typeof key === 'string' ? `${before}${JSON.stringify(key)}:` : before;
     yield* piecesOf(one);
+    before = ',';
   }
-  yield value.length === 0 ? '[]' : ']';
+  yield before === open ? open + close : close;
 }
+
+/** Array.isArray does not tell a list that cannot be changed. */
+const isList = (value: LazyJson): value is readonly LazyJson[] => Array.isArray(value);
+
+const encode = (text: string) => new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;

@@ -1,7 +1,7 @@
 /** The form of each request, and the question that it asks a pipeline. Defaults are filled in here. No I/O. */
 import type * as v from 'valibot';
 
-import { DEFAULT_NUM_BEAMS, DEFAULT_TOP_K, MAX_ANSWER_LENGTH } from '../limits.ts';
+import { DEFAULT_NUM_BEAMS, DEFAULT_TOP_K, MAX_ANSWER_BYTES } from '../limits.ts';
 import type { FillMaskQuestion, ScoreQuestion, SentenceQuestion } from '../schemas/questions.ts';
 import type { RequestForm } from './parse-request.ts';
 import { fillMaskParameters, fillMaskRequest } from '../schemas/fill-mask.ts';
@@ -24,7 +24,7 @@ function form<S extends v.GenericSchema>(schema: S, example: string, parameters:
 
 export function toFillMaskQuestion(
   { inputs, parameters }: v.InferOutput<typeof fillMaskRequest>,
-  max_answer_length = MAX_ANSWER_LENGTH,
+  max_answer_bytes = MAX_ANSWER_BYTES,
 ): FillMaskQuestion {
   const given = parameters ?? {};
   const targets = typeof given.targets === 'string' ? [given.targets] : (given.targets ?? undefined);
@@ -39,7 +39,7 @@ export function toFillMaskQuestion(
     ...(num_beams !== undefined && { num_beams }),
     return_offsets: given.return_offsets ?? false,
     truncation: given.truncation ?? false,
-    max_answer_length,
+    max_answer_bytes,
   };
 }
 

@@ -3,13 +3,14 @@ import type { CacheCounts } from '../pipelines/context.ts';
 import type { Work } from '../predict/work.ts';
 import type { Payer } from './budget.ts';
 import type { Variable } from './settings.ts';
+import type { Ending } from './stream-json.ts';
 
 /** The end of an answer that is streamed. */
 export interface Streamed {
-  /** Whether the client has left before the end; undefined until then. */
-  hasLeft?: boolean;
+  /** Undefined until then. */
+  ending?: Ending;
   /** Called at the end, with the same. */
-  onEnd?: (hasLeft: boolean) => void;
+  onEnd?: (ending: Ending) => void;
 }
 
 export interface Worker {

@@ -2,11 +2,11 @@
 import type { WeightsFile } from '../inference/backend.ts';
 import {
   ISOLATE_BYTES,
-  MAX_ANSWER_LENGTH,
   MAX_CACHED_ENCODINGS,
   MAX_CACHED_PAIRS,
   MAX_CACHED_PREDICTIONS,
   MAX_CACHED_SCORES,
+  MAX_HELD_BYTES,
   MAX_MASKS_PER_RUN,
   SCRIPT_HEAP_BYTES,
   TOKENIZER_HEAP_RATIO,
@@ -18,8 +18,8 @@ const CACHES_BYTES = [MAX_CACHED_ENCODINGS, MAX_CACHED_PREDICTIONS, MAX_CACHED_S
   0,
 );
 
-/** What is left for models: the rest is the script, full caches and the longest answer, two bytes a character. */
-export const MAX_MODELS_BYTES = ISOLATE_BYTES - SCRIPT_HEAP_BYTES - CACHES_BYTES - 2 * MAX_ANSWER_LENGTH;
+/** What is left for models: the rest is the script, full caches, and what requests hold while they wait for their clients. */
+export const MAX_MODELS_BYTES = ISOLATE_BYTES - SCRIPT_HEAP_BYTES - CACHES_BYTES - MAX_HELD_BYTES;
 
 /**
  * Bytes of the tokenizer, and of the logits of one run in float32.

@@ -23,3 +23,9 @@ export function checkTexts<T>(
   }
   return undefined;
 }
+
+/** Of one UTF-16 code unit in JSON, at most: \u0001. */
+export const MAX_ESCAPED_BYTES = 6;
+
+/** Of a text within a string of JSON. */
+export const jsonBytes = (text: string): number => new TextEncoder().encode(JSON.stringify(text)).length - 2;

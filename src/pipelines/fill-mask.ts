@@ -9,12 +9,12 @@ import { noWork } from '../predict/work.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { FillMaskQuestion } from '../schemas/questions.ts';
 import { findMasks, type MaskedText } from '../tokenizer/masks.ts';
-import { checkTexts } from './check-texts.ts';
+import { checkTexts, jsonBytes, MAX_ESCAPED_BYTES } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
 import { encodeText } from './encode-text.ts';
 import { findAnswer, keepAnswer, keepReading, type KnownText } from './exact-answers.ts';
 import { countTiers, type Found, getOrCompute } from './get-or-compute.ts';
-import { type LazyPredictions, presentCandidates } from './present-candidates.ts';
+import { presentCandidates, type PresentedText } from './present-candidates.ts';
 
 /**
  * @returns (texts, masks, top_k) candidates, best first; with the strategy `joint` one list for each text. Or the error
@@ -23,7 +23,7 @@ import { type LazyPredictions, presentCandidates } from './present-candidates.ts
 export async function fillMask(
   question: FillMaskQuestion,
   given: PipelineContext,
-): Promise<Result<Answered<LazyPredictions[][]>, RequestError>> {
+): Promise<Result<Answered<PresentedText[]>, RequestError>> {
   const work = noWork();
   const context = timed(given, work);
   const known = new Map<string, KnownText>();
@@ -115,7 +115,7 @@ function findAllMasks(
   question: FillMaskQuestion,
   spellingOf: (text: string) => string | undefined,
 ): Result<MaskedText[], RequestError> {
-  const { top_k, targets, strategy, truncation, max_answer_length: limit } = question;
+  const { top_k, targets, strategy, truncation, max_answer_bytes: limit } = question;
   const conflict = findConflict(question);
   if (conflict) return fail({ reason: 'conflicting_parameters', conflict });
   const long = targets?.find((target) => target.length > MAX_TARGET_LENGTH);
@@ -146,8 +146,12 @@ function findAllMasks(
   if (error) return fail(error);
   // Each candidate repeats the text that it fills.
   const lists = (masks: number) => (strategy === 'joint' ? 1 : masks);
-  const length = sum(found.map(({ text, masks }) => text.length * lists(masks.length) * top_k));
-  if (length > limit) return fail({ reason: 'answer_too_large', length, limit });
+  const bytesOf = (lengthOf: (text: string) => number) =>
+    sum(found.map(({ text, masks }) => lengthOf(text) * lists(masks.length) * top_k));
+  // Most answers are small, however they are escaped.
+  if (bytesOf(({ length }) => MAX_ESCAPED_BYTES * length) <= limit) return ok(found);
+  const bytes = bytesOf(jsonBytes);
+  if (bytes > limit) return fail({ reason: 'answer_too_large', bytes, limit });
   return ok(found);
 }
 

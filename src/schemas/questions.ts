@@ -17,8 +17,8 @@ export interface FillMaskQuestion {
   readonly return_offsets: boolean;
   /** Whether a text that is too long is truncated around its masks. */
   readonly truncation: boolean;
-  /** Maximum characters of all sequences of the answer. */
-  readonly max_answer_length: number;
+  /** Maximum bytes of all sequences of the answer, as JSON escapes them. */
+  readonly max_answer_bytes: number;
 }
 
 export interface ScoreQuestion {

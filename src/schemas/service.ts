@@ -48,7 +48,7 @@ export const infoResponse = v.object({
     target_pieces: natural,
     target_length: natural,
     tokenized: v.pipe(natural, v.description('Tokens in one answer of /tokenize.')),
-    answer_length: v.pipe(natural, v.description('Characters of all sequences in one answer.')),
+    answer_length: v.pipe(natural, v.description('Bytes of all sequences in one answer, as JSON escapes them.')),
     top_k: v.object({ default: natural, max: natural }),
     num_beams: v.object({ default: natural, max: natural }),
   }),

@@ -27,7 +27,7 @@ const fillMask: Required<FillMaskQuestion> = {
   num_beams: 8,
   return_offsets: false,
   truncation: true,
-  max_answer_length: 1000,
+  max_answer_bytes: 1000,
 };
 const score: Required<ScoreQuestion> = { texts: ['a'], isList: false, metric: 'original' };
 const sentence: Required<SentenceQuestion<'sop' | 'nsp'>> = { head: 'sop', pairs: [pair], isList: false };
@@ -46,7 +46,7 @@ function changed(value: unknown): unknown {
   return Array.isArray(value) ? [...(value as unknown[]), 'another'] : `another ${String(value)}`;
 }
 
-const PRESENTED = ['texts', 'isList', 'max_answer_length', 'return_offsets'];
+const PRESENTED = ['texts', 'isList', 'max_answer_bytes', 'return_offsets'];
 
 describe.each<[string, object, KeyOf<never>, readonly string[]]>([
   ['an encoding', fillMask, keyOfEncoding, [...PRESENTED, 'top_k', 'strategy', 'num_beams']],

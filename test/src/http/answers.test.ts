@@ -7,7 +7,7 @@ import { createMetrics } from '../../../src/http/metrics.ts';
 import { dataPoint, type Observation } from '../../../src/http/observation.ts';
 import { serverTiming } from '../../../src/http/server-timing.ts';
 import { toFillMaskQuestion, toScoreQuestion, toSentenceQuestion } from '../../../src/http/to-question.ts';
-import { DEFAULT_NUM_BEAMS, DEFAULT_TOP_K, MAX_ANSWER_LENGTH } from '../../../src/limits.ts';
+import { DEFAULT_NUM_BEAMS, DEFAULT_TOP_K, MAX_ANSWER_BYTES } from '../../../src/limits.ts';
 
 describe('an entity tag', () => {
   it('is 128 bits of the SHA-256 of the answer', async () => {
@@ -108,12 +108,12 @@ describe('a question', () => {
       strategy: 'independent',
       return_offsets: false,
       truncation: false,
-      max_answer_length: MAX_ANSWER_LENGTH,
+      max_answer_bytes: MAX_ANSWER_BYTES,
     };
     expect(ask()).toEqual(plain);
     expect(ask(null)).toEqual(plain);
     expect(ask({ top_k: null, targets: null, truncation: null, return_offsets: null })).toEqual(plain);
-    expect(toFillMaskQuestion({ inputs: [inputs] }, 5)).toEqual({ ...plain, isList: true, max_answer_length: 5 });
+    expect(toFillMaskQuestion({ inputs: [inputs] }, 5)).toEqual({ ...plain, isList: true, max_answer_bytes: 5 });
   });
 
   it('has as many candidates as targets, unless it says how many', () => {

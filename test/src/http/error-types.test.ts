@@ -38,7 +38,7 @@ const SAMPLES: { readonly [Reason in HttpError['reason'] & ErrorType]: Sample<Re
   text_grows_too_long: { index: 0, limit: 1 },
   too_many_tokens: { index: 0, tokens: 2, limit: 1 },
   too_many_tokens_in_all: { tokens: 2, limit: 1 },
-  answer_too_large: { length: 2, limit: 1 },
+  answer_too_large: { bytes: 2, limit: 1 },
   too_much_work: { by: 'texts', work: 2, limit: 1 },
   overloaded: { retry_after_s: 1 },
   rate_limited: { of: 'requests', retry_after_s: 1 },

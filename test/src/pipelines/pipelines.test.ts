@@ -8,6 +8,7 @@ import { createCaches } from '../../../src/cache/caches.ts';
 import type { CachePolicy } from '../../../src/cache/tiered-cache.ts';
 import { RunQueue } from '../../../src/concurrency/run-queue.ts';
 import type { RequestError } from '../../../src/errors.ts';
+import { resolveJson } from '../../../src/http/stream-json.ts';
 import type { Encoding, Logits } from '../../../src/inference/backend.ts';
 import { MAX_TARGET_LENGTH, MAX_TEXT_LENGTH, MAX_TOKENIZED, MAX_TRUNCATED_TEXT_LENGTH } from '../../../src/limits.ts';
 import { costModelOf } from '../../../src/model/cost.ts';
@@ -108,7 +109,7 @@ const question = (texts: string | readonly string[], more: Partial<FillMaskQuest
   strategy: 'independent',
   return_offsets: false,
   truncation: false,
-  max_answer_length: 10_000,
+  max_answer_bytes: 10_000,
   ...more,
 });
 /** A request that shares nothing with others. */
@@ -126,7 +127,10 @@ type Shown = Partial<Answered<Prediction[][][]> & { error: RequestError }>;
 /** The lists are made when they are written. */
 const shown = (result: Answer): Shown =>
   result.ok
-    ? { ...result.value, answers: result.value.answers.map((lists) => lists.map((list) => list())) }
+    ? {
+        ...result.value,
+        answers: result.value.answers.map(({ lists }) => lists.map((list) => resolveJson(list) as Prediction[])),
+      }
     : { error: result.error };
 const words = (n: number, more = '') => `${'a '.repeat(n)}${more}`.trim();
 
@@ -341,7 +345,7 @@ describe('limits of fill-mask', () => {
   });
 
   it('of characters hold to the last one', async () => {
-    const room = { max_answer_length: 1e6 };
+    const room = { max_answer_bytes: 1e6 };
     expect(await errorOf(question(padded(MAX_TEXT_LENGTH), room))).toBeUndefined();
     expect(await errorOf(question(padded(MAX_TEXT_LENGTH + 1), room))).toEqual({
       reason: 'text_too_long',
@@ -380,19 +384,27 @@ describe('limits of fill-mask', () => {
       limit: 16,
     });
     // Two masks of 12 characters, three candidates each.
-    expect(await errorOf(question(masksOf(2), { max_answer_length: 72 }))).toBeUndefined();
-    expect(await errorOf(question(masksOf(2), { max_answer_length: 71 }))).toEqual({
+    expect(await errorOf(question(masksOf(2), { max_answer_bytes: 72 }))).toBeUndefined();
+    expect(await errorOf(question(masksOf(2), { max_answer_bytes: 71 }))).toEqual({
       reason: 'answer_too_large',
-      length: 72,
+      bytes: 72,
       limit: 71,
     });
     expect(
-      await errorOf(question(masksOf(2), { max_answer_length: 36, strategy: 'joint', num_beams: 3 })),
+      await errorOf(question(masksOf(2), { max_answer_bytes: 36, strategy: 'joint', num_beams: 3 })),
     ).toBeUndefined();
-    expect(await errorOf(question([masksOf(1), masksOf(2)], { max_answer_length: 89 }))).toEqual({
+    expect(await errorOf(question([masksOf(1), masksOf(2)], { max_answer_bytes: 89 }))).toEqual({
       reason: 'answer_too_large',
-      length: 90,
+      bytes: 90,
       limit: 89,
+    });
+    // JSON escapes a character to six bytes, and writes another in three.
+    const escaped = question('[MASK]\u0001語', { top_k: 1, max_answer_bytes: 15 });
+    expect(await errorOf(escaped)).toBeUndefined();
+    expect(await errorOf({ ...escaped, max_answer_bytes: 14 })).toEqual({
+      reason: 'answer_too_large',
+      bytes: 15,
+      limit: 14,
     });
   });
 

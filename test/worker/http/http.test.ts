@@ -208,7 +208,7 @@ describe('a well-formed request that is refused', () => {
       'an answer too large',
       { inputs: '[MASK] a '.repeat(16) + 'a'.repeat(3800), parameters: { top_k: 100 } },
       'answer_too_large',
-      /6310400 characters\. The limit is 4000000\. Lower top_k/,
+      /6310400 bytes\. The limit is 4000000\. Lower top_k/,
     ],
     [
       'a target of too many pieces',
