@@ -33,7 +33,10 @@ async function read(value: LazyJson) {
   const { body, told } = write(value);
   const isStream = body instanceof ReadableStream;
   const parts: Uint8Array[] = [];
-  for await (const part of isStream ? body : [body ?? new Uint8Array()]) parts.push(part);
+  for await (const part of isStream
+    ? body
+    : [typeof body === 'string' ? new TextEncoder().encode(body) : (body ?? new Uint8Array())])
+    parts.push(part);
   const bytes = new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
   expect(told.made).toBe(bytes.length);
   expect(told.ends).toEqual(isStream ? [['sent', undefined]] : []);
