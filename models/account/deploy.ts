@@ -13,7 +13,7 @@ import { addressOfRoute, explainRoute } from './addresses.ts';
 import { withoutStop } from './api.ts';
 import { openAccountBucket } from './bucket.ts';
 import { worstMonth } from './cost.ts';
-import { keepDigests, type MadeKey, readKeys, showKeys } from './keys.ts';
+import { keepDigests, makeKey, type MadeKey, readKeys, showKeys } from './keys.ts';
 import { inTemporaryFolder, removing } from './temporary.ts';
 import { type AccountHost, share, startTrial, withRestore } from './trial.ts';
 import {
@@ -24,6 +24,7 @@ import {
   mainVersion,
   readSubdomain,
   readVersion,
+  secretsOf,
 } from './versions.ts';
 import { CONFIG, findTarget, type Target, workersDevSubdomain } from './worker.ts';
 import { ROOT } from './wrangler.ts';
@@ -35,6 +36,9 @@ const NO_LIMITS = '[code: 100328]';
  * where nobody can reach it: without a route, and not on workers.dev.
  */
 const HIDDEN = { workers_dev: false, preview_urls: false, route: undefined, routes: undefined };
+
+/** Names the entries of the edge cache. A version inherits it, so that it stays the same until somebody sets another. */
+const CACHE_SECRET = 'CACHE_SECRET';
 
 /** Bindings that are variables or secrets. */
 const TEXTS = new Set(['plain_text', 'json', 'secret_text']);
@@ -82,6 +86,8 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
   const twice = keys.find(([secret]) => known.includes(secret));
   if (twice) throw new Error(`There is a key ${twice[0]} already: npm run keys -- rotate replaces it`);
 
+  const secrets = [...keys, ...(await cacheSecret(target, live, choice.gradual))];
+
   return withRestore(
     target,
     trial,
@@ -98,12 +104,12 @@ export async function deploy(choice: DeployChoice, host: DeployHost): Promise<st
         `MODEL:${model}`,
         ...(target.moreModels.length > 0 ? [`MORE_MODELS:${more.join(',')}`] : []),
       ];
-      const uploaded = await withSecretsFile(keys, (secrets) =>
+      const uploaded = await withSecretsFile(secrets, (option) =>
         isThere
-          ? uploadWithin(target, say, ['versions', 'upload', ...vars, ...secrets, '--message', model])
-          : uploadWithin(target, say, ['deploy', ...vars, ...secrets], HIDDEN),
+          ? uploadWithin(target, say, ['versions', 'upload', ...vars, ...option, '--message', model])
+          : uploadWithin(target, say, ['deploy', ...vars, ...option], HIDDEN),
       );
-      const version = await withLiveSecrets(target, live, { uploaded, keys }, say);
+      const version = await withLiveSecrets(target, live, { uploaded, secrets }, say);
       if (!choice.isDropAllowed) await requireBindings(target, mainVersion(live), version);
       const { isClosed } = await trial.test(version, { models, key: keys[0]?.[1] });
 
@@ -143,6 +149,14 @@ async function findModels(names: readonly string[], file: WeightsFile, say: Depl
   return [...found.values()];
 }
 
+/** A secret for the edge cache, unless the live version has one, or goes on beside this one: both need the same secrets (10220). */
+async function cacheSecret(target: Target, live: Deployment | undefined, gradual = 100): Promise<MadeKey[]> {
+  const main = mainVersion(live);
+  if (main !== undefined && gradual < 100) return [];
+  const isThere = main !== undefined && secretsOf(await readVersion(target, main)).includes(CACHE_SECRET);
+  return isThere ? [] : [[CACHE_SECRET, makeKey()]];
+}
+
 /**
  * A version inherits the secrets of the newest one, which need not be live: it was rolled back, failed its test, or has a part of the
  * requests.
@@ -151,14 +165,14 @@ async function findModels(names: readonly string[], file: WeightsFile, say: Depl
 async function withLiveSecrets(
   target: Target,
   live: Deployment | undefined,
-  { uploaded, keys }: { uploaded: string; keys: readonly MadeKey[] },
+  { uploaded, secrets }: { uploaded: string; secrets: readonly MadeKey[] },
   say: DeployHost['say'],
 ): Promise<string> {
   const main = mainVersion(live);
   const [, before] = await listVersions(target);
   if (main === undefined || before === undefined || before.id === main) return uploaded;
   say('  the newest version was not the live one: this one takes the secrets of the live one');
-  const changes = Object.fromEntries(keys);
+  const changes = Object.fromEntries(secrets);
   return copyVersion(target, { of: uploaded, secretsFrom: main, changes, message: target.model, say });
 }
 
@@ -176,13 +190,13 @@ async function requireBindings(target: Target, live: string | undefined, version
 
 /** Gives wrangler a file with secrets, which nobody else can read and which is gone afterwards. */
 async function withSecretsFile<T>(
-  keys: readonly MadeKey[],
+  secrets: readonly MadeKey[],
   run: (option: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  if (keys.length === 0) return run([]);
+  if (secrets.length === 0) return run([]);
   return inTemporaryFolder(async (folder) => {
     const file = join(folder, 'secrets.json');
-    await writeFile(file, JSON.stringify(Object.fromEntries(keys)), { mode: 0o600 });
+    await writeFile(file, JSON.stringify(Object.fromEntries(secrets)), { mode: 0o600 });
     return run(['--secrets-file', file]);
   });
 }

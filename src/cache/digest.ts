@@ -15,9 +15,20 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 export async function digestOf(parts: readonly Part[]): Promise<string> {
   const bytes = new Uint8Array(sizeOf(parts));
   write(parts, new DataView(bytes.buffer), 0);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return toHex(await crypto.subtle.digest('SHA-256', bytes));
+}
+
+/** @returns the HMAC-SHA-256 of a text, in hex digits: nobody without the secret can compute it */
+export async function hmacOf(secret: string, text: string): Promise<string> {
+  const encoder = new TextEncoder();
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('raw', encoder.encode(secret), algorithm, false, ['sign']);
+  return toHex(await crypto.subtle.sign('HMAC', key, encoder.encode(text)));
+}
+
+function toHex(bytes: ArrayBuffer): string {
   let hex = '';
-  for (const byte of digest) hex += HEX[byte];
+  for (const byte of new Uint8Array(bytes)) hex += HEX[byte];
   return hex;
 }
 

@@ -1,6 +1,7 @@
 /** The Cache API of the data center ("edge") as a map from digests to JSON text. Does I/O. */
 import { CACHE_READ_TIMEOUT_MS } from '../limits.ts';
 import { withTimeout } from '../concurrency/with-timeout.ts';
+import { hmacOf } from './digest.ts';
 
 /** The part of the Cache API that is used. `caches.default` implements it. */
 export interface TextCache {
@@ -11,24 +12,28 @@ export interface TextCache {
 /**
  * The edge cache as one request may use it: a bounded number of operations, each look-up with a timeout. Every failure is a miss.
  *
- * Keys are URLs under the request's own origin, as the platform's documentation advises. No route answers them, and the
- * worker runs before the cache, so that a visitor cannot read an entry.
+ * Keys are URLs below the address of the worker, as the platform's documentation advises. No route answers them, and the
+ * worker runs before the cache, so that a visitor cannot read an entry. Where the zone sends such a URL elsewhere, the secret
+ * is what keeps an entry from being read.
  */
 export class EdgeCache {
   readonly #cache: TextCache;
   readonly #prefix: string;
+  readonly #secret: string | undefined;
   #left: number;
   /** Look-ups leave so many for puts: a cache that is only asked never has an answer. */
   readonly #forPuts: number;
   #reserved = 0;
 
   /**
-   * @param origin of the request, such as `https://example.com`
+   * @param address of the worker, such as `https://example.com/masks`
    * @param operations that this request may use
+   * @param secret without which nobody can name an entry
    */
-  constructor(cache: TextCache, origin: string, operations: number) {
+  constructor(cache: TextCache, address: string, operations: number, secret?: string) {
     this.#cache = cache;
-    this.#prefix = `${origin}/.edge-cache/`;
+    this.#prefix = `${address}/.edge-cache/`;
+    this.#secret = secret;
     this.#left = operations;
     this.#forPuts = Math.ceil(operations / 4);
   }
@@ -41,7 +46,10 @@ export class EdgeCache {
   async get(key: string): Promise<string | undefined> {
     if (this.#left - this.#reserved <= this.#forPuts) return undefined;
     this.#left--;
-    const read = async () => (await this.#cache.match(this.#prefix + key))?.text();
+    const read = async () => {
+      const url = this.#urlOf(key);
+      return (await this.#cache.match(typeof url === 'string' ? url : await url))?.text();
+    };
     return (await withTimeout(CACHE_READ_TIMEOUT_MS, read()))?.value;
   }
 
@@ -53,11 +61,21 @@ export class EdgeCache {
     if (this.#left <= this.#reserved) return undefined;
     this.#left--;
     const headers = { 'content-type': 'application/json', 'cache-control': `max-age=${ttl_s}` };
-    const write = async () => this.#cache.put(this.#prefix + key, new Response(text, { headers }));
+    const write = async () => {
+      const url = this.#urlOf(key);
+      return this.#cache.put(typeof url === 'string' ? url : await url, new Response(text, { headers }));
+    };
     return write().then(
       () => true,
       // A failed write is a later miss, nothing more.
       () => false,
     );
+  }
+
+  /** Without a secret at once, so that a cache which refuses a write is known to before the response begins. */
+  #urlOf(key: string): string | Promise<string> {
+    const prefix = this.#prefix;
+    if (this.#secret === undefined) return prefix + key;
+    return hmacOf(this.#secret, key).then((name) => prefix + name);
   }
 }

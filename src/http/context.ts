@@ -151,7 +151,7 @@ const requestWorkOf = ({ env }: Context<Worker>): number => settingsOf(env).MAX_
 
 /** @returns undefined where the deployment caches nothing */
 function policyOf(c: Context<Worker>): CachePolicy | undefined {
-  const { CACHE, CACHE_DAYS, CACHE_OPERATIONS } = settingsOf(c.env);
+  const { BASE_PATH, CACHE, CACHE_DAYS, CACHE_OPERATIONS, CACHE_SECRET } = settingsOf(c.env);
   if (CACHE === 'off') return undefined;
   const directives = (c.req.header('cache-control') ?? '').toLowerCase();
   const bypass = /\bno-(?:cache|store)\b/.test(directives) || c.req.header('x-use-cache') === 'false';
@@ -161,7 +161,10 @@ function policyOf(c: Context<Worker>): CachePolicy | undefined {
   return {
     read: !bypass,
     write: !/\bno-store\b/.test(directives),
-    edge: CACHE_OPERATIONS > 0 && !isIgnored ? new EdgeCache(caches.default, origin, CACHE_OPERATIONS) : undefined,
+    edge:
+      CACHE_OPERATIONS > 0 && !isIgnored
+        ? new EdgeCache(caches.default, origin + BASE_PATH, CACHE_OPERATIONS, CACHE_SECRET)
+        : undefined,
     ttl_s: CACHE_DAYS * 24 * 3600,
     waitUntil: (work) => void keepAlive(c, work),
   };

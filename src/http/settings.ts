@@ -1,4 +1,4 @@
-/** The variables of wrangler.toml and the secret API_KEYS, parsed and checked in one place. No I/O. */
+/** The variables of wrangler.toml and the secrets, parsed and checked in one place. No I/O. */
 import { ConfigurationError } from '../errors.ts';
 import {
   DEFAULT_CACHE_DAYS,
@@ -35,6 +35,8 @@ const VARIABLES = {
   CACHE_OPERATIONS: readOperations,
   /** Another value forgets all that is cached. */
   CACHE_EPOCH: readEpoch,
+  /** A secret, without which nobody can name an entry of the edge cache. */
+  CACHE_SECRET: readCacheSecret,
   /** Whether each request is a line of the log. */
   REQUEST_LOG: oneOf(['on', 'off'], 'off'),
   /** The share of the requests without an error that is logged. */
@@ -47,6 +49,9 @@ const VARIABLES = {
   /** Keys of callers, of this list and of the secrets API_KEY_<NAME>; undefined where everybody may ask. */
   API_KEYS: readKeys,
 } satisfies Record<string, Read<unknown>>;
+
+/** Their values are never repeated. */
+const SECRETS = new Set(['API_KEYS', 'CACHE_SECRET']);
 
 export type Variable = keyof typeof VARIABLES;
 export type Settings = { readonly [Name in Variable]: ReturnType<(typeof VARIABLES)[Name]> };
@@ -73,7 +78,7 @@ export function checkSettings(env: Bindings): Checked {
       values[name] = read(env[name as Variable], env);
     } catch (error) {
       cause ??= (error as Error).cause;
-      problems.push(`The ${name === 'API_KEYS' ? 'secret' : 'variable'} ${name} ${(error as Error).message}`);
+      problems.push(`The ${SECRETS.has(name) ? 'secret' : 'variable'} ${name} ${(error as Error).message}`);
     }
   }
   const found: Checked = {
@@ -142,6 +147,13 @@ function readEpoch(given: unknown): string | undefined {
   if (isUnset(given)) return undefined;
   if (typeof given === 'string' || typeof given === 'number') return String(given);
   throw new Error(`is ${show(given)}. Set it to a text.`);
+}
+
+function readCacheSecret(given: unknown): string | undefined {
+  if (isUnset(given)) return undefined;
+  if (typeof given === 'string' && given.length >= MIN_KEY_LENGTH) return given;
+  const found = typeof given === 'string' ? `has ${given.length} characters` : 'is no text';
+  throw misconfigured('', `The secret CACHE_SECRET ${found}. Use at least ${MIN_KEY_LENGTH} characters.`);
 }
 
 /** The entries of a list in one text, between commas or white space. */
@@ -236,23 +248,23 @@ function readKeys(_: unknown, all: Readonly<Record<string, unknown>>): readonly 
   const found: NamedKey[] = [];
   for (const secret of secrets) {
     const given = all[secret];
-    if (typeof given !== 'string') throw misconfigured(`The secret ${secret} is no text.`);
+    if (typeof given !== 'string') throw misconfiguredKeys(`The secret ${secret} is no text.`);
     const isList = secret === 'API_KEYS';
     const keys = isList ? given.split(/[\s,]+/).filter(Boolean) : [given.trim()];
     for (const [i, key] of keys.entries()) {
       const place = isList ? `Key ${i + 1} of the secret API_KEYS` : `The secret ${secret}`;
       if (key.length < MIN_KEY_LENGTH) {
-        throw misconfigured(`${place} has ${key.length} characters. Use at least ${MIN_KEY_LENGTH}.`);
+        throw misconfiguredKeys(`${place} has ${key.length} characters. Use at least ${MIN_KEY_LENGTH}.`);
       }
-      if (!API_KEY.test(key)) throw misconfigured(`${place} may have letters, digits and -._~+/ only.`);
+      if (!API_KEY.test(key)) throw misconfiguredKeys(`${place} may have letters, digits and -._~+/ only.`);
       found.push(isList ? { key } : { key, name: secret.slice(NAMED_KEY_PREFIX.length) });
     }
   }
-  if (found.length === 0) throw misconfigured('The secret API_KEYS holds no key. Set one, or delete the secret.');
+  if (found.length === 0) throw misconfiguredKeys('The secret API_KEYS holds no key. Set one, or delete the secret.');
   return found;
 }
 
-const misconfigured = (problem: string): Error =>
-  new Error('or a key with a name of its own is misconfigured. The log says what is wrong.', {
-    cause: new Error(problem),
-  });
+const misconfiguredKeys = (problem: string): Error => misconfigured('or a key with a name of its own ', problem);
+
+const misconfigured = (subject: string, problem: string): Error =>
+  new Error(`${subject}is misconfigured. The log says what is wrong.`, { cause: new Error(problem) });

@@ -103,6 +103,10 @@ describe('npm run deploy', () => {
       expect(versions().map((version) => bindingOf(version, 'CACHE_OPERATIONS'))).toEqual(['500', '500']);
       // A version inherits the secrets.
       expect(versions().map((version) => bindingOf(version, 'API_KEY_ALICE'))).toEqual([KEY, KEY]);
+      // Made once, for all versions.
+      const secrets = versions().map((version) => bindingOf(version, 'CACHE_SECRET'));
+      expect(secrets[0]).toMatch(/^[\w-]{43}$/);
+      expect(secrets[1]).toBe(secrets[0]);
       // A secret alone, which wrangler puts.
       await addKeys(['bob'], {}, account.hostWithWrangler);
 

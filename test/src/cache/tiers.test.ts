@@ -1,5 +1,5 @@
 /** The tiers of the caches with a store in memory in the place of the edge cache: what is kept, for how long, and what is counted. */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 
 import * as v from 'valibot';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -38,6 +38,20 @@ describe('a cache of both tiers', () => {
     expect(there.isolate.usage).toEqual({ entries: 1, bytes: sizeOf('[1,2]') + 2 * 'a'.length + 200 });
     expect(await there.get('a', policy)).toEqual({ value: [1, 2], tier: 'isolate', age_s: 7 });
     expect(await there.get('b', policy)).toEqual({ value: [3], tier: 'edge', age_s: 7 });
+  });
+
+  it('names an entry at the edge by the HMAC of its key, where there is a secret', async () => {
+    const { cache, stored } = memory();
+    const secret = '0123456789abcdef';
+    const edge = new EdgeCache(cache, 'https://example.com/masks', 45, secret);
+    const { policy, later } = policyWith(cache, { edge });
+    tiered().put('a', [1], policy);
+    await Promise.all(later);
+    const name = createHmac('sha256', secret).update('a').digest('hex');
+    expect([...stored.keys()]).toEqual([`https://example.com/masks/.edge-cache/${name}`]);
+    expect(await tiered().get('a', policy)).toMatchObject({ value: [1], tier: 'edge' });
+    const other = new EdgeCache(cache, 'https://example.com/masks', 45, secret.toUpperCase());
+    expect(await tiered().get('a', policyWith(cache, { edge: other }).policy)).toBeUndefined();
   });
 
   it.each([

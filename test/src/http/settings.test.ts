@@ -20,6 +20,7 @@ describe('the settings of a deployment', () => {
       CACHE_DAYS: 1,
       CACHE_OPERATIONS: 45,
       CACHE_EPOCH: undefined,
+      CACHE_SECRET: undefined,
       REQUEST_LOG: 'off',
       RATE_LIMITS: 'on',
       MAX_REQUEST_GMACS: 200,
@@ -43,6 +44,7 @@ describe('the settings of a deployment', () => {
     ['CACHE_DAYS', '365', 365],
     ['CACHE_DAYS', 2, 2],
     ['CACHE_EPOCH', 3, '3'],
+    ['CACHE_SECRET', '0123456789abcdef', '0123456789abcdef'],
     ['MAX_REQUEST_GMACS', 1000, 1000],
     ['API_KEYS', '0123456789abcdef\n', [{ key: '0123456789abcdef' }]],
   ] as const)('read %s = %j', (name, given, value) => {
@@ -133,6 +135,16 @@ describe('the settings of a deployment', () => {
       'The secret API_KEYS or a key with a name of its own is misconfigured. The log says what is wrong.',
     );
     expect(error?.cause).toEqual(new Error(problem));
+  });
+
+  it.each([
+    ['0123456789abcde', 'has 15 characters'],
+    ['', 'has 0 characters'],
+    [5, 'is no text'],
+  ])('name a CACHE_SECRET of %j for the log alone', (given, problem) => {
+    const { error } = checkSettings({ ...ENV, CACHE_SECRET: given });
+    expect(error?.message).toBe('The secret CACHE_SECRET is misconfigured. The log says what is wrong.');
+    expect(error?.cause).toEqual(new Error(`The secret CACHE_SECRET ${problem}. Use at least 16 characters.`));
   });
 
   it('read each secret API_KEY_<NAME> beside the list', () => {

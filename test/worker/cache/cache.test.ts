@@ -154,6 +154,9 @@ describe('a list of texts', () => {
   });
 });
 
+/** Whether anybody who knows the URL finds an entry. */
+const found = async (url: string) => (await caches.default.match(url)) !== undefined;
+
 /** What is asked of the edge cache from now on. */
 function countOperations() {
   const [gets, puts] = [vi.spyOn(caches.default, 'match'), vi.spyOn(caches.default, 'put')];
@@ -184,6 +187,34 @@ describe('the edge cache', () => {
     expect(operations()).toEqual([1, 0]);
     await freshApp().ask({ inputs: [inputs, inputs] }, '/fill-mask', { 'cache-control': 'no-cache' });
     expect(operations()).toEqual([0, 2]);
+  });
+
+  it('names no entry so that a stranger could find it, where there is a secret', async () => {
+    const put = vi.spyOn(caches.default, 'put');
+    const inputs = unasked();
+    // All that a name follows from but the secret.
+    const names = Object.values(await keysOf(inputs));
+    const secret = { CACHE_SECRET: 'a secret of this test' };
+    await freshApp(secret).ask({ inputs });
+    for (const name of names) expect(await found(ENTRIES + name)).toBe(false);
+    const written = put.mock.calls.map(([url]) => url as string);
+    expect(written).toHaveLength(names.length);
+    for (const url of written) expect(await found(url)).toBe(true);
+    expect(status(await freshApp({ ...secret, MODELS: BROKEN }).ask({ inputs }))).toMatch(/edge; hit/);
+    // A version that has no secret yet, or another one, shares nothing with it.
+    expect(status(await freshApp().ask({ inputs }))).toMatch(/edge; fwd=miss/);
+    for (const name of names) expect(await found(ENTRIES + name)).toBe(true);
+  });
+
+  it('has its entries below BASE_PATH, where the worker answers before the cache', async () => {
+    const put = vi.spyOn(caches.default, 'put');
+    const app = freshApp({ BASE_PATH: '/masks' });
+    expect((await app.ask({ inputs: unasked() }, '/masks/fill-mask')).status).toBe(200);
+    for (const [url] of put.mock.calls) {
+      expect(url).toMatch(/^http:\/\/edge\/masks\/\.edge-cache\//);
+      expect((await app.request(url as string)).status).toBe(404);
+    }
+    expect(put).toHaveBeenCalledTimes(2);
   });
 
   it.each([
