@@ -9,6 +9,18 @@ const MAX_CPU_MS = 3_000;
 /** For a test with a property. */
 export const FUZZ_TIMEOUT = { timeout: 1000 * SECONDS + 60_000 };
 
+const RUNS = {
+  numRuns: Number.MAX_SAFE_INTEGER,
+  interruptAfterTimeLimit: 1000 * SECONDS,
+  markInterruptAsFailure: false,
+};
+
+/** @returns how many values were checked */
+function report(details: fc.RunDetails<unknown>): number {
+  if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance });
+  return details.numRuns;
+}
+
 /**
  * Checks a property for random values.
  * @returns how many
@@ -21,11 +33,10 @@ export function fuzz<T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => void): 
     const { user } = process.cpuUsage(before);
     if (user > 1000 * MAX_CPU_MS) throw new Error(`took ${user / 1000} ms of CPU`);
   });
-  const details = fc.check(property, {
-    numRuns: Number.MAX_SAFE_INTEGER,
-    interruptAfterTimeLimit: 1000 * SECONDS,
-    markInterruptAsFailure: false,
-  });
-  if (details.failed) throw new Error(fc.defaultReportMessage(details));
-  return details.numRuns;
+  return report(fc.check(property, RUNS));
+}
+
+/** The same for a property that takes turns. What takes longer than a machine that is busy may is a hang. */
+export async function fuzzAsync<T>(arbitrary: fc.Arbitrary<T>, check: (value: T) => Promise<void>): Promise<number> {
+  return report(await fc.check(fc.asyncProperty(arbitrary, check), { ...RUNS, timeout: 2 * MAX_CPU_MS }));
 }

@@ -8,6 +8,7 @@ import type { Backend } from '../../../src/inference/backend.ts';
 import { MAX_BODY_BYTES } from '../../../src/limits.ts';
 import { memory } from '../cache/memory.ts';
 import { kindOf, logitsOf, smallModel } from '../model/small-model.ts';
+import { mockByteReads } from './byte-reads.ts';
 
 const { name, store } = await smallModel();
 const other = await smallModel('other');
@@ -18,36 +19,7 @@ const log = vi.spyOn(console, 'log').mockReturnValue();
 const errors = vi.spyOn(console, 'error').mockReturnValue();
 vi.spyOn(console, 'info').mockReturnValue();
 
-/** Node has no reads of workerd that wait until a buffer is full. */
-// oxlint-disable-next-line typescript/unbound-method -- It is called with the stream.
-const { getReader } = ReadableStream.prototype as unknown as {
-  getReader: (this: ReadableStream) => ReadableStreamDefaultReader<Uint8Array>;
-};
-vi.spyOn(ReadableStream.prototype, 'getReader').mockImplementation(function read(
-  this: ReadableStream,
-  options?: object,
-) {
-  const reader = getReader.call(this);
-  if (!options) return reader;
-  let rest = new Uint8Array();
-  const readAtLeast = async (_: number, view: Uint8Array) => {
-    let filled = 0;
-    for (let isDone = false; filled < view.length && !isDone;) {
-      if (rest.length === 0) {
-        const next = await reader.read();
-        isDone = next.done;
-        rest = new Uint8Array(next.value ?? []);
-      }
-      const part = rest.subarray(0, view.length - filled);
-      view.set(part, filled);
-      filled += part.length;
-      rest = rest.subarray(part.length);
-    }
-    return { value: view.subarray(0, filled), done: filled === 0 };
-  };
-  const readSome = (view: Uint8Array) => readAtLeast(1, view);
-  return { readAtLeast, read: readSome, releaseLock: () => reader.releaseLock(), cancel: () => reader.cancel() };
-} as never);
+mockByteReads();
 
 let edge = memory();
 beforeEach(() => {
