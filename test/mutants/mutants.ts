@@ -146,12 +146,19 @@ async function prove(project: string, test: string): Promise<number | undefined>
   return took_ms.get(key);
 }
 
+/** A test that may take ten seconds or more comes last: what a quicker one notices does not wait for it. */
+const SLOW_MS = 10_000;
+
 async function isNoticed(mutant: Mutant): Promise<boolean> {
   let isApplied = false;
   for (const { name, tests } of PROJECTS) {
+    const usable: { test: string; usual_ms: number }[] = [];
     for (const test of findTests(mutant.file, tests(mutant.file))) {
       const usual_ms = await prove(name, test);
-      if (usual_ms === undefined) continue;
+      if (usual_ms !== undefined) usable.push({ test, usual_ms });
+    }
+    const slowLast = usable.toSorted((a, b) => Number(a.usual_ms >= SLOW_MS) - Number(b.usual_ms >= SLOW_MS));
+    for (const { test, usual_ms } of slowLast) {
       const limit_ms = Math.ceil(LIMIT.factor * usual_ms + LIMIT.more_ms);
       const report = await run(name, { mutant, test }, limit_ms);
       if (report.failed) return true;

@@ -165,7 +165,8 @@ describe('npm run deploy', () => {
       { version_id: version, percentage: 10 },
       { version_id: before, percentage: 90 },
     ]);
-    expect(words).toContain(`npm run rollback -- ${version?.slice(0, 8)}`);
+    expect(words).toContain(`\n  npm run rollback -- ${version?.slice(0, 8)}\n`);
+    expect(said).toContain('Giving it 10 % of the requests');
     await rollback({ isConfirmed: true }, host);
     expect(account.server.workers.get(NAME)?.deployments[0]?.versions).toEqual([
       { version_id: before, percentage: 100 },
@@ -204,6 +205,13 @@ describe('npm run deploy', () => {
     expect(account.server.seen.filter((line) => line.startsWith('PUT /workers'))).toEqual([
       `PUT /workers/scripts/${NAME}-onnxruntime`,
     ]);
+    account.server.faults.length = 0;
+    const words = await deployIt({ env: 'onnxruntime' });
+    expect(words).toContain(`https://${NAME}-onnxruntime.somebody.workers.dev/fill-mask`);
+    expect(words).toContain('It answers anybody. To close it: npm run keys -- add NAME');
+    expect(words.trim()).toMatch(/\n {2}npm run rollback -- --env onnxruntime$/);
+    const some = await deployIt({ env: 'onnxruntime', gradual: 10 });
+    expect(some).toMatch(/\n {2}npm run rollback -- [0-9a-f]{8} --env onnxruntime\n/);
   });
 
   it('replaces an object of other content, and leaves the live version when the new one is refused', async () => {

@@ -65,11 +65,45 @@ describe('npm run rollback', () => {
     await expect(rollback({}, { ...host, confirm })).rejects.toThrow('Nothing was changed.');
     expect(confirm).toHaveBeenCalledWith(`Go back to version ${first}?`);
     expect(live()).toBe(second);
+    expect(said.at(-1)).toBe('Going back changes the code, the variables.\nThere is no secret now.');
+    expect(shares()).toEqual([{ version_id: second, percentage: 100 }]);
+    expect(said.filter((line) => line === 'Making it live')).toHaveLength(2);
     const list = said.find((line) => line.startsWith('Versions, the newest first:')) ?? '';
     expect(list).toMatch(new RegExp(`^  ${second}  2026-01-01 00:00  \\S+@\\S+  live \\(100 %\\)$`, 'm'));
     expect(list).toMatch(new RegExp(`^  ${first}  2026-01-01 00:00  \\S+@\\S+$`, 'm'));
     await rollback({}, { ...host, confirm: () => Promise.resolve(true) });
     expect(codeOf(live())).toBe(codeOf(first));
+  });
+
+  it('says which model and which secrets differ', async () => {
+    const modules = new Map([['index.js', new TextEncoder().encode('// old')]]);
+    const secret = { name: 'API_KEY_GONE', type: 'secret_text', text: KEY };
+    const model = { name: 'MODEL', type: 'plain_text', text: 'old@2' };
+    const now = await account.withLiveVersion();
+    const old = account.addVersion({ metadata: { bindings: [model, secret], main_module: 'index.js' }, modules });
+    await expect(rollback({ version: old }, host)).rejects.toThrow(`Go back to version ${old}? Nobody can be asked`);
+    expect(said.at(-1)).toBe(
+      'Going back changes the code, the variables and the model, to old@2.\nThere is no secret now.\n' +
+        'That version had API_KEY_GONE, which was taken away since: it stays away.',
+    );
+    account.makeLive(old);
+    await expect(rollback({ version: now }, host)).rejects.toThrow('Nothing was changed.');
+    expect(said.at(-1)).toBe(
+      'Going back changes the code, the variables and the model, to base@1.\n' +
+        'Secrets stay as they are now: API_KEY_GONE.\nThat version did not have API_KEY_GONE: it is put onto it.',
+    );
+  });
+
+  it('lists the ten newest versions, and counts the others', async () => {
+    const only = await account.withLiveVersion();
+    const added = Array.from({ length: 9 }, () => account.addVersion());
+    await expect(rollback({}, host)).rejects.toThrow(`There is no version before ${only}`);
+    expect(said.at(-1)).not.toContain('older');
+    added.push(account.addVersion(), account.addVersion());
+    await expect(rollback({ version: '' }, host)).rejects.toThrow('Several versions begin with');
+    const lines = said.at(-1)?.split('\n') ?? [];
+    expect(lines.slice(1, -1).map((line) => line.trim().slice(0, 36))).toEqual(added.toReversed().slice(0, 10));
+    expect(lines.at(-1)).toBe('  and 2 older ones');
   });
 
   it('goes to the code before a purge, and keeps the purge', async () => {
@@ -247,7 +281,7 @@ describe('what nobody but the test reaches', () => {
   const OTHER = 'other@0123456789abcdef';
 
   it('is every version but the live one: no address of its own answers, before, during and after a deployment', async () => {
-    await deploy({ keys: [['API_KEY_ALICE', KEY]] }, host);
+    expect(await deploy({ keys: [['API_KEY_ALICE', KEY]] }, host)).toContain('\nIt asks for a key.\n');
     vi.stubEnv('API_KEY', KEY);
     const during: number[] = [];
     account.answerWith(async (...asked) => {

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { onEvent } from '../../../src/concurrency/events.ts';
+import { ConfigurationError } from '../../../src/errors.ts';
 import type { Backend } from '../../../src/inference/backend.ts';
 import { RUN_LEASE_MS } from '../../../src/limits.ts';
 import { ModelObjectError, readManifest } from '../../../src/model/bucket.ts';
@@ -136,6 +137,58 @@ describe('a model', () => {
     await backend.run([], () => undefined);
     expect(busy).toEqual([true, true, false]);
     expect(models.peek(a.name).isBusy).toBe(false);
+  });
+
+  it.each([
+    ['one logit is not finite', (all: Float32Array) => all.fill(NaN, 3, 4), 'its logits are not finite numbers'],
+    ['a logit is missing', (all: Float32Array) => all.subarray(1), /it has \d+ logits, and the manifest says \d+/],
+    ['there are too many', (all: Float32Array) => Float32Array.from([...all, 0]), /it has \d+ logits, and the/],
+  ])('of which %s is refused by name', async (_, change, problem) => {
+    const { log, load } = served(bytes, {
+      run: async (batch) => logitsOf(batch).map((one) => Object.assign(one, { mlm: change(one.mlm) })),
+    });
+    const error = await load(a.name).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(ModelObjectError);
+    expect((error as Error).message).toMatch(problem);
+    expect(log).toEqual(['created', 'disposed']);
+  });
+
+  it.each(['a', '@1', 'a@', 'a@1@2', 'a/b@1', ''])('cannot be called "%s"', (name) => {
+    expect(() => served(bytes).models.get(name)).toThrow(ConfigurationError);
+    expect(() => served(bytes).models.peek(name)).toThrow(`name the model "${name}". Name it <id>@<revision>`);
+  });
+
+  it('stays while it runs, and while requests wait for it, then leaves', async () => {
+    vi.useFakeTimers();
+    try {
+      const released = Promise.withResolvers<void>();
+      let runs = 0;
+      const { events, models, load } = served(bytes, {
+        async run(batch, pause) {
+          // The first run is the check of the load.
+          if (runs++ === 1) await released.promise;
+          await pause?.(1);
+          return logitsOf(batch);
+        },
+      });
+      const { backend, queue } = await load(a.name);
+      const running = backend.run([]);
+      const waiting = queue.admit(a.name, 1);
+      const other = load(b.name);
+      const evicted = () => events.some((event) => 'for' in event);
+      await vi.advanceTimersByTimeAsync(RUN_LEASE_MS / 2);
+      expect(evicted()).toBe(false);
+      released.resolve();
+      await running;
+      await vi.advanceTimersByTimeAsync(RUN_LEASE_MS / 4);
+      expect([models.peek(a.name).isBusy, evicted()]).toEqual([false, false]);
+      if (waiting) queue.end(waiting);
+      await vi.advanceTimersByTimeAsync(100);
+      expect((await other).manifest.id).toBe('b');
+      expect(evicted()).toBe(true);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('of which one text of several has no finite logits fails', async () => {

@@ -251,6 +251,19 @@ describe('masks', () => {
     });
   });
 
+  it('join the word before them where they continue it, or close a sentence', async () => {
+    const { result } = await ask(question('i [MASK] b', { top_k: V }));
+    const sequences = new Map(result.answers?.[0]?.[0]?.map(({ token, sequence }) => [token, sequence]));
+    expect([ING, V - 1, A, WALK].map((token) => sequences.get(token))).toEqual(['iing b', 'i! b', 'i a b', 'i walk b']);
+    const joint = await ask(question('i [MASK] [MASK]', { strategy: 'joint', num_beams: V * V, top_k: V * V }));
+    const both = new Map(
+      joint.result.answers?.[0]?.[0]?.map(({ token_ids, sequence }) => [String(token_ids), sequence]),
+    );
+    expect(both.get(String([WALK, ING]))).toBe('i walking');
+    expect(both.get(String([A, V - 1]))).toBe('i a!');
+    expect(both.get(String([A, B]))).toBe('i a b');
+  });
+
   it('of a search are filled together, by the better of both orders', async () => {
     const { result } = await ask(question(text, { strategy: 'joint', num_beams: V * V, top_k: 5 }));
     const all = new Map<string, number>();
@@ -513,6 +526,19 @@ describe('a score', () => {
     expect(answers[2]).toEqual(answers[0]);
     expect(answers[1]).toEqual(valueOf(await scoreOf(['b'])).answers[0]);
     expect(work.texts).toBe(2);
+  });
+
+  it('costs a run of the whole text for each of its tokens, to the last multiply-add', async () => {
+    const work = 3 * costModelOf(ARCHITECTURE).text(5, 1);
+    const asked = { texts: ['a b i'], isList: false, metric: 'original' } as const;
+    const [enough, little] = [work, work - 1].map((max_work) =>
+      score(asked, made({ max_work }).contextWith(policyWith(undefined).policy)),
+    );
+    expect(await enough).toMatchObject({ ok: true });
+    expect(await little).toEqual({
+      ok: false,
+      error: { reason: 'too_much_work', by: 'score', work, limit: work - 1 },
+    });
   });
 
   it('is refused for masks, for nothing, and for one token too many', async () => {

@@ -2,13 +2,11 @@ import { kind } from '#kind';
 import { describe, expect, it, vi } from 'vitest';
 
 import { createApp } from '../../../src/app.ts';
-import packageJson from '../../../package.json' with { type: 'json' };
 import { createOpenApiDocument } from '../../../src/http/openapi.ts';
 import { MAX_BODY_BYTES } from '../../../src/limits.ts';
 import { fillBucket, freshApp } from '../bucket.ts';
 
 interface Document {
-  readonly info: { readonly version: string };
   readonly paths: Record<string, Record<string, { readonly responses: Record<string, Described> }>>;
 }
 interface Described {
@@ -30,22 +28,6 @@ it('every route is in the OpenAPI document, and nothing else', () => {
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(new Set(routes)).toEqual(new Set(documented));
-});
-
-it('the document has the version of the package', () => {
-  expect(document.info.version).toBe(packageJson.version);
-});
-
-it('every status of every operation has an example', () => {
-  const without = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).flatMap(([method, { responses }]) =>
-      Object.entries(responses)
-        .filter(([, { content }]) => content?.['application/json'] && !content['application/json'].examples)
-        .map(([status]) => `${method} ${path} ${status}`),
-    ),
-  );
-  // The default model has no such head.
-  expect(without).toEqual(['post /next-sentence 200']);
 });
 
 it('examples that no worker recorded are what a worker answers', async () => {

@@ -71,6 +71,18 @@ describe('a list of questions', () => {
   });
 });
 
+it('what a computation needs is prepared for a missing answer, and not for cached ones', async () => {
+  const { find } = isolate();
+  const prepare = vi.fn<() => Promise<void>>(nothing);
+  await find(['a', 'b'], {}, prepare);
+  expect(prepare).toHaveBeenCalledTimes(1);
+  await find(['b', 'a', 'b'], {}, prepare);
+  await find([], {}, prepare);
+  expect(prepare).toHaveBeenCalledTimes(1);
+  await find(['a', 'c'], {}, prepare);
+  expect(prepare).toHaveBeenCalledTimes(2);
+});
+
 describe('what is said to be stored', () => {
   it('is what the edge cache has operations for, and is there for another isolate', async () => {
     const edge = edgeCache(7);
