@@ -5,7 +5,6 @@ import { join } from 'node:path';
 
 import { describe, expect, it, vi } from 'vitest';
 
-import { parseKeys } from '../../../models/account/key-file.ts';
 import { deploy } from '../../../models/account/deploy.ts';
 import { addKeys } from '../../../models/account/keys.ts';
 import { purge } from '../../../models/account/purge.ts';
@@ -176,22 +175,5 @@ describe('the account', () => {
     await deploy({}, { ...host, sleep });
     expect(waited).toEqual([287_000]);
     expect(said).toContain('The API of the account is busy: waiting 287 s, as it asks for');
-  });
-});
-
-describe('the names of keys in a file', () => {
-  it('are made a key for, or have their own', () => {
-    const [alice, bob] = parseKeys('# comment\nalice\n\nbob = 0123456789abcdef\n');
-    expect(alice).toEqual(['API_KEY_ALICE', expect.stringMatching(/^[\w-]{43}$/)]);
-    expect(bob).toEqual(['API_KEY_BOB', '0123456789abcdef']);
-  });
-
-  it.each([
-    ['', '--keys names no key'],
-    ['alice=short', 'The key of API_KEY_ALICE cannot be used: it needs 16 characters'],
-    ['alice\nAlice', 'API_KEY_ALICE is there twice'],
-    ['a b', '"a b" is no name of a key'],
-  ])('are refused in "%s"', (text, problem) => {
-    expect(() => parseKeys(text)).toThrow(problem);
   });
 });

@@ -1,10 +1,10 @@
-/** Where the names of new keys come from. test/models/account/bad-input.test.ts has what is refused. */
+/** The names of new keys: where they come from, and which are refused. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { parseKeys, readNames } from '../../../models/account/key-file.ts';
 
@@ -34,11 +34,20 @@ it('names come from a file', async () => {
   await rm(folder, { recursive: true });
 });
 
-it('a key is one of sixteen characters or more, or is made', () => {
-  const [alice, bob, ...more] = parseKeys(' alice = 0123456789abcdef \n\n# nobody\nbob');
-  expect(alice).toEqual(['API_KEY_ALICE', '0123456789abcdef']);
-  expect(bob).toEqual(['API_KEY_BOB', expect.stringMatching(/^[\w-]{43}$/)]);
-  expect(more).toEqual([]);
-  expect(() => parseKeys('alice=0123456789abcde')).toThrow('The key of API_KEY_ALICE cannot be used: it needs 16');
-  expect(() => parseKeys('alice=0123456789abcdé!')).toThrow('cannot be used');
+describe('the names of keys in a file', () => {
+  it('are made a key for, or have their own', () => {
+    const [alice, bob] = parseKeys('# comment\nalice\n\nbob = 0123456789abcdef\n');
+    expect(alice).toEqual(['API_KEY_ALICE', expect.stringMatching(/^[\w-]{43}$/)]);
+    expect(bob).toEqual(['API_KEY_BOB', '0123456789abcdef']);
+  });
+
+  it.each([
+    ['', '--keys names no key'],
+    ['alice=0123456789abcdé!', 'The key of API_KEY_ALICE cannot be used'],
+    ['alice=0123456789abcde', 'The key of API_KEY_ALICE cannot be used: it needs 16 characters'],
+    ['alice\nAlice', 'API_KEY_ALICE is there twice'],
+    ['a b', '"a b" is no name of a key'],
+  ])('are refused in "%s"', (text, problem) => {
+    expect(() => parseKeys(text)).toThrow(problem);
+  });
 });

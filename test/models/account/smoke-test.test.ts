@@ -1,7 +1,7 @@
 /** The test of a version before it is live: every answer that must stop it. */
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import { smokeTest } from '../../../models/account/smoke-test.ts';
+import { answersAnybody, type SmokeTest, smokeTest } from '../../../models/account/smoke-test.ts';
 
 const URL_OF_VERSION = 'https://12345678-edge-fill-mask.somebody.workers.dev';
 const CANDIDATES = [{ token_str: 'capital', score: 0.5 }];
@@ -31,7 +31,37 @@ const unreachable = () => {
 };
 const withoutKey = () => Response.json({ error_type: 'key_missing' }, { status: 401 });
 
-afterEach(() => vi.unstubAllEnvs());
+/** A clock that goes on by 100 ms whenever somebody looks at it. */
+function tickingClock(): void {
+  let now = 1_000_000;
+  vi.spyOn(Date, 'now').mockImplementation(() => (now += 100));
+}
+
+/** Tests a version among others. @param ready the answers to GET /ready, the last one for ever @returns how many were asked for */
+async function testAmongOthers(ready: readonly (readonly [status: number, version: string, body?: object])[]) {
+  let asked = 0;
+  const fetched: typeof fetch = async (input, init) => {
+    const request = new Request(input, init);
+    expect(request.headers.get('cloudflare-workers-version-overrides')).toBe('worker="new"');
+    const { pathname } = new URL(request.url);
+    if (pathname === '/info') return WELL['/info']();
+    if (pathname !== '/ready') return (await request.text()).includes('[MASK]') ? WELL.masked() : WELL.unmasked();
+    const [status, version, body = {}] = ready[Math.min(asked++, ready.length - 1)] ?? [500, ''];
+    return Response.json(body, { status, headers: version ? { 'worker-version': version } : {} });
+  };
+  const override = { worker: 'worker', version: 'new' };
+  const times = { readyWithinMs: 1000, settleMs: 1000, pauseMs: 0 };
+  const problem = await smokeTest({ url: URL_OF_VERSION, models: ['base@1'], fetch: fetched, override, ...times }).then(
+    () => undefined,
+    (error: unknown) => (error as Error).message,
+  );
+  return { asked, problem };
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
 
 describe('the smoke test', () => {
   it('passes a version that answers well, leaves nothing in its caches, and sends API_KEY', async () => {
@@ -114,6 +144,108 @@ describe('the smoke test', () => {
     ],
   ])('stops a version that %s', async (_, changed, problem) => {
     await expect(testIt(changed)).rejects.toThrow(problem);
+  });
+
+  it.each<[string, Parameters<typeof testAmongOthers>[0], number, string | undefined]>([
+    ['answers', [[200, 'new']], 2, undefined],
+    [
+      'answers after another one, and after a wrong setting of that',
+      [
+        [200, 'old'],
+        [503, 'old', { error_type: 'misconfigured' }],
+        [200, 'new'],
+      ],
+      4,
+      undefined,
+    ],
+    ['never answers', [[200, 'old']], 10, 'GET /ready is answered by version old, not by new'],
+    [
+      'answers no more at the end',
+      [
+        [200, 'new'],
+        [200, 'old'],
+      ],
+      11,
+      'GET /ready is answered by version old, not by',
+    ],
+    ['is not ready', [[503, '']], 10, 'GET /ready answers 503: {}'],
+    // It is asked for as long as an override may take, and then believed.
+    ['does not name itself', [[200, '']], 7, undefined],
+  ])('among others tests the version that is meant, which %s', async (_, ready, times, problem) => {
+    tickingClock();
+    const found = await testAmongOthers(ready);
+    expect(found.problem ?? '').toContain(problem ?? '');
+    expect([found.asked, found.problem === undefined]).toEqual([times, problem === undefined]);
+  });
+
+  it('asks each model, and says whether it is closed', async () => {
+    const asked: string[] = [];
+    const test: Omit<SmokeTest, 'fetch'> = { url: URL_OF_VERSION, models: ['base@1', 'other@2'], readyWithinMs: 0 };
+    const answering =
+      (isOpen: boolean): typeof fetch =>
+      async (input, init) => {
+        const request = new Request(input, init);
+        const { pathname } = new URL(request.url);
+        asked.push(pathname);
+        if (pathname.endsWith('/info')) {
+          return Response.json(
+            pathname === '/info' ? { model: 'base', revision: '1' } : { model: 'other', revision: '2' },
+          );
+        }
+        if (pathname.endsWith('/ready')) return Response.json({});
+        if (!isOpen && request.headers.get('authorization') !== 'Bearer given') return withoutKey();
+        return (await request.text()).includes('[MASK]') ? WELL.masked() : WELL.unmasked();
+      };
+    vi.stubEnv('API_KEY', 'another');
+    expect(await smokeTest({ ...test, fetch: answering(true) })).toEqual({ isClosed: false });
+    expect(asked.filter((path) => path.startsWith('/models/'))).toEqual(
+      ['ready', 'info', 'fill-mask', 'fill-mask'].map((path) => `/models/other@2/${path}`),
+    );
+    expect(await smokeTest({ ...test, key: 'given', fetch: answering(false) })).toEqual({ isClosed: true });
+    // Its code is known to work, and nobody knows a key.
+    expect(await smokeTest({ ...test, isClosedEnough: true, fetch: answering(false) })).toEqual({ isClosed: true });
+    const wrong = smokeTest({ ...test, key: 'wrong', isClosedEnough: true, fetch: answering(false) });
+    await expect(wrong).rejects.toThrow('does not accept the key in API_KEY');
+  });
+
+  it.each([
+    ['id', '', false],
+    ['', 'secret', false],
+    ['id', 'secret', true],
+  ])('sends the service token "%s" with the secret "%s" only whole: %s', async (id, secret, isSent) => {
+    vi.stubEnv('CF_ACCESS_CLIENT_ID', id);
+    vi.stubEnv('CF_ACCESS_CLIENT_SECRET', secret);
+    const asked: Request[] = [];
+    await testIt({}, { asked });
+    expect(asked[0]?.headers.get('cf-access-client-id')).toBe(isSent ? 'id' : null);
+    expect(asked[0]?.headers.get('content-type')).toBeNull();
+    expect(asked[2]?.headers.get('content-type')).toBe('application/json');
+  });
+
+  it('follows no redirect, and names where it leads', async () => {
+    const headers = { location: 'https://elsewhere.example/a?b=secret' };
+    await expect(testIt({ '/info': () => new Response(null, { status: 301, headers }) })).rejects.toThrow(
+      `${URL_OF_VERSION}/info redirects to https://elsewhere.example, and the worker redirects nobody`,
+    );
+    // An answer with this header alone is none.
+    await testIt({ '/ready': () => Response.json({}, { headers }) });
+  });
+
+  it.each<[string, () => Response, boolean | undefined]>([
+    ['candidates', WELL.masked, true],
+    ['a demand for a key', withoutKey, false],
+    ['an error', () => new Response('', { status: 500 }), undefined],
+    ['no answer', unreachable, undefined],
+  ])('knows by %s whether the worker answers anybody', async (_, answer, expected) => {
+    vi.stubEnv('API_KEY', '0123456789abcdef');
+    const asked: [string, RequestInit | undefined][] = [];
+    const fetched: typeof fetch = async (input, init) => {
+      asked.push([input instanceof Request ? input.url : String(input), init]);
+      return answer();
+    };
+    expect(await answersAnybody(URL_OF_VERSION, fetched)).toBe(expected);
+    expect(asked).toMatchObject([[`${URL_OF_VERSION}/fill-mask`, { method: 'POST' }]]);
+    expect(new Headers(asked[0]?.[1]?.headers).has('authorization')).toBe(false);
   });
 
   it('stops at a 401, and says whether a key lacks or is wrong', async () => {

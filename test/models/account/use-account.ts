@@ -1,6 +1,7 @@
 /** A stand-in for an account before each test of a file, and requests to workers.dev that reach its versions. */
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, inject, vi } from 'vitest';
@@ -46,7 +47,10 @@ export function useAccount() {
   const said: string[] = [];
   let server: AccountServer | undefined;
   let answer = answerWell;
+  let temporary = '';
   beforeEach(async () => {
+    temporary = await mkdtemp(join(tmpdir(), 'edge-fill-mask-'));
+    vi.stubEnv('TMPDIR', temporary);
     server = await startAccount();
     answer = answerWell;
     said.length = 0;
@@ -57,6 +61,10 @@ export function useAccount() {
   afterEach(async () => {
     vi.unstubAllEnvs();
     await server?.[Symbol.asyncDispose]();
+    // A file with keys may be among them.
+    const left = (await readdir(temporary)).filter((name) => name.startsWith('edge-fill-mask-'));
+    await rm(temporary, { recursive: true });
+    expect(left).toEqual([]);
     expect(said.join('\n')).not.toContain('WARNING');
   });
   const started = (): AccountServer => {

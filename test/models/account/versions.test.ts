@@ -174,6 +174,13 @@ describe('npm run rollback', () => {
     expect(shares()).toEqual([{ version_id: second, percentage: 100 }]);
   });
 
+  it('goes back from a version beside which another one has no requests', async () => {
+    const [first, second] = await deployTwice();
+    account.makeLive(second, { [second]: 100, [first]: 0 });
+    await expect(rollback({}, host)).rejects.toThrow(`Go back to version ${first}? Nobody can be asked here`);
+    await expect(goBack({ version: second })).rejects.toThrow('is live already');
+  });
+
   it.each([10, 60])('ends a gradual deployment of %i percent', async (gradual) => {
     await deploy({}, host);
     const first = live();

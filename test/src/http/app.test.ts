@@ -2,10 +2,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createApp } from '../../../src/app.ts';
+import { Budget } from '../../../src/http/budget.ts';
 import type { Observation } from '../../../src/http/observation.ts';
 import type { Worker } from '../../../src/http/worker.ts';
 import type { Backend } from '../../../src/inference/backend.ts';
-import { MAX_BODY_BYTES } from '../../../src/limits.ts';
+import { MAX_BODY_BYTES, WORK_OF } from '../../../src/limits.ts';
+import { objectKey } from '../../../src/model/manifest.ts';
 import { memory } from '../cache/memory.ts';
 import { kindOf, logitsOf, smallModel } from '../model/small-model.ts';
 import { mockByteReads } from './byte-reads.ts';
@@ -270,6 +272,10 @@ describe('the log', () => {
   });
 });
 
+const bothObject = async (file: 'tokenizer.bin'): Promise<number> => {
+  const [id = '', revision = ''] = name.split('@');
+  return (await both.get(objectKey(id, revision, file)))?.size ?? NaN;
+};
 const limiter = (success = true) => ({ limit: vi.fn<RateLimit['limit']>(async () => ({ success })) });
 
 describe('rate limits', () => {
@@ -283,6 +289,49 @@ describe('rate limits', () => {
       'address:192.0.2.1',
       'address:unknown',
     ]);
+  });
+
+  it('are asked once for what is refused before a question, and not for what is found', async () => {
+    const RATE_LIMITER = limiter();
+    const { request, ask } = appWith({ RATE_LIMITER, API_KEYS: KEY });
+    for (const path of ['/nothing', '/fill-mask']) await request(path);
+    await ask(question, '/models/nobody/fill-mask', bearer(KEY));
+    await request('/score', { headers: bearer(KEY) });
+    expect(RATE_LIMITER.limit).toHaveBeenCalledTimes(4);
+    const full = appWith({ RATE_LIMITER: limiter(false), API_KEYS: KEY });
+    for (const [path, method] of [
+      ['/nothing', 'GET'],
+      ['/fill-mask', 'POST'],
+      ['/score', 'GET'],
+    ] as const) {
+      const refused = await full.request(path, { method });
+      expect(await headersOf(refused, 'www-authenticate', 'allow', 'retry-after')).toEqual([429, null, null, '60']);
+    }
+  });
+
+  it('charge what is read, tokenized and answered, to the byte', async () => {
+    const debit = vi.spyOn(Budget.prototype, 'debit');
+    const { ask } = appWith({ EXPENSIVE_RATE_LIMITER: limiter(), EXPENSIVE_LIMIT: '60', RATE_LIMITS: 'on' });
+    const charged = async (path: string, body: object) => {
+      debit.mockClear();
+      const answer = await ask(body, path);
+      const text = await answer.text();
+      const work = debit.mock.calls.map(([, one]) => one);
+      expect(debit.mock.calls.every(([key]) => key === 'address:unknown')).toBe(true);
+      expect(work).toContain(WORK_OF.request);
+      expect(work).toContain(JSON.stringify(body).length * WORK_OF.bodyCharacter);
+      expect(work).toContain(text.length * WORK_OF.answeredByte);
+      return work;
+    };
+    const cold = await charged('/tokenize', { inputs: 'i love' });
+    expect(cold).toContain('i love'.length * WORK_OF.tokenizedCharacter);
+    const bytes = (await bothObject('tokenizer.bin')) * WORK_OF.loadedByte;
+    expect(cold).toContain(bytes);
+    expect(await charged('/tokenize', { inputs: 'i' })).not.toContain(bytes);
+    const filled = await charged('/fill-mask', { inputs: 'i [MASK]', parameters: { targets: ['love'] } });
+    expect(filled).toContain('i [MASK]'.length * WORK_OF.tokenizedCharacter);
+    expect(filled).toContain(' love'.length * WORK_OF.tokenizedCharacter);
+    debit.mockRestore();
   });
 
   it('do not count where they are off, nor what is answered without a model', async () => {
@@ -342,8 +391,38 @@ describe('a body', async () => {
     ['that is a text', '"a"', {}, [400, 'invalid_request']],
     ['that has a mark that is none', utf8('\u00ef'), {}, [400, 'invalid_json']],
     ['that is empty', '', {}, [400, 'invalid_json']],
+    ['that is not there', undefined, {}, [400, 'invalid_json']],
+    ['that is not there, and compressed', undefined, { 'content-encoding': 'gzip' }, [400, 'invalid_json']],
   ])('%s', async (_, body, headers, expected) => {
     expect(await send(body, headers)).toEqual(expected);
+  });
+});
+
+describe('BASE_PATH', () => {
+  it.each([
+    ['/masks/health', 200, ''],
+    ['/masks/health/', 200, ''],
+    ['/masks/nothing', 404, 'Nothing is at /masks/nothing. See /masks/docs for the routes.'],
+    ['/health', 404, 'Nothing is at /health. This deployment answers below /masks/: see /masks/docs for the routes.'],
+    ['/maskshealth', 404, 'Nothing is at /maskshealth. This deployment answers below /masks/: see /masks/docs for'],
+  ])('decides what is at %s', async (path, status, error) => {
+    const ASSETS = { fetch: async () => new Response('', { status: 404 }) };
+    const answer = await appWith({ BASE_PATH: '/masks', ASSETS }).request(path);
+    expect(answer.status).toBe(status);
+    expect((await errorOf(answer)).error ?? '').toContain(error);
+  });
+
+  it('that is wrong is named at every path', async () => {
+    const { request } = appWith({ BASE_PATH: 'masks' });
+    for (const [path, status] of [
+      ['/health', 500],
+      ['/masks/health', 500],
+      ['/ready', 503],
+    ] as const) {
+      const answer = await request(path);
+      expect(answer.status).toBe(status);
+      expect((await errorOf(answer)).error).toContain('The variable BASE_PATH is "masks"');
+    }
   });
 });
 
