@@ -284,6 +284,13 @@ describe('a pull with failures', () => {
     expect(await hashOf('model.safetensors')).toBe(sha256(weights));
   });
 
+  it('goes on with a file that is cut off often, as long as some of it arrives between', async () => {
+    hub.troubles.set('model.safetensors', { breakAfter: [BYTES / 4, 0, 0, BYTES / 4, 0, 0] });
+    await pullIt();
+    expect(copies()).toHaveLength(7);
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+  });
+
   it('waits as long as the Hub and the storage demand', async () => {
     hub.troubles.set('model.safetensors', { statuses: [{ status: 429, retryAfter: '1' }] });
     hub.troubles.set(`/api/models/${NAME}/revision/HEAD`, { statuses: [{ status: 429, retryAfter: '1' }] });

@@ -334,6 +334,22 @@ describe('rate limits', () => {
     debit.mockRestore();
   });
 
+  it('refuse by name a model whose longest text the budget of a period cannot pay', async () => {
+    const { name: MODEL, store: MODELS } = await smallModel('long', 30_000);
+    const EXPENSIVE_RATE_LIMITER = limiter();
+    const env = { MODEL, MODELS, EXPENSIVE_RATE_LIMITER, RATE_LIMITS: 'on' };
+    const poor = appWith({ ...env, EXPENSIVE_LIMIT: '1' });
+    for (const [answer, status] of [
+      [await poor.ask(question), 502],
+      [await poor.request('/ready'), 503],
+    ] as const) {
+      expect(answer.status).toBe(status);
+      expect((await errorOf(answer)).error).toMatch(/long.* pays for 10\.0: raise the limit of EXPENSIVE_RATE_LIMITER/);
+    }
+    expect(EXPENSIVE_RATE_LIMITER.limit).not.toHaveBeenCalled();
+    expect((await appWith({ ...env, EXPENSIVE_LIMIT: '20' }).ask(question)).status).toBe(200);
+  });
+
   it('do not count where they are off, nor what is answered without a model', async () => {
     const RATE_LIMITER = limiter(false);
     expect((await appWith({ RATE_LIMITER, RATE_LIMITS: 'off' }).ask(question)).status).toBe(200);
@@ -409,7 +425,7 @@ describe('BASE_PATH', () => {
     const ASSETS = { fetch: async () => new Response('', { status: 404 }) };
     const answer = await appWith({ BASE_PATH: '/masks', ASSETS }).request(path);
     expect(answer.status).toBe(status);
-    expect((await errorOf(answer)).error ?? '').toContain(error);
+    expect(await answer.text()).toContain(error);
   });
 
   it('that is wrong is named at every path', async () => {

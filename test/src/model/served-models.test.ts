@@ -62,6 +62,15 @@ describe('two models', () => {
     expect(log).toEqual(['created']);
   });
 
+  it('are given memory before they are loaded, where no other has to leave', async () => {
+    const { models } = served(2 * bytes - 1);
+    expect(models.reserve(a.name, bytes)).toBe(true);
+    expect(models.reserve(a.name, bytes)).toBe(true);
+    expect(models.reserve(b.name, bytes)).toBe(false);
+    expect(models.reserve(b.name, bytes - 1)).toBe(true);
+    expect(served(1).models.reserve(a.name, bytes)).toBe(true);
+  });
+
   it('the least recently used one leaves', async () => {
     const c = await smallModel('c');
     const all: ObjectStore = { get: async (key) => (await store.get(key)) ?? c.store.get(key) };

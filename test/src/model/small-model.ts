@@ -8,7 +8,10 @@ import { bertJson } from '../tokenizer/small-tokenizers.ts';
 const VOCABULARY = Object.keys(bertJson().model['vocab'] as object).length;
 
 /** @returns the name of the model, `<id>@<revision>`, and a store that holds it */
-export async function smallModel(id = 'small'): Promise<{ name: string; store: ObjectStore }> {
+export async function smallModel(
+  id = 'small',
+  max_position_embeddings = 16,
+): Promise<{ name: string; store: ObjectStore }> {
   const contents = { 'tokenizer.bin': packTokenizer(bertJson()), 'model.efm': new Uint8Array(64) };
   const files = await Promise.all(
     Object.entries(contents).map(async ([name, bytes]) => ({
@@ -31,7 +34,7 @@ export async function smallModel(id = 'small'): Promise<{ name: string; store: O
       intermediate_size: 8,
       num_hidden_layers: 1,
       num_attention_heads: 1,
-      max_position_embeddings: 16,
+      max_position_embeddings,
     },
     special_tokens: { mask: { id: 4, token: '[MASK]' }, unk: { id: 1, token: '[UNK]' } },
     heads: ['mlm'],

@@ -92,6 +92,11 @@ describe('what is said to be stored', () => {
     expect(await isolate().find(keys, { edge: edge() })).toMatchObject({ edge: 2, computed: 3 });
   });
 
+  it('is something, also where the look-ups alone would take all operations', async () => {
+    const found = await isolate().find('abcdefghij'.split(''), { edge: edgeCache(8)() });
+    expect(found).toMatchObject({ computed: 10, stored: { isolate: 10, edge: 2 } });
+  });
+
   it('is not what failed to be stored, as soon as that is known', async () => {
     const found = await isolate().find(['a', 'b', 'c'], { edge: edgeCache(45, [1])() });
     expect(found.stored).toEqual({ isolate: 3, edge: 2 });

@@ -228,6 +228,15 @@ describe('masks', () => {
     expect(result.cached).toMatchObject({ computed: 2, stored: { isolate: 2 } });
   });
 
+  it('of a text in another spelling come from the isolate, and are not said to be stored again', async () => {
+    const { contextWith } = made();
+    const caches = createCaches();
+    const answersOf = async (asked: string) =>
+      shown(await fillMask(question(asked), contextWith(policyWith(undefined).policy, caches))).cached;
+    expect(await answersOf('i [MASK]')).toMatchObject({ computed: 1, stored: { isolate: 1 } });
+    expect(await answersOf('I  [MASK]')).toMatchObject({ isolate: 1, computed: 0, stored: { isolate: 0 } });
+  });
+
   it('that the model spells in its own way are found by its tokenizer, then by the cache', async () => {
     const { contextWith, log } = made({ mask: '<m>' });
     const { cache } = memory();
