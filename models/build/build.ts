@@ -89,7 +89,9 @@ export async function readCheckpoint(model: string, whole = false): Promise<Chec
   if (!/^[a-z0-9][a-z0-9._-]*$/.test(id)) {
     throw new Error(`${folder}: the name of the folder is the model's id, of letters, digits, ".", "_" and "-"`);
   }
-  const weights = readWeights(await readText(folder, 'config.json'), await readTensors(folder));
+  // First of all: a folder of other weights, or of an adapter, often has no config.json.
+  const tensors = await readTensors(folder);
+  const weights = readWeights(await readText(folder, 'config.json'), tensors);
   const tokenizer = await readTokenizer(folder);
   const largest = largestId(tokenizer.json);
   if (largest >= weights.config.vocab_size) {

@@ -1,5 +1,6 @@
 /** Reads `config.json` of the supported families as one kind of configuration. No I/O. */
 import type { EncoderConfig, Family } from './encoder.ts';
+import { parseJson } from './json.ts';
 
 /** The names of the sizes in each family, where they differ from BERT's. */
 const NAMES: Record<Family, Partial<Record<Count | 'hidden_act', string>>> = {
@@ -89,10 +90,11 @@ const DISTILBERT_EPSILON = 1e-12;
 export function readConfig(json: string, hasHead: (family: Family) => boolean = () => false): EncoderConfig {
   let given: Record<string, unknown>;
   try {
-    given = JSON.parse(json) as Record<string, unknown>;
+    given = parseJson(json) as Record<string, unknown>;
   } catch {
     throw new Error('config.json is not JSON');
   }
+  refuseCode(given);
   const family = familyOf(given, hasHead);
   const config: Record<string, unknown> = { ...DEFAULTS, ...DEFAULTS_OF[family], ...given };
   const isRoberta = ROBERTAS.has(family);
@@ -168,6 +170,22 @@ function familyOf(
     throw new Error(`config.json: model_type is ${family}, and architectures says ${known}`);
   }
   return family;
+}
+
+/** The classes whose code computes what a masked model answers. */
+const CODED = ['AutoModelForMaskedLM', 'AutoModelForPreTraining', 'AutoModel'] as const;
+
+function refuseCode({ auto_map, architectures }: Record<string, unknown>): void {
+  if (typeof auto_map !== 'object' || auto_map === null) return;
+  const code = auto_map as Record<string, unknown>;
+  const named = CODED.find((name) => code[name] != null);
+  // A class of another name is that of the code.
+  const other = [architectures].flat().find((name) => typeof name === 'string' && !(name in ARCHITECTURES));
+  if (named === undefined && other === undefined) return;
+  throw new Error(
+    `config.json: auto_map names code in the repository, ${JSON.stringify(named === undefined ? code : code[named])}, which is not run: ` +
+      'it may compute something else than the classes of transformers',
+  );
 }
 
 function refuseVariants(config: Record<string, unknown>): void {

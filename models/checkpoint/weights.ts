@@ -2,7 +2,7 @@
 import { readConfig } from './config.ts';
 import type { EncoderConfig, EncoderWeights, Layer, LayerNorm, Linear } from './encoder.ts';
 import { TENSORS } from './families.ts';
-import type { StoredTensor } from './safetensors.ts';
+import type { StoredTensor } from './stored-tensor.ts';
 
 /** Names of a layer norm's gamma and beta in checkpoints from before PyTorch, which published BERTs still have. */
 const FORMER_NAMES: Record<string, string> = { weight: 'gamma', bias: 'beta' };

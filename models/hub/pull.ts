@@ -10,7 +10,7 @@ import { explainDiskError } from './disk-error.ts';
 import { download, type Transfer } from './download.ts';
 import { fetchWithRetries, PAUSES_MS } from './retry.ts';
 import { openRepository } from './repository.ts';
-import { canBePulled, selectFiles, SHARD_INDEX } from './selection.ts';
+import { canBePulled, isShard, selectFiles, shardsOf } from './selection.ts';
 import { pulledFolder, readSource, SOURCE, type Source } from './source.ts';
 
 const MODELS = join(import.meta.dirname, '..');
@@ -118,16 +118,16 @@ async function fetchParts(
     progress(done / all);
   };
 
-  const listed = await repository.list();
-  const files = selectFiles(listed, repository.hub, repository.commit);
-  const index = files.find(({ name }) => name === SHARD_INDEX);
+  const { files: listed, folders } = await repository.list();
+  const files = selectFiles(listed, repository.hub, folders);
+  const index = files.find(({ name }) => shardsOf(name));
   if (index) {
     refuseLargeText(index);
     await fetchPart(index);
-    const places = readIndex(await readFile(parts.get(index) ?? '', 'utf8'), SHARD_INDEX);
+    const places = readIndex(await readFile(parts.get(index) ?? '', 'utf8'), index.name, shardsOf(index.name) ?? '');
     for (const shard of new Set(places.values())) {
       const file = listed.find(({ name }) => name === shard);
-      if (!file) throw new Error(`${repository.hub} has no ${shard}, and ${SHARD_INDEX} names it`);
+      if (!file) throw new Error(`${repository.hub} has no ${shard}, and ${index.name} names it`);
       files.push(file);
     }
   }
@@ -135,7 +135,7 @@ async function fetchParts(
   if (all > MAX_MODEL_BYTES) {
     throw new Error(`${repository.hub} lists ${all / 1e9} GB, and at most ${MAX_MODEL_BYTES / 1e9} GB are pulled`);
   }
-  files.filter(({ name }) => !name.endsWith('.safetensors')).forEach(refuseLargeText);
+  files.filter(({ name }) => !isShard(name)).forEach(refuseLargeText);
   for (const file of files) if (file !== index) await fetchPart(file);
   return parts;
 }

@@ -28,8 +28,8 @@ export interface Repository {
   readonly commit: string;
   /** From the model card. */
   readonly license: string;
-  /** Those at the top level. */
-  list(): Promise<ListedFile[]>;
+  /** What is at the top level, with the names of the folders there. */
+  list(): Promise<{ files: ListedFile[]; folders: string[] }>;
   /** The content from a byte on. The server may send the whole of it (200), and does if the content is not that of `etag`. */
   open(file: ListedFile, from: number, etag?: string): Promise<Response>;
 }
@@ -72,12 +72,17 @@ export async function openRepository(name: string, revision: string | undefined,
     async list() {
       try {
         const files: ListedFile[] = [];
+        const folders: string[] = [];
         let pages = 0;
         const counted: typeof fetch = (input, init) => {
           if (++pages > MAX_PAGES) throw new Error(`${name} lists its files in more than ${MAX_PAGES} pages`);
           return at.fetch(input, init);
         };
         for await (const { type, path, size, oid, lfs } of listFiles({ ...at, fetch: counted })) {
+          if (files.length + folders.length >= MAX_LISTED_FILES) {
+            throw new Error(`${name} lists more than ${MAX_LISTED_FILES} files`);
+          }
+          if (type === 'directory') folders.push(path);
           if (type !== 'file') continue;
           const file = { name: path, bytes: lfs?.size ?? size, oid: lfs?.oid ?? oid ?? '' };
           // The hash becomes part of a path, and the size limits what is written.
@@ -88,9 +93,8 @@ export async function openRepository(name: string, revision: string | undefined,
             throw new Error(`${name} lists "${path}" with ${file.bytes} bytes and the hash "${file.oid}"`);
           }
           files.push(file);
-          if (files.length > MAX_LISTED_FILES) throw new Error(`${name} lists more than ${MAX_LISTED_FILES} files`);
         }
-        return files;
+        return { files, folders };
       } catch (error) {
         return explain(error);
       }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import { readSafetensors } from '../../../models/checkpoint/safetensors.ts';
 import { readWeights } from '../../../models/checkpoint/weights.ts';
+import { source } from './torch-file.ts';
 
 function safetensors(header: unknown, data: Uint8Array = new Uint8Array()): Uint8Array {
   const json = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
@@ -20,25 +21,21 @@ describe('safetensors', () => {
     new Uint16Array(data.buffer, 8, 4).set([0x3c00, 0x7bff, 0x0400, 0x8001]);
     // 1, −2 and the smallest normal number of bfloat16, at an odd place
     data.set([0x80, 0x3f, 0x00, 0xc0, 0x80, 0x00], 17);
-    const tensors = readSafetensors(
-      safetensors(
-        {
-          __metadata__: { format: 'pt' },
-          a: { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] },
-          b: { dtype: 'F16', shape: [4], data_offsets: [8, 16] },
-          c: { dtype: 'BF16', shape: [3], data_offsets: [17, 23] },
-          ids: { dtype: 'I32', shape: [1], data_offsets: [23, 27] },
-        },
-        data,
-      ),
-    );
+    const header = {
+      __metadata__: { format: 'pt' },
+      a: { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] },
+      b: { dtype: 'F16', shape: [4], data_offsets: [8, 16] },
+      c: { dtype: 'BF16', shape: [3], data_offsets: [17, 23] },
+      ids: { dtype: 'I32', shape: [1], data_offsets: [23, 27] },
+    };
+    const tensors = readSafetensors(source(safetensors(header, data)));
     expect([...tensors.keys()]).toEqual(['a', 'b', 'c', 'ids']);
     expect(tensors.get('a')).toMatchObject({ dtype: 'F32', shape: [2, 1] });
     expect(tensors.get('a')?.read()).toEqual(Float32Array.of(1.5, -2));
     expect(tensors.get('b')?.read()).toEqual(Float32Array.of(1, 65504, 2 ** -14, -(2 ** -24)));
     expect(tensors.get('c')?.read()).toEqual(Float32Array.of(1, -2, 2 ** -126));
     // Published checkpoints have such tensors, which are never read.
-    expect(() => tensors.get('ids')?.read()).toThrow(/ids has the type I32; F32, F16, BF16 can be read/);
+    expect(() => tensors.get('ids')?.read()).toThrow(/ids has the type I32; F32, F16, BF16, F64 can be read/);
   });
 
   it.each([
@@ -84,13 +81,13 @@ describe('safetensors', () => {
       /a has no valid shape/,
     ],
   ])('refuses %s', (_, file, sentence) => {
-    expect(() => readSafetensors(file)).toThrow(sentence);
+    expect(() => readSafetensors(source(file))).toThrow(sentence);
   });
 
   it('skips a type that it does not know, until it is read', () => {
     const header = { a: { dtype: 'F4', shape: [1], data_offsets: [0, 4] } };
-    const tensor = readSafetensors(safetensors(header, new Uint8Array(4))).get('a');
-    expect(() => tensor?.read()).toThrow('a has the type F4; F32, F16, BF16 can be read');
+    const tensor = readSafetensors(source(safetensors(header, new Uint8Array(4)))).get('a');
+    expect(() => tensor?.read()).toThrow('a has the type F4; F32, F16, BF16, F64 can be read');
   });
 
   it.each([
@@ -99,7 +96,7 @@ describe('safetensors', () => {
     ['F32', [0, 0, 0xc0, 0x7f]],
   ])('refuses a %s that is not finite, when it is read', (dtype, bytes) => {
     const header = { a: { dtype, shape: [1], data_offsets: [0, bytes.length] } };
-    const tensor = readSafetensors(safetensors(header, Uint8Array.from(bytes)), 'shard.safetensors').get('a');
+    const tensor = readSafetensors(source(safetensors(header, Uint8Array.from(bytes)), 'shard.safetensors')).get('a');
     expect(() => tensor?.read()).toThrow(/^shard\.safetensors: a holds a number that is not finite$/);
   });
 });
@@ -157,7 +154,7 @@ describe('a checkpoint', () => {
       { 'albert.embeddings.word_embeddings.weight': { dtype: 'F32', shape: [8, 3], data_offsets: [0, 96] } },
       new Uint8Array(96),
     );
-    expect(() => readWeights(JSON.stringify(albert), readSafetensors(file))).toThrow(
+    expect(() => readWeights(JSON.stringify(albert), readSafetensors(source(file)))).toThrow(
       /shape \[8, 3\] where config\.json says \[8, 2\]/,
     );
   });

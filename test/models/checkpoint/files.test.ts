@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { readConfig } from '../../../models/checkpoint/config.ts';
 import { readBytes, readIndex, readJson, readTensors, readText } from '../../../models/checkpoint/files.ts';
-import { isPickle } from '../../../models/checkpoint/pickle.ts';
+import { archive, dict, floats, pickle, tensor } from './torch-file.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -28,6 +28,12 @@ function tensors(...names: string[]): Uint8Array {
   return Buffer.concat([length, Buffer.from(header), new Uint8Array(4 * names.length)]);
 }
 
+/** The same as a pickle. */
+const pickled = (...names: string[]): Uint8Array =>
+  archive(pickle(...dict(Object.fromEntries(names.map((name) => [name, tensor({ count: 1, shape: [1] })])))), {
+    0: floats(0),
+  });
+
 describe('a text file', () => {
   it('keeps its byte-order mark as a text, and not as JSON', async () => {
     await write({ 'a.json': '\ufeff{"a": 1}' });
@@ -44,6 +50,19 @@ describe('a text file', () => {
   ])('of %s is refused with its path', async (_, content, problem) => {
     await write({ 'a.json': content });
     await expect(readJson(folder, 'a.json')).rejects.toThrow(`${join(folder, 'a.json')} ${problem}`);
+  });
+
+  it('may have the numbers of Python that JSON does not have, as names', async () => {
+    const given = '{"a": [NaN, -Infinity, Infinity], "b": "NaN, \\"Infinity", "c": 1}';
+    await write({ 'a.json': given, 'b.json': '{"a": NaNa}', 'c.json': '{"a": -NaN}' });
+    expect(await readJson(folder, 'a.json')).toEqual({
+      a: ['NaN', '-Infinity', 'Infinity'],
+      b: 'NaN, "Infinity',
+      c: 1,
+    });
+    await expect(readJson(folder, 'a.json', JSON.parse)).rejects.toThrow('a.json is not JSON');
+    for (const name of ['b.json', 'c.json'])
+      await expect(readJson(folder, name)).rejects.toThrow(`${name} is not JSON`);
   });
 
   it('that is missing, or is a folder, or is in no folder, is named', async () => {
@@ -69,13 +88,28 @@ describe('the tensors', () => {
     expect([...(await readTensors(folder)).keys()]).toEqual(['whole']);
   });
 
+  it('are those of pickles where no safetensors are, whole or in shards', async () => {
+    await write({
+      'pytorch_model.bin.index.json': '{"metadata": {"total_size": NaN}, "weight_map": {"a": "1.bin", "b": "2.bin"}}',
+      '1.bin': pickled('a'),
+      '2.bin': pickled('b', 'unnamed'),
+    });
+    expect([...(await readTensors(folder)).keys()]).toEqual(['a', 'b']);
+    await write({ 'pytorch_model.bin': pickled('whole', 'b') });
+    expect([...(await readTensors(folder)).keys()]).toEqual(['whole', 'b']);
+    await write({ 'model.safetensors': tensors('safe') });
+    expect([...(await readTensors(folder)).keys()]).toEqual(['safe']);
+  });
+
   it('are missed by name', async () => {
-    const neither = `${folder} has neither model.safetensors nor model.safetensors.index.json`;
-    await expect(readTensors(folder)).rejects.toThrow(new RegExp(`^${neither}$`));
-    await expect(readTensors(join(folder, 'nosuch'))).rejects.toThrow(/nosuch has neither .*json$/);
-    await write({ 'pytorch_model.bin': '' });
-    await expect(readTensors(folder)).rejects.toThrow(`${neither}, only pickled weights (.bin). Convert them`);
-    await expect(readTensors(folder)).rejects.toThrow(`from_pretrained('${folder}')`);
+    const none =
+      'weights: none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json';
+    await expect(readTensors(folder)).rejects.toThrow(`${folder} has no config.json and no ${none}`);
+    await expect(readTensors(join(folder, 'nosuch'))).rejects.toThrow('nosuch has no config.json and no weights');
+    await write({ 'config.json': '{}', 'training_args.bin': '', 'optimizer.pt': '' });
+    await expect(readTensors(folder)).rejects.toThrow(new RegExp(`^${folder} has no ${none}$`));
+    await write({ 'pytorch_model.bin.index.json': '{"weight_map": {"a": "1.bin"}}' });
+    await expect(readTensors(folder)).rejects.toThrow(`${folder} has no 1.bin`);
     await write({ 'model.safetensors.index.json': '{"weight_map": {"a": "1.safetensors"}}' });
     await expect(readTensors(folder)).rejects.toThrow(`${folder} has no 1.safetensors`);
     await write({ '1.safetensors': tensors('b') });
@@ -84,24 +118,90 @@ describe('the tensors', () => {
     );
   });
 
-  it('are converted by a command without a name that a shell would take apart', async () => {
-    const odd = join(folder, "a'; b");
-    await mkdir(odd);
-    await writeFile(join(odd, 'pytorch_model-00001-of-00002.bin'), '');
-    await expect(readTensors(odd)).rejects.toThrow(`from_pretrained('<folder>')`);
-    expect(['pytorch_model.bin', 'training_args.bin', 'pytorch_model.bin.json'].map(isPickle)).toEqual([
-      true,
-      false,
-      false,
-    ]);
+  it.each([
+    ['bert-q8_0.gguf', 'GGUF'],
+    ['onnx', 'ONNX'],
+    ['model_quantized.onnx', 'ONNX'],
+    ['tf_model.h5', 'TensorFlow'],
+    ['bert_model.ckpt.index', 'TensorFlow'],
+    ['flax_model.msgpack', 'Flax'],
+    ['rust_model.ot', 'Rust'],
+    ['openvino_model.xml', 'OpenVINO'],
+    ['model.pt', 'PyTorch, under another name than pytorch_model.bin'],
+    ['adapter_model.safetensors', 'an adapter'],
+  ])('in another form are refused by its name: %s', async (name, form) => {
+    await write({ [name]: '' });
+    await expect(readTensors(folder)).rejects.toThrow(`It has ${name} (${form}), which cannot be read`);
+    await write({ 'model.safetensors': tensors('a') });
+    expect((await readTensors(folder)).size).toBe(1);
+  });
+});
+
+describe('an adapter', () => {
+  const config = JSON.stringify({ peft_type: 'LORA', base_model_name_or_path: 'some/base' });
+
+  it.each([
+    ['alone', {}, "s.load_file('<base>/model.safetensors')"],
+    ['beside a whole model', { 'model.safetensors': tensors('a') }, "s.load_file('<base>/model.safetensors')"],
+    ['beside a pickle', { 'pytorch_model.bin': '' }, "torch.load('<base>/pytorch_model.bin', weights_only=True)"],
+  ])('%s is refused with the lines that merge it', async (_, files, load) => {
+    await write({ 'adapter_config.json': config, 'adapter_model.safetensors': tensors('a'), ...files });
+    const { message } = (await readTensors(folder).catch((error: unknown) => error as Error)) as Error;
+    expect(message).toContain(
+      `${folder} has adapter_config.json: it is an adapter of some/base, and only whole models`,
+    );
+    const lines = message.split('\n').filter((line) => line.startsWith('  '));
+    expect(lines).toHaveLength(3);
+    expect(lines[1]).toContain("'<adapter>').merge_and_unload()");
+    expect(lines[2]).toContain(load);
+  });
+
+  it.each([
+    'base_model.model.bert.embeddings.LayerNorm.bias',
+    'bert.encoder.layer.0.attention.self.query.base_layer.weight',
+    'bert.encoder.layer.0.attention.self.query.lora_A.default.weight',
+    'bert.embeddings.word_embeddings.lora_embedding_B',
+    'cls.modules_to_save.default.predictions.bias',
+  ])('that is not merged with its weights is refused by its tensor %s', async (name) => {
+    await write({ 'model.safetensors': tensors('bert.fine', name) });
+    await expect(readTensors(folder)).rejects.toThrow(
+      `was saved while an adapter was attached: it has the tensor ${name}`,
+    );
+    await rm(join(folder, 'model.safetensors'));
+    await write({ 'pytorch_model.bin': pickled('bert.fine', name) });
+    await expect(readTensors(folder)).rejects.toThrow(`it has the tensor ${name}`);
+  });
+});
+
+describe('what was downloaded in place of a file', () => {
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0'.repeat(64)}\nsize 440449768\n`;
+  const pages = ['<!DOCTYPE html>\n<html>', '\n<html lang="en">', '<?xml version="1.0"?><Error>'];
+
+  it.each<[string, string, string]>([
+    ['model.safetensors', pointer, 'is a git-lfs pointer, not the file itself: run "git lfs pull"'],
+    ['pytorch_model.bin', pointer, 'is a git-lfs pointer'],
+    ...pages.map((page): [string, string, string] => ['model.safetensors', page, 'is a web page, not the file itself']),
+    ['pytorch_model.bin', '\ufeff<!doctype HTML>', 'is a web page'],
+    ['model.safetensors.index.json', pages[0] ?? '', 'is a web page'],
+  ])('%s is told by what it is: %j', async (name, content, problem) => {
+    await write({ [name]: content });
+    await expect(readTensors(folder)).rejects.toThrow(`${join(folder, name)} ${problem}`);
+  });
+
+  it('may be the vocabulary, too', async () => {
+    await write({ 'vocab.txt': pointer, 'config.json': pages[0] ?? '' });
+    await expect(readBytes(folder, 'vocab.txt')).rejects.toThrow('vocab.txt is a git-lfs pointer');
+    await expect(readText(folder, 'config.json')).rejects.toThrow('config.json is a web page');
+    await write({ 'vocab.txt': '<s>\n<html>\n' });
+    expect(await readText(folder, 'vocab.txt')).toBe('<s>\n<html>\n');
   });
 });
 
 describe('the index of the shards', () => {
-  it.each(['../../x.safetensors', '/x.safetensors', 'part/x.safetensors', 'x.bin', '.safetensors.', '', 5, null])(
+  it.each(['../../x.safetensors', '/x.safetensors', 'part/x.safetensors', 'x.bin', '.safetensors', '', 5, null])(
     'may not name %j',
     (file) => {
-      expect(() => readIndex(JSON.stringify({ weight_map: { a: file } }), 'index')).toThrow(
+      expect(() => readIndex(JSON.stringify({ weight_map: { a: file } }), 'index', '.safetensors')).toThrow(
         `index: weight_map has "${file}" for a, which is not a file name`,
       );
     },
@@ -113,7 +213,7 @@ describe('the index of the shards', () => {
     ['{"weight_map": null}', 'index has no weight_map'],
     ['{"weight_map": 5}', 'index has no weight_map'],
   ])('may not be %s', (json, problem) => {
-    expect(() => readIndex(json, 'index')).toThrow(problem);
+    expect(() => readIndex(json, 'index', '.bin')).toThrow(problem);
   });
 });
 
@@ -150,6 +250,33 @@ describe('the configuration', () => {
       { tie_word_embeddings: true },
       { tie_word_embeddings: false },
     ]);
+  });
+
+  it('may have NaN where nobody reads it, and nowhere else', () => {
+    const json = JSON.stringify({ ...albert, hidden_size: 4, layer_norm_eps: 1e-12, initializer_range: 0.02 });
+    const withNaN = (value: string) => readConfig(json.replace(value, 'NaN'));
+    expect(withNaN('0.02').hidden_size).toBe(4);
+    expect(() => withNaN('4')).toThrow('hidden_size is NaN, not a count');
+    expect(() => withNaN('1e-12')).toThrow('layer_norm_eps is not a number');
+  });
+
+  it.each([
+    [{ architectures: ['MyAlbert'], auto_map: { AutoModelForMaskedLM: 'my.MyAlbert' } }, 'my.MyAlbert'],
+    [{ architectures: ['AlbertForMaskedLM'], auto_map: { AutoModelForMaskedLM: 'layers.Albert' } }, 'layers.Albert'],
+    [{ auto_map: { AutoConfig: 'c.Config', AutoModel: 'm.Model' } }, 'm.Model'],
+    [{ architectures: ['MyClassifier'], auto_map: { AutoModelForSequenceClassification: 'my.C' } }, 'my.C'],
+    [{ model_type: 'nomic_bert', auto_map: { AutoModelForMaskedLM: 'n.Nomic' } }, 'n.Nomic'],
+  ])('that names code is refused by it, not by a wrong remedy: %j', (changes, code) => {
+    const refused = () => readConfig(JSON.stringify({ ...albert, ...changes }), () => true);
+    expect(refused).toThrow('config.json: auto_map names code in the repository, ');
+    expect(refused).toThrow(code);
+    expect(refused).not.toThrow('set architectures');
+  });
+
+  it('may name code for other tasks', () => {
+    const auto_map = { AutoModelForSequenceClassification: 'my.C', AutoModel: null };
+    expect(read({ architectures: ['AlbertForMaskedLM'], auto_map }).family).toBe('albert');
+    expect(read({ auto_map: null }).family).toBe('albert');
   });
 
   it('may name several classes, one of which is supported', () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 
 import type { EncoderWeights } from '../../../models/checkpoint/encoder.ts';
 import { readTensors, readText } from '../../../models/checkpoint/files.ts';
-import type { StoredTensor } from '../../../models/checkpoint/safetensors.ts';
+import type { StoredTensor } from '../../../models/checkpoint/stored-tensor.ts';
 import { readWeights } from '../../../models/checkpoint/weights.ts';
 
 const FAMILIES = join(import.meta.dirname, '../../fixtures/families');

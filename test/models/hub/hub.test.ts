@@ -206,6 +206,27 @@ describe('pull', () => {
     },
   );
 
+  it('downloads pickled weights where there are no others, and removes them when there are', async () => {
+    const { 'model.safetensors': _, 'pytorch_model.bin': __, ...rest } = model.files;
+    const index = text(JSON.stringify({ weight_map: { a: 'pytorch_model-1.bin' } }));
+    const shards = { 'pytorch_model.bin.index.json': index, 'pytorch_model-1.bin': weights };
+    const beside = ['source.json', 'tokenizer.json', 'tokenizer_config.json'];
+    for (const [commit, files, expected] of [
+      [
+        FIRST,
+        { ...rest, ...shards, 'training_args.bin': text('args') },
+        ['pytorch_model-1.bin', 'pytorch_model.bin.index.json'],
+      ],
+      [SECOND, { ...rest, ...shards, 'pytorch_model.bin': weights }, ['pytorch_model.bin']],
+      ['3'.repeat(40), { ...rest, ...shards, 'model.safetensors': weights }, ['model.safetensors']],
+    ] as const) {
+      [model.commit, model.files] = [commit, files];
+      await pullIt();
+      expect(await namesIn(folder)).toEqual(['config.json', ...expected, ...beside]);
+    }
+    expect(await hashOf('model.safetensors')).toBe(sha256(weights));
+  });
+
   it.each([
     [{ license: 'other', license_name: 'the-licence' }, 'the-licence'],
     [{ license: ['mit', 'apache-2.0'] }, 'mit, apache-2.0'],
@@ -369,8 +390,12 @@ describe('a pull with failures', () => {
   });
 
   it.each([
-    ['weights', /^model\.safetensors$/, 'has neither model.safetensors nor model.safetensors.index.json, only pickled'],
-    ['weights of any kind', /model|pytorch/, 'has neither model.safetensors nor model.safetensors.index.json'],
+    [
+      'weights that are read',
+      /^(model\.safetensors|pytorch_model\.bin)$/,
+      'has no weights: none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json. ' +
+        'It has flax_model.msgpack (Flax), onnx (ONNX), onnx/model.onnx (ONNX), which cannot be read',
+    ],
     ['config.json', /^config\.json$/, 'has no config.json'],
     [
       'tokenizer',
@@ -383,13 +408,10 @@ describe('a pull with failures', () => {
     expect(copies()).toEqual([]);
   });
 
-  it('tells how to convert pickled weights', async () => {
-    delete model.files['model.safetensors'];
-    await expect(pullIt()).rejects.toThrow(
-      new RegExp(
-        `AutoModelForMaskedLM\\.from_pretrained\\('${NAME}', revision='${FIRST}'\\).*\n  npm run models -- add \\./tiny-bert`,
-      ),
-    );
+  it('refuses an adapter before it downloads anything', async () => {
+    model.files['adapter_config.json'] = text('{"base_model_name_or_path": "some/base"}');
+    await expect(pullIt()).rejects.toThrow(`${NAME} has adapter_config.json: it is an adapter, and only whole models`);
+    expect(copies()).toEqual([]);
   });
 
   it('refuses an index that names a missing file', async () => {
