@@ -35,6 +35,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     added_tokens_decoder: true,
     additional_special_tokens: true,
     extra_special_tokens: true,
+    model_specific_special_tokens: true,
     split_special_tokens: unless('a mask in a text would be split into pieces', false),
     do_basic_tokenize: unless('texts would be split at whitespace only, which no fast tokenizer does', true, null),
     never_split: unless('no fast tokenizer supports it', null),

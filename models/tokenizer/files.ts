@@ -55,7 +55,8 @@ type FastJson = v.InferOutput<typeof FAST> & StagesJson;
  */
 export async function readTokenizer(folder: string): Promise<FoundTokenizer> {
   const there = new Set(await readdir(folder));
-  const readIfThere = async (name: string) => (there.has(name) ? readJson(folder, name) : undefined);
+  const readIfThere = async (name: string, parse?: (text: string) => unknown) =>
+    there.has(name) ? readJson(folder, name, parse) : undefined;
   const given = await readIfThere(CONFIG_FILE);
   const config = (await readIfThere('config.json')) ?? {};
   const inConfig = given?.['tokenizer_class'];
@@ -64,7 +65,8 @@ export async function readTokenizer(folder: string): Promise<FoundTokenizer> {
   const named = typeof className === 'string' ? className : '';
   // First of all, since the meaning of other files depends on it.
   const found = named ? findClass(named, namedIn) : classOfFamily(config['model_type'], there);
-  const fast = readFast(await readIfThere(FAST_FILE));
+  // Not Python reads it, so NaN is no number there.
+  const fast = readFast(await readIfThere(FAST_FILE, JSON.parse));
   const sources = readSources({
     config: given,
     map: await readIfThere(MAP_FILE),
@@ -257,11 +259,14 @@ function namesOf(found: TokenizerClass, { named }: Sources, unk: string | undefi
   return names as Names;
 }
 
+/** A piece that stands for unknown ones is one of the model's own. Other tokens may be added. */
 function requireNames(found: TokenizerClass, names: Names, vocabulary: Vocabulary): void {
   for (const role of new Set(['unk', 'mask', ...found.ends] as const)) {
     const token = names[role] ?? '';
-    if (!vocabulary.ids.has(token)) {
-      throw new Error(`the vocabulary has no ${token}, which is the ${role}_token: name it in ${CONFIG_FILE}`);
+    if (role === 'unk' ? !vocabulary.ids.has(token) : idOf(vocabulary, token) === undefined) {
+      throw new Error(
+        `the vocabulary has no ${token}, which is the ${role}_token: add it, or name another in ${CONFIG_FILE}`,
+      );
     }
   }
 }

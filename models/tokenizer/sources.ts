@@ -62,6 +62,12 @@ const CONFIG = v.looseObject({
   added_tokens_decoder: v.optional(v.record(v.string(), TOKEN)),
   additional_special_tokens: LIST,
   extra_special_tokens: LIST,
+  model_specific_special_tokens: v.nullish(
+    v.pipe(
+      v.custom<object>((value) => !Array.isArray(value), 'Expected an object, and it is a list'),
+      v.record(v.string(), GIVEN),
+    ),
+  ),
 });
 const MAP = v.looseObject({ additional_special_tokens: LIST, extra_special_tokens: LIST });
 const ADDED = v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0)));
@@ -125,10 +131,11 @@ export function readSources(files: TokenFiles): Sources {
           [MAP_FILE, 'additional_special_tokens', map.additional_special_tokens],
         ] as const)),
   ] as const;
+  // The reference adds those with a name first.
   const extra = [
-    ...oneList(lists.map(([file, field, list]) => ({ name: `${field} of ${file}`, list: listOf(list) }))),
-    ...otherTokens(config),
+    ...namedTokens(config),
     ...(added_tokens_decoder ? [] : otherTokens(map)),
+    ...oneList(lists.map(([file, field, list]) => ({ name: `${field} of ${file}`, list: listOf(list) }))),
   ];
   const declared = new Map<number, { token: Token; file: string }>();
   if (added_tokens_decoder) {
@@ -180,11 +187,33 @@ function rolesOf(file: string, fields: Readonly<Record<string, unknown>>): Sourc
 
 /** Tokens with roles that only some models have, such as `image_token`. */
 function otherTokens(fields: Readonly<Record<string, unknown>>): GivenToken[] {
-  return Object.entries(fields).flatMap(([field, value]) =>
-    field.endsWith('_token') && !ROLES.some((role) => field === `${role}_token`) && typeof value === 'string'
-      ? [value]
-      : [],
+  return Object.entries(fields).flatMap(([field, value]) => {
+    const token = v.safeParse(GIVEN, value);
+    return field.endsWith('_token') && !isRole(field) && token.success ? [token.output] : [];
+  });
+}
+
+const isRole = (field: string): boolean => ROLES.some((role) => field === `${role}_token`);
+
+/** @throws if a list of them contradicts another field */
+function namedTokens(config: v.InferOutput<typeof CONFIG>): GivenToken[] {
+  const { model_specific_special_tokens, extra_special_tokens } = config;
+  const listed = Object.entries(model_specific_special_tokens ?? {});
+  const others = otherTokens(config);
+  const known = [...others, ...(Array.isArray(extra_special_tokens) ? [] : listOf(extra_special_tokens))].map(
+    contentOf,
   );
+  for (const [name, token] of listed) {
+    const content = contentOf(token);
+    // The reference leaves out the whole list if there are others.
+    if (isRole(name) || (known.length > 0 && !known.includes(content))) {
+      const other = isRole(name) ? name : 'another field';
+      throw new Error(
+        `${CONFIG_FILE}: model_specific_special_tokens has ${name} ${content}, which contradicts ${other}: set it in one place`,
+      );
+    }
+  }
+  return known.length > 0 ? others : listed.map(([, token]) => token);
 }
 
 /**

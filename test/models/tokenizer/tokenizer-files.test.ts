@@ -179,6 +179,39 @@ describe('added tokens', () => {
     }
   });
 
+  // Recorded from transformers 5.24.
+  it.each<[Files, string]>([
+    [{ extra_special_tokens: ['[X]'], ent_token: '[E]' }, '2 10 9 1 5 1 1 1 1 3'],
+    [
+      { extra_special_tokens: ['[X]'], model_specific_special_tokens: { a: '[A]', ent_token: '[E]' } },
+      '2 11 10 9 1 1 1 3',
+    ],
+    [
+      { model_specific_special_tokens: { a: { __type: 'AddedToken', content: '[A]' }, b: '[B]' } },
+      '2 1 1 1 1 1 1 9 10 3',
+    ],
+    [{ ent_token: special('[E]'), model_specific_special_tokens: { ent_token: '[E]' } }, '2 1 1 1 9 1 5 1 1 1 1 3'],
+    [{ model_specific_special_tokens: null }, '2 1 1 1 1 1 1 1 5 1 1 1 1 3'],
+  ])('that have a name of their own come before those without: %j', async (given, ids) => {
+    const found = await read({ ...VOCABULARY, ...config(given) });
+    expect(found.ids('[X] [E] [A] [B]')).toBe(ids);
+  });
+
+  it('can be the mask and the ends of a text, but not the unknown piece', async () => {
+    const named = config({ tokenizer_class: 'BertTokenizer', mask_token: '<M>', cls_token: '<C>', sep_token: '<S>' });
+    for (const files of [VOCABULARY, { 'vocab.txt': BERT_PIECES.slice(0, 2).concat('a').join('\n') }]) {
+      const { ids, special_tokens } = await read({ ...files, ...named });
+      const [last, first, mask] = [0, 1, 2].map((i) => i + (files === VOCABULARY ? 9 : 3));
+      expect(special_tokens.mask).toEqual({ id: mask, token: '<M>' });
+      expect(ids('<M>')).toBe(`${first} ${mask} ${last}`);
+    }
+    const roberta = await read({ ...MERGES, ...config({ mask_token: '<M>' }) });
+    expect(roberta.special_tokens.mask).toEqual({ id: 9, token: '<M>' });
+    await expect(read({ ...VOCABULARY, ...config({ unk_token: '<U>' }) })).rejects.toThrow(
+      'the vocabulary has no <U>, which is the unk_token: add it, or name another in tokenizer_config.json',
+    );
+  });
+
   it('of SentencePiece are its symbols', async () => {
     const { json } = await read({ 'spiece.model': SPIECE });
     expect(json.added_tokens.map(({ content, special: isSpecial }) => `${content} ${isSpecial}`).join()).toBe(
@@ -301,6 +334,16 @@ describe('a tokenizer is refused by name:', () => {
       /added token \[MASK\] has the id 77, and the vocabulary gives it 4/,
     ],
     [{ ...VOCABULARY, ...config({ odd: 1 }) }, /tokenizer_config\.json: the field odd is unknown/],
+    [
+      { ...VOCABULARY, ...config({ ent_token: '[E]', model_specific_special_tokens: { a: '[A]' } }) },
+      /model_specific_special_tokens has a \[A\], which contradicts another field/,
+    ],
+    [
+      { ...VOCABULARY, ...config({ model_specific_special_tokens: { mask_token: '[A]' } }) },
+      /model_specific_special_tokens has mask_token \[A\], which contradicts mask_token/,
+    ],
+    [{ ...VOCABULARY, ...config({ model_specific_special_tokens: ['[A]'] }) }, /Expected an object, and it is a list/],
+    [{ 'tokenizer.json': '{"model": {"vocab": {"a": NaN}}}' }, /tokenizer\.json is not JSON/],
     [{ ...VOCABULARY, ...config({ do_lower_case: 'yes' }) }, /tokenizer_config\.json: do_lower_case: /],
     [{ ...VOCABULARY, ...config({ split_special_tokens: true }) }, /split_special_tokens is true: a mask/],
     [{ ...VOCABULARY, ...config({ never_split: ['a'] }) }, /never_split is \["a"\]/],
