@@ -1,23 +1,33 @@
-/** Checkpoints of public bug reports: CASES names their folder, with expected.json. Reads files. */
+/** Checkpoints of public bug reports: CASES and CASES3 name the folders of two sets, with expected.json. Reads files. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** What `transformers` answers, or the name in a refusal. */
 export interface Case {
+  /** A letter, in the second set. */
+  readonly kind?: string;
   readonly text: string;
-  readonly refuse: string | null;
+  readonly refuse?: string | null;
   readonly ids?: readonly number[];
   readonly first?: number;
   readonly probability?: number;
 }
 
 export const CASES_FOLDER = process.env['CASES'] ?? '';
-const FILE = join(CASES_FOLDER, 'expected.json');
+export const CASES3_FOLDER = process.env['CASES3'] ?? '';
 
-const cases = existsSync(FILE)
-  ? Object.entries((JSON.parse(readFileSync(FILE, 'utf8')) as { cases: Record<string, Case> }).cases)
-  : [];
+function readCases(folder: string): [string, Case][] {
+  const file = join(folder, 'expected.json');
+  if (!existsSync(file)) return [];
+  return Object.entries((JSON.parse(readFileSync(file, 'utf8')) as { cases: Record<string, Case> }).cases);
+}
 
+const cases = readCases(CASES_FOLDER);
 /** By the name of their folder; none where CASES is not set. */
 export const ANSWERED = cases.filter(([, { refuse }]) => !refuse);
 export const REFUSED = cases.filter(([, { refuse }]) => refuse);
+
+/** The kinds of the second set that are read right, or refused. */
+const MENDED: ReadonlySet<string> = new Set(['D', 'H', 'K']);
+/** By the name of their folder; none where CASES3 is not set. */
+export const SECOND_SET = readCases(CASES3_FOLDER).filter(([, { kind = '' }]) => MENDED.has(kind));
