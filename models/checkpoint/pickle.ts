@@ -24,6 +24,8 @@ export interface Reader {
   readonly fail: Fail;
 }
 
+/** Some hundred tensors take some ten thousand. The limit bounds the memory that a pickle of empty dictionaries takes. */
+const MAX_OPERATIONS = 500_000;
 /** Magic numbers have 10 bytes. */
 const MAX_NUMBER_BYTES = 256;
 const MAX_NAME_BYTES = 256;
@@ -134,7 +136,8 @@ export function readPickle(bytes: Uint8Array, from: number, reader: Reader): { v
       fail('the pickle sets the state of what has none (BUILD)');
   };
 
-  for (;;) {
+  for (let done = 0; ; done++) {
+    if (done === MAX_OPERATIONS) fail(`the pickle has more than ${MAX_OPERATIONS} operations`);
     const start = at;
     const operation = u8();
     switch (operation) {

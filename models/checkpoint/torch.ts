@@ -23,6 +23,8 @@ const PROTOCOL = 1001;
 const ZIP = 0x04034b50;
 /** Of a tensor in PyTorch. */
 const MAX_DIMENSIONS = 64;
+/** Of all dictionaries in the form of Python 2 together: a pickle can name a long list again and again. */
+const MAX_ITEMS = 100_000;
 /** Numbers that are read at once of a tensor whose numbers are not in order. */
 const WINDOW = 2 ** 20;
 
@@ -198,13 +200,21 @@ const sizeOf = (dtype: string): number => BYTES[dtype] ?? 1;
 /** The names that the pickle of weights has; what they stand for runs nothing of the file. */
 function namesOf(fail: Fail): Map<string, unknown> {
   const rebuild = (dtypeAt?: number) => (args: readonly unknown[]) => rebuildTensor(args, dtypeAt, fail);
+  let left = MAX_ITEMS;
+  const dictionary = ([items]: readonly unknown[]) => {
+    const pairs =
+      items === undefined ? [] : (itemsOf(items, left) ?? fail('the pickle has a dictionary without items'));
+    left -= pairs.length;
+    return orderedDict(pairs, fail);
+  };
   const parameter = ([data]: readonly unknown[]) =>
     data instanceof TensorView ? data : fail('the pickle makes a parameter of what is not a tensor');
   return new Map<string, unknown>([
-    ['collections.OrderedDict', ([items]: readonly unknown[]) => orderedDict(items, fail)],
+    ['collections.OrderedDict', dictionary],
     [
       'torch.Size',
-      ([sizes]: readonly unknown[]) => new Tuple(itemsOf(sizes) ?? fail('the pickle has a size without numbers')),
+      ([sizes]: readonly unknown[]) =>
+        new Tuple(itemsOf(sizes, MAX_DIMENSIONS) ?? fail('the pickle has a size without numbers')),
     ],
     ['torch._utils._rebuild_tensor', rebuild()],
     ['torch._utils._rebuild_tensor_v2', rebuild()],
@@ -216,32 +226,32 @@ function namesOf(fail: Fail): Map<string, unknown> {
   ]);
 }
 
-const itemsOf = (value: unknown): readonly unknown[] | undefined =>
-  value instanceof Tuple ? value.items : Array.isArray(value) ? (value as unknown[]) : undefined;
+/** @returns the items of a list or a tuple of at most so many */
+function itemsOf(value: unknown, most: number): readonly unknown[] | undefined {
+  const items = value instanceof Tuple ? value.items : Array.isArray(value) ? (value as unknown[]) : undefined;
+  return items && items.length <= most ? items : undefined;
+}
 
-/** @param items of pairs, as Python 2 has them */
-function orderedDict(items: unknown, fail: Fail): OrderedDict {
-  const pairs = items === undefined ? [] : (itemsOf(items) ?? fail('the pickle has a dictionary without items'));
+/** @param pairs as Python 2 has them */
+function orderedDict(pairs: readonly unknown[], fail: Fail): OrderedDict {
   return new OrderedDict(
     pairs.map((pair) => {
-      const [key, value, ...more] = itemsOf(pair) ?? [];
-      if (value === undefined || more.length > 0) return fail('the pickle has a dictionary without items');
-      return [key, value];
+      const [key, value] = itemsOf(pair, 2) ?? [];
+      return value === undefined ? fail('the pickle has a dictionary without items') : [key, value];
     }),
   );
 }
 
 /** A persistent id is ("storage", its type, its key, its device, its count), in the older form with a view of another storage. */
 function readStorage(id: unknown, storages: Map<string, Storage>, fail: Fail): StorageView {
-  const [kind, type, key, device, count, view, ...more] = itemsOf(id) ?? [];
+  const [kind, type, key, device, count, view] = itemsOf(id, 6) ?? [];
   if (
     kind !== 'storage' ||
     !(type instanceof StorageType) ||
     type instanceof DType ||
     typeof key !== 'string' ||
     typeof device !== 'string' ||
-    !isCount(count) ||
-    more.length > 0
+    !isCount(count)
   ) {
     return fail('the pickle has a persistent id that is not that of a storage');
   }
@@ -252,7 +262,7 @@ function readStorage(id: unknown, storages: Map<string, Storage>, fail: Fail): S
   }
   storages.set(key, storage);
   if (view === undefined || view === null) return new StorageView(storage, 0, count);
-  const [viewKey, offset, size] = itemsOf(view) ?? [];
+  const [viewKey, offset, size] = itemsOf(view, 3) ?? [];
   if (typeof viewKey !== 'string' || !isCount(offset) || !isCount(size) || offset + size > count) {
     return fail(`the pickle has a view outside the storage ${key}`);
   }
@@ -262,13 +272,13 @@ function readStorage(id: unknown, storages: Map<string, Storage>, fail: Fail): S
 /** @param dtypeAt the place of the type among the arguments; otherwise the type is that of the storage */
 function rebuildTensor(args: readonly unknown[], dtypeAt: number | undefined, fail: Fail): TensorView {
   const [view, offset, sizes, steps] = args;
-  const [shape, strides] = [itemsOf(sizes), itemsOf(steps)];
+  const [shape, strides] = [itemsOf(sizes, MAX_DIMENSIONS), itemsOf(steps, MAX_DIMENSIONS)];
   const given = dtypeAt === undefined ? undefined : args[dtypeAt];
   if (!(view instanceof StorageView) || !isCount(offset) || !shape?.every(isCount) || !strides?.every(isCount)) {
     return fail('the pickle has a tensor without a storage, a shape or strides');
   }
   if (dtypeAt !== undefined && !(given instanceof DType)) return fail('the pickle has a tensor without a type');
-  if (shape.length !== strides.length || shape.length > MAX_DIMENSIONS) {
+  if (shape.length !== strides.length) {
     return fail(`the pickle has a tensor of ${shape.length} dimensions with ${strides.length} strides`);
   }
   // Marks of a tensor whose numbers are to be negated or conjugated.

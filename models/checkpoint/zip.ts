@@ -8,8 +8,8 @@ const [LOCAL, CENTRAL, END, END_64, LOCATOR_64] = [0x04034b50, 0x02014b50, 0x060
 const [LOCAL_BYTES, CENTRAL_BYTES, END_BYTES, END_64_BYTES, LOCATOR_BYTES] = [30, 46, 22, 56, 20];
 /** A comment after the end, at most. */
 const MAX_COMMENT = 0xffff;
-/** Some hundred tensors have a directory of some ten kB. */
-const MAX_DIRECTORY_BYTES = 16 * 2 ** 20;
+/** Some hundred tensors have a directory of some ten kB. Each entry costs a read. */
+const MAX_DIRECTORY_BYTES = 2 ** 20;
 /** In a field of 32 bits: the number is in the extra field of zip64. */
 const IN_EXTRA = 0xffffffff;
 const EXTRA_64 = 1;

@@ -37,6 +37,8 @@ const read = (bytes: Uint8Array) => readTorch(source(bytes));
 const one = (stored: Partial<Stored>, numbers = floats(0, 1, 2, 3)) =>
   archive(pickle(...dict({ a: tensor({ count: 4, shape: [4], ...stored }) })), { 0: numbers });
 const readZipped = (entries: readonly Entry[], wide = false) => read(flat(zip(entries, wide)));
+/** A list that the pickle keeps at 0. */
+const keep = (items: readonly number[]) => [0x5d, 0x28, ...items, 0x65, 0x71, 0];
 /** A pickle alone, where a file of PyTorch has its. */
 const run =
   (...value: readonly number[]) =>
@@ -82,7 +84,7 @@ describe('a file that torch wrote', () => {
     (form) => {
       const bytes = recorded(form);
       const others: string[] = [];
-      for (let at = 0; at < bytes.length; at += 13) {
+      for (let at = 0; at < bytes.length; at += 29) {
         const changed = bytes.slice();
         changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
         try {
@@ -155,7 +157,11 @@ describe('a tensor', () => {
     ['with negative strides', { shape: [2], strides: [-1], offset: 1 }, 'without a storage, a shape or strides'],
     ['with a negative size', { shape: [-1] }, 'without a storage, a shape or strides'],
     ['with too few strides', { shape: [2, 2], strides: [2] }, 'a tensor of 2 dimensions with 1 strides'],
-    ['of a thousand dimensions', { shape: Array.from({ length: 1000 }, () => 1) }, 'of 1000 dimensions'],
+    [
+      'of a thousand dimensions',
+      { shape: Array.from({ length: 1000 }, () => 1) },
+      'without a storage, a shape or strides',
+    ],
     ['that is to be negated', { marks: dict({ neg: [0x88] }) }, 'a tensor with marks of its own'],
     ['of quantized numbers', { type: 'QInt8Storage' }, 'the pickle names torch.QInt8Storage'],
   ])('%s is refused', (_, stored, problem) => {
@@ -292,6 +298,28 @@ describe('a pickle', () => {
       { 0: floats(5) },
     );
     expect([...read(file).keys()]).toEqual(['a']);
+  });
+
+  it('of endless operations, or that names one long list again and again, is refused at once', () => {
+    const empty = Array.from({ length: 500_001 }, () => 0x7d);
+    expect(() => read(archive(pickle().slice(0, -1).concat(empty), {}))).toThrow('more than 500000 operations');
+    const [recalled, nulls] = [[0x68, 0], keep(Array.from({ length: 1000 }, () => 0x4e))];
+    const call1000 = call(global('collections', 'OrderedDict'), recalled);
+    const pairs = keep(Array.from({ length: 1000 }, () => tuple([0x4e], [0x4e])).flat());
+    expect(run(...pickle(...pairs, ...call1000))).toThrow('it holds no tensors by name');
+    const often = Array.from({ length: 101 }, () => call1000).flat();
+    expect(run(...pickle(...pairs, ...often))).toThrow('a dictionary without items');
+    expect(run(...pickle(...nulls, ...recalled, 0x51))).toThrow('a persistent id that is not that of a storage');
+    expect(run(...pickle(...nulls, ...call(global('torch', 'Size'), recalled)))).toThrow('a size without numbers');
+    const shaped = call(global('torch._utils', '_rebuild_tensor'), storage({ count: 1 }), int(0), recalled, recalled);
+    expect(run(...pickle(...nulls, ...shaped))).toThrow('without a storage, a shape');
+  });
+
+  it('may recall more than 256 values', () => {
+    const value = tensor({ count: 1, shape: [1] });
+    const entries = [...str('a'), 0x72, 0, 1, 0, 0, ...value, ...str('b'), ...value, 0x72, 1, 1, 0, 0, 0x30];
+    const file = archive(pickle(0x7d, 0x28, ...entries, 0x6a, 1, 1, 0, 0, 0x75), { 0: floats(5) });
+    expect([...read(file).keys()]).toEqual(['a', 'b']);
   });
 
   it('may have the strings of Python 2, and its own list of items for a dictionary', () => {
