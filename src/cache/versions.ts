@@ -2,7 +2,7 @@
  * Versions of the cached values. Raise one when the format of its entries changes, or anything that they are computed with and
  * their key does not name.
  */
-export const ANSWER_VERSION = 1;
-export const PREDICTION_VERSION = 5;
+export const ANSWER_VERSION = 2;
+export const PREDICTION_VERSION = 6;
 export const SCORE_VERSION = 2;
 export const PAIR_VERSION = 3;

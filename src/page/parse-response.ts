@@ -5,7 +5,7 @@ import type { LABELS } from '../schemas/sentence.ts';
 import type { Info, Models } from '../schemas/service.ts';
 import type { Tokenized } from '../schemas/tokenize.ts';
 
-export interface Candidate extends Pick<Prediction, 'score' | 'token' | 'token_str' | 'sequence'> {
+export interface Candidate extends Pick<Prediction, 'score' | 'token' | 'token_str' | 'sequence' | 'target'> {
   /** Number of word pieces. */
   readonly pieces: number;
 }
@@ -54,9 +54,16 @@ export function parseCandidates(document: unknown, masks: number): Candidate[][]
 }
 
 function parseCandidate(value: unknown): Candidate | undefined {
-  const { score, token, token_str, sequence, token_ids } = fields(value);
+  const { score, token, token_str, sequence, token_ids, target } = fields(value);
   if (!isProbability(score) || !isId(token) || typeof token_str !== 'string' || typeof sequence !== 'string') return;
-  return { score, token, token_str, sequence, pieces: Array.isArray(token_ids) ? token_ids.length : 1 };
+  return {
+    score,
+    token,
+    token_str,
+    sequence,
+    pieces: Array.isArray(token_ids) ? token_ids.length : 1,
+    ...(typeof target === 'string' && { target }),
+  };
 }
 
 /** @returns the combinations, best first, or undefined for an answer of another shape */

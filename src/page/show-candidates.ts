@@ -52,9 +52,11 @@ function showList(
 ): HTMLElement[] {
   const best = Math.max(...candidates.map(({ score }) => score));
   const items = candidates.map((candidate) => {
-    const { token_str, score, pieces, sequence } = candidate;
+    const { token_str, score, pieces, sequence, target } = candidate;
     const replacement = replacementIn(sequence, sent, mask) ?? { word: token_str, joins: false };
     const button = candidateButton(wordOrPiece(token_str), score, best);
+    // A model without upper case answers to "Paris" with "paris".
+    if (target !== undefined && target !== token_str) button.title = `asked for as “${target}”`;
     if (pieces > 1) button.querySelector('.word')?.after(' ', make('span', { class: 'pieces' }, `${pieces} pieces`));
     button.addEventListener('click', () => {
       choose(fillMask(typed, mask, replacement), `Gap ${mask + 1} filled with “${displayWord(replacement.word)}”.`);

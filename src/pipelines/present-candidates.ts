@@ -38,6 +38,7 @@ export function presentCandidates(
       token_str,
       token_ids,
       token_strs,
+      target,
       fills,
       joins,
     }: Candidates[number][number]): Prediction => ({
@@ -47,10 +48,13 @@ export function presentCandidates(
       sequence: isJoint ? fillAll(text, fills, joins) : fillIn(text, m, fills[0] ?? '', joins?.[0]),
       ...(token_ids && { token_ids }),
       ...(token_strs && { token_strs }),
+      ...(target !== undefined && { target }),
       ...(return_offsets && place && { offsets: place }),
       ...truncated,
     });
-    for (const { token_ids } of list) bytes += CANDIDATE_BYTES + FURTHER_PIECE_BYTES * ((token_ids?.length ?? 1) - 1);
+    for (const { token_ids, target = '' } of list) {
+      bytes += CANDIDATE_BYTES + FURTHER_PIECE_BYTES * ((token_ids?.length ?? 1) - 1) + MAX_ESCAPED_BYTES * target.length;
+    }
     const isShort = MAX_ESCAPED_BYTES * text.text.length * list.length < STREAM_PART_BYTES;
     return isShort ? () => list.map(present) : list.map((candidate) => () => present(candidate));
   });

@@ -11,6 +11,8 @@ const candidate = v.object({
   /** Several ids: the pieces of a target, or one id for each mask of a combination. */
   token_ids: v.optional(v.array(count)),
   token_strs: v.optional(v.array(v.string())),
+  /** As it was sent, if the question has targets. */
+  target: v.optional(v.string()),
   /** The text that replaces the mask; for a combination, one for each mask. */
   fills: v.array(v.string()),
   /** (fills,) whether it joins the word before it; absent where none does. */

@@ -146,7 +146,10 @@ async function scoreTargets(
   return ok(
     plans.map(({ log_probabilities }, t) =>
       Array.from(log_probabilities, (ofMask, m) =>
-        Array.from(ofMask, (log, w) => candidateOf(words.value[t]?.[m]?.[w] ?? [], Math.exp(log), tokenizer))
+        Array.from(ofMask, (log, w) => {
+          const { target, ids } = words.value[t]![m]![w]!;
+          return { ...candidateOf(ids, Math.exp(log), tokenizer), target };
+        })
           .toSorted((a, b) => b.score - a.score || a.token - b.token)
           .slice(0, top_k),
       ),

@@ -13,13 +13,20 @@ import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { logitsRow, type Runner, runModel } from './runs.ts';
 import type { Work } from './work.ts';
 
-/** (masks, targets, pieces) token ids. */
-export type TargetWords = readonly (readonly (readonly number[])[])[];
+/** A target at one mask. */
+export interface TargetWord {
+  /** As it was sent; of several with the same pieces, the first. */
+  readonly target: string;
+  readonly ids: readonly number[];
+}
+
+/** (masks, targets) */
+export type TargetWords = readonly (readonly TargetWord[])[];
 
 /**
  * The token ids of the targets at each mask. A target has other pieces within a word than after a space, so it is tokenized
  * once for each character that precedes a mask.
- * @returns (texts, masks, targets) token ids, without duplicates, or the error
+ * @returns (texts, masks, targets) words, without those that have the pieces of an earlier one, or the error
  */
 export function encodeTargets(
   texts: readonly MaskedText[],
@@ -31,19 +38,20 @@ export function encodeTargets(
     const limit = MAX_TARGET_TOKENIZATIONS;
     return fail({ reason: 'too_many_targets', targets: targets.length, contexts: contexts.size, limit });
   }
-  const known = new Map<string, number[][]>();
+  const known = new Map<string, TargetWord[]>();
   for (const before of contexts) {
-    const words = new Map<string, number[]>();
+    const words = new Map<string, TargetWord>();
     for (const target of targets) {
       const encoded = encodeWithinLimit(() => tokenizer.encodeTarget(target, before));
       if (!encoded.ok) return fail({ reason: 'target_grows_too_long', target, limit: encoded.error });
-      const word = encoded.value;
-      if (word.includes(tokenizer.unk_id)) return fail({ reason: 'target_unknown', target });
-      if (word.length === 0) return fail({ reason: 'target_empty', target });
-      if (word.length > MAX_TARGET_PIECES) {
-        return fail({ reason: 'target_too_long', target, in: 'pieces', size: word.length, limit: MAX_TARGET_PIECES });
+      const ids = encoded.value;
+      if (ids.includes(tokenizer.unk_id)) return fail({ reason: 'target_unknown', target });
+      if (ids.length === 0) return fail({ reason: 'target_empty', target });
+      if (ids.length > MAX_TARGET_PIECES) {
+        return fail({ reason: 'target_too_long', target, in: 'pieces', size: ids.length, limit: MAX_TARGET_PIECES });
       }
-      words.set(word.join(' '), word);
+      const key = ids.join(' ');
+      if (!words.has(key)) words.set(key, { target, ids });
     }
     known.set(before, [...words.values()]);
   }
@@ -51,7 +59,7 @@ export function encodeTargets(
 }
 
 /** The tokens that a text gains when one of its masks is expanded to the longest of its targets. */
-export const growthBy = (words: TargetWords): number => Math.max(1, ...words.flat().map((word) => word.length)) - 1;
+export const growthBy = (words: TargetWords): number => Math.max(1, ...words.flat().map(({ ids }) => ids.length)) - 1;
 
 /** One text for the model, and what is read from its logits. */
 export interface ModelQuery {
@@ -83,20 +91,20 @@ function* queriesOf(
     const { row, total } = logitsRow(logits, m);
     const sums = log_probabilities[mask] as Float64Array;
     for (const w of chosen) {
-      const id = words[mask]![w]![piece]!;
+      const id = words[mask]![w]!.ids[piece]!;
       sums[w] = sums[w]! + row[id]! - total;
     }
   };
 
   // Targets of one piece are read from one run of the unchanged text, for all masks.
-  const single = words.map((ofMask) => [...ofMask.keys()].filter((w) => ofMask[w]?.length === 1));
+  const single = words.map((ofMask) => [...ofMask.keys()].filter((w) => ofMask[w]?.ids.length === 1));
   if (single.some((ofMask) => ofMask.length > 0)) {
     yield { encoding, read: (logits) => single.forEach((chosen, m) => add(logits, m, m, 0, chosen)) };
   }
   for (const [mask, ofMask] of words.entries()) {
     // Targets of one length share the runs of a common prefix.
     const prefixes = new Map<string, { word: readonly number[]; piece: number; chosen: number[] }>();
-    for (const [w, word] of ofMask.entries()) {
+    for (const [w, { ids: word }] of ofMask.entries()) {
       for (let piece = 0; word.length > 1 && piece < word.length; piece++) {
         const key = `${word.length}: ${word.slice(0, piece).join(' ')}`;
         const shared = prefixes.get(key);

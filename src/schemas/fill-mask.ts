@@ -30,7 +30,8 @@ export const fillMaskParameters = v.strictObject(
     targets: v.pipe(
       v.nullish(oneOrMore(target, targets, TARGET)),
       v.description(
-        `Scores only these words. Each is tokenized as if it replaced the mask. A word of several pieces, up to ` +
+        `Scores only these words. Each is tokenized as if it replaced the mask, but one that is spelled as the vocabulary ` +
+          `spells a piece, such as "##s", "\u0120pizza" or "\u2581pizza", is that piece. A word of several pieces, up to ` +
           `${MAX_TARGET_PIECES}, is scored as a whole: the mask is replaced by one mask per piece, these are filled from left ` +
           `to right, and the score is the product. Compare such scores only between words with the same number of pieces. ` +
           `Words with the same tokens, such as a word in two cases, are listed once.`,
@@ -94,6 +95,12 @@ export const candidate = v.object({
     ),
   ),
   token_strs: v.optional(v.pipe(v.array(v.string()), v.description('For a combination: the text for each mask.'))),
+  target: v.optional(
+    v.pipe(
+      v.string(),
+      v.description('With targets: the one that this is, as it was sent. Of several with the same tokens, the first.'),
+    ),
+  ),
   offsets: v.optional(
     v.pipe(
       v.union([offsets, v.array(offsets)]),

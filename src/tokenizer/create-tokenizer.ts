@@ -20,6 +20,8 @@ import type { SpecialTokens, Tokenizer } from './tokenizer.ts';
 import { readComponent } from './tokenizer-json.ts';
 import { isWhitespace } from './unicode.ts';
 import { readTokenizerFile } from './vocabulary/format.ts';
+import { NONE } from './vocabulary/vocabulary.ts';
+import { PART } from './words.ts';
 
 const FILE = v.object({
   added_tokens: v.optional(v.unknown()),
@@ -115,6 +117,21 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
   const isPiece = (id: number) => pieceOf(id) !== undefined;
   const piecesOf = (ids: readonly number[]) => ids.flatMap((id) => pieceOf(id) ?? []);
 
+  function fill(ids: readonly number[]): string {
+    const [first, ...others] = ids.filter(isPiece);
+    if (first === undefined) return '';
+    return decode([added.contents.get(first) ?? model.unmark(pieceOf(first) ?? ''), ...piecesOf(others)]);
+  }
+
+  /**
+   * Whether a word that is spelled like a piece means the piece, since its text is another one: with a sign such as `##` or `Ġ`,
+   * or with the visible characters of bytes. A single letter, such as é, is also the spelling of one byte, and means the letter.
+   */
+  function isSpelling(word: string, id: number): boolean {
+    const text = fill([id]);
+    return text !== word && (word.length > 1 || text !== PART);
+  }
+
   return {
     unk_id: special.unk.id,
     encode(masked) {
@@ -130,19 +147,18 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
     },
 
     encodeTarget(target, before) {
+      const word = target.trim();
+      const id = model.idOf(word);
+      if (id !== NONE && isSpelling(word, id)) return [id];
       const isWithin = before !== '' && !isWhitespace(before);
-      const text = (isWithin ? before : before && ' ') + target.trim();
+      const text = (isWithin ? before : before && ' ') + word;
       return [...tokenize(text, { from: isWithin ? before.length : 0 }).ids];
     },
 
     piece: (id) => pieceOf(id) ?? '',
     decode: (ids) => decode(piecesOf(ids)),
 
-    fill(ids) {
-      const [first, ...others] = ids.filter(isPiece);
-      if (first === undefined) return '';
-      return decode([added.contents.get(first) ?? model.unmark(pieceOf(first) ?? ''), ...piecesOf(others)]);
-    },
+    fill,
 
     continuesWord(id) {
       const piece = added.contents.has(id) ? undefined : model.pieceOf(id);

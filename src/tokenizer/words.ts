@@ -6,7 +6,7 @@ export const METASPACE = '\u2581';
 const OF_WORD = /^[\p{L}\p{N}\p{M}]/u;
 const ENDS_IN_WORD = /[\p{L}\p{N}\p{M}\ufffd]$/u;
 /** The bytes of an incomplete character are decoded to this. */
-const PART = '\ufffd';
+export const PART = '\ufffd';
 
 /**
  * Punctuation is a word of its own.

@@ -101,6 +101,7 @@ export function createBpe(json: ModelOf<'BPE'>, vocabulary: Vocabulary, { rankOf
 
   return {
     pieceOf,
+    idOf,
     unmark: (piece) => piece,
     continues: (piece, decoded) => continuesWord(piece, decoded, [BYTE_LEVEL_SPACE, METASPACE]),
 

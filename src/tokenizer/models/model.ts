@@ -11,6 +11,8 @@ export interface Model {
   tokenize(word: string, continues: boolean, put: PutPiece): void;
   /** The piece of an id as the vocabulary spells it; undefined for an id outside the vocabulary. */
   readonly pieceOf: (id: number) => string | undefined;
+  /** The id of a piece as the vocabulary spells it, or NONE. */
+  readonly idOf: (piece: string) => number;
   /** A piece within a text: without the sign that it continues a word. */
   unmark(piece: string): string;
   /**

@@ -28,6 +28,7 @@ export function createUnigramModel(
 
   return {
     pieceOf,
+    idOf,
     unmark: (piece) => piece,
     continues: (piece, decoded) => continuesWord(piece, decoded, [METASPACE]),
 

@@ -35,6 +35,7 @@ export function createWordPiece(json: ModelOf<'WordPiece'>, vocabulary: Vocabula
 
   return {
     pieceOf: vocabulary.pieceOf,
+    idOf: vocabulary.idOf,
     unmark: (piece) => (piece.startsWith(prefix) ? piece.slice(prefix.length) : piece),
     continues: (piece) => piece.startsWith(prefix),
 

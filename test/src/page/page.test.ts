@@ -243,6 +243,8 @@ describe('an answer', () => {
 
   it('tells the pieces of a word', () => {
     expect(parseCandidates([{ ...candidate, token_ids: [1, 2, 3] }], 1)?.[0]?.[0]?.pieces).toBe(3);
+    expect(parseCandidates([{ ...candidate, target: 'Paris' }], 1)?.[0]?.[0]?.target).toBe('Paris');
+    expect(parseCandidates([{ ...candidate, target: 1 }], 1)?.[0]?.[0]).not.toHaveProperty('target');
     expect(parseCandidates([{ ...candidate, token_ids: [1, 2] }], 1)?.[0]?.[0]?.pieces).toBe(2);
   });
 

@@ -311,10 +311,24 @@ describe('masks', () => {
     expect(list.find(({ token }) => token === WALK)).toMatchObject({
       token_ids: [WALK, ING],
       token_str: 'walking',
+      target: 'walking',
       sequence: 'i walking a',
     });
     expect(list.find(({ token }) => token === LOVE)).not.toHaveProperty('token_ids');
     expect(result.work).toMatchObject({ texts: 1, tokens: 5 + 6 + 6, masks: 3 });
+  });
+
+  it('with targets name each as it was sent, of several with the same pieces the first', async () => {
+    const { result } = await ask(question('i [MASK] a', { targets: [' LOVE', '##ing', 'love'] }));
+    const [list = []] = result.answers?.[0] ?? [];
+    expect(new Map(list.map(({ token, target }) => [token, target]))).toEqual(
+      new Map([
+        [LOVE, ' LOVE'],
+        [ING, '##ing'],
+      ]),
+    );
+    const { result: other } = await ask(question('i [MASK] a'));
+    expect(other.answers?.[0]?.[0]?.[0]).not.toHaveProperty('target');
   });
 });
 

@@ -136,14 +136,16 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
       const encoding = encode('The [MASK] of the [MASK] was red.');
       const ids = [...encoding.input_ids];
       const n = vocab_size - 1;
-      const ofMask = [[n], [n, n - 1], [n, n - 2], [n, n - 1, n - 2], [n - 3, n - 1, n], [n - 4], [n - 5, n - 5]];
+      const ofMask = [[n], [n, n - 1], [n, n - 2], [n, n - 1, n - 2], [n - 3, n - 1, n], [n - 4], [n - 5, n - 5]].map(
+        (word) => ({ target: '', ids: word }),
+      );
       const words: TargetWords = [ofMask, ofMask.toReversed()];
       const plan = planTargetQueries(encoding, words, mask_id);
       await runQueries([...plan.queries], backend, noWork());
 
       for (const [m, ofThis] of words.entries()) {
         const at = encoding.masked_positions[m] as number;
-        for (const [w, word] of ofThis.entries()) {
+        for (const [w, { ids: word }] of ofThis.entries()) {
           let expected = 0;
           for (const [i, piece] of word.entries()) {
             const inPlace = word.map((id, k) => (k < i ? id : mask_id));
@@ -157,7 +159,8 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
 
     it('that begin alike share runs', () => {
       const encoding = encode('The [MASK].');
-      const runs = (...words: number[][]) => [...planTargetQueries(encoding, [words], mask_id).queries].length;
+      const runs = (...words: number[][]) =>
+        [...planTargetQueries(encoding, [words.map((word) => ({ target: '', ids: word }))], mask_id).queries].length;
       expect(runs([7], [8])).toBe(1);
       expect(runs([7, 8])).toBe(2);
       expect(runs([7, 8], [7, 9])).toBe(2);

@@ -31,14 +31,15 @@ const withMasks = (masks: number, tokens = 20) => ({
 });
 
 describe('targets', () => {
-  it('have their pieces at each mask, each once', () => {
+  it('have their pieces at each mask, each once, with the target as it was sent first', () => {
+    const of = (target: string, ...ids: number[]) => ({ target, ids });
     const [a, b] = [97, 98];
-    expect(encode(['un[MASK] [MASK]'], ['a', 'b', ' a'])).toEqual({
+    expect(encode(['un[MASK] [MASK]'], ['a ', 'b', ' a', 'a'])).toEqual({
       ok: true,
       value: [
         [
-          [[a + 1000], [b + 1000]],
-          [[a], [b]],
+          [of('a ', a + 1000), of('b', b + 1000)],
+          [of('a ', a), of('b', b)],
         ],
       ],
     });
@@ -70,8 +71,9 @@ describe('targets', () => {
   });
 
   it('let a text grow by the longest of them', () => {
-    expect(growthBy([[[1], [1, 2, 3]], [[1, 2]]])).toBe(2);
-    expect(growthBy([[[1]]])).toBe(0);
+    const words = (...all: number[][]) => all.map((ids) => ({ target: '', ids }));
+    expect(growthBy([words([1], [1, 2, 3]), words([1, 2])])).toBe(2);
+    expect(growthBy([words([1])])).toBe(0);
     expect(growthBy([])).toBe(0);
   });
 });

@@ -139,6 +139,19 @@ describe('a target', () => {
     ['roberta, prefixed', 'love', ['x', '('], 'love'],
     ['albert', 'love', ['', ' '], '\u2581love'],
     ['albert', 'love', ['a', '('], 'love'],
+    // A piece as the vocabulary spells it, whatever is before the mask.
+    ['bert', '##ing', ['', 'k', ' ', '('], '##ing'],
+    ['bert', ' ##! ', ['', 'k'], '##!'],
+    ['bert', '[MASK]', ['', 'k'], '[MASK]'],
+    ['roberta', 'Ġlove', ['', 'k', ' ', '('], 'Ġlove'],
+    ['roberta, prefixed', 'Ġlove', ['x', ' '], 'Ġlove'],
+    ['roberta', 'Ġ', ['', 'x'], 'Ġ'],
+    ['albert', '\u2581love', ['', 'a', ' '], '\u2581love'],
+    // Not in the vocabulary, or a word that is also the spelling of a piece: the text.
+    ['bert', '##love', [' '], '[UNK] [UNK] love'],
+    ['roberta', 'Ġlov', [' '], 'Ġ lo v'],
+    ['roberta', 'able', [' '], 'Ġ able'],
+    ['roberta', '\u00e9', ['', 'x'], 'Ã ©'],
   ])('by %s: %j after %j has the pieces %s', (name, target, befores, pieces) => {
     for (const before of befores) {
       expect(piecesOf(SMALL[name], SMALL[name].encodeTarget(target, before)), before).toBe(pieces);
