@@ -2,7 +2,6 @@
 import type { Encoding } from '../../src/inference/backend.ts';
 import { characterBefore, findMasks } from '../../src/tokenizer/masks.ts';
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
-import { continuationsIn } from '../../src/tokenizer/words.ts';
 import type { FoundTokenizer } from '../tokenizer/files.ts';
 import type { EvaluationData, Fact } from './data.ts';
 import { sample, seeded } from './random.ts';
@@ -97,8 +96,8 @@ export function makeItems(
   const idsOf = (text: string) => tokenizer.encode({ text, masks: [] }).input_ids;
   /** As texts are scored by /score. */
   const encodeSentence = (text: string): Words => {
-    const ids = idsOf(text);
-    return divide(ids, continuationsIn(ids, tokenizer));
+    const { input_ids, begins } = tokenizer.encodeWords(text);
+    return divide(input_ids, (i) => begins[i] === 0);
   };
   /** As training masks whole words: a piece belongs to the word with the punctuation before it. */
   const encode = (text: string): Words => {

@@ -62,7 +62,7 @@ export async function pseudoLogLikelihoods(
   mask_id: number,
 ): Promise<{ plain: number; within_word_l2r: number }> {
   const text = { input_ids: ids, token_type_ids: new Int32Array(ids.length) };
-  const spans = (metric: Metric) => spansOf(metric, ids.length, (i) => !starts[i]);
+  const spans = (metric: Metric) => spansOf(metric, starts);
   const alone = await logProbabilities(text, spans('original'), mask_id, backend, noWork());
   const wide = spans('within_word_l2r').filter(({ from, to }) => to - from > 1);
   const wider = await logProbabilities(text, wide, mask_id, backend, noWork());

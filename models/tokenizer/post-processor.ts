@@ -18,7 +18,7 @@ export interface Around {
 /** A text of one token, with its placeholder for an id. */
 const segment = (i: number): Segment => ({
   text: TEXTS[i] ?? '',
-  parts: [{ ids: [-1 - i], masks: [], starts: [0], ends: [1], leading: [0], trailing: [0], type_id: i }],
+  parts: [{ ids: [-1 - i], masks: [], starts: [0], ends: [1], leading: [0], trailing: [0], words: [0], type_id: i }],
 });
 const shown = (id: number) => TEXTS[-1 - id] ?? id;
 

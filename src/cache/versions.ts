@@ -4,5 +4,5 @@
  */
 export const ANSWER_VERSION = 2;
 export const PREDICTION_VERSION = 6;
-export const SCORE_VERSION = 2;
+export const SCORE_VERSION = 3;
 export const PAIR_VERSION = 3;

@@ -214,6 +214,10 @@ function paidTokens<T extends LoadedTokenizer>(c: Context<Worker>, loaded: T): T
         debit(masked.text.length);
         return tokenizer.encodeIds(masked);
       },
+      encodeWords(text) {
+        debit(text.length);
+        return tokenizer.encodeWords(text);
+      },
       encodePair(text, pair) {
         debit(text.length + pair.length);
         return tokenizer.encodePair(text, pair);

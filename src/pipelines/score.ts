@@ -14,8 +14,7 @@ import type { Score } from '../schemas/score.ts';
 import { findMasks } from '../tokenizer/masks.ts';
 import { encodeWithinLimit } from '../tokenizer/normalized-limit.ts';
 import { offsetsIn } from '../tokenizer/offsets.ts';
-import { continuationsIn } from '../tokenizer/words.ts';
-import type { TokenizedText } from '../tokenizer/tokenizer.ts';
+import type { WordedText } from '../tokenizer/tokenizer.ts';
 import { checkTexts } from './check-texts.ts';
 import { type Answered, type PipelineContext, timed } from './context.ts';
 import { countTiers, getOrCompute } from './get-or-compute.ts';
@@ -70,14 +69,14 @@ async function scoreTexts(
   const { tokenizer, manifest } = model;
   const limit = manifest.architecture.max_position_embeddings;
   const cost = costModelOf(manifest.architecture);
-  const queries: { text: string; encoding: TokenizedText }[] = [];
+  const queries: { text: string; encoding: WordedText }[] = [];
   let multiplyAdds = 0;
   for (const t of indices) {
     const index = isList ? t : undefined;
     const text = texts[t] ?? '';
     if (findMasks(text, manifest.special_tokens.mask.token).masks.length > 0)
       return fail({ reason: 'has_mask', index });
-    const encoded = encodeWithinLimit(() => tokenizer.encode({ text, masks: [] }));
+    const encoded = encodeWithinLimit(() => tokenizer.encodeWords(text));
     if (!encoded.ok) return fail({ reason: 'text_grows_too_long', index, limit: encoded.error });
     const encoding = encoded.value;
     const tokens = encoding.input_ids.length;
@@ -90,8 +89,8 @@ async function scoreTexts(
   return admitWork('score', multiplyAdds, model, beat, async (runner) => {
     const scored: ScoredTokens[] = [];
     for (const { text, encoding } of queries) {
-      const { input_ids, offsets } = encoding;
-      const spans = spansOf(metric, input_ids.length, continuationsIn(input_ids, tokenizer));
+      const { input_ids, offsets, begins } = encoding;
+      const spans = spansOf(metric, begins);
       const logs = await logProbabilities(encoding, spans, manifest.special_tokens.mask.id, runner, work);
       const toOffsets = offsetsIn(text);
       work.texts++;

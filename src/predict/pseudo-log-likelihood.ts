@@ -14,14 +14,14 @@ export interface Span {
  * The masked tokens for each token of a text between its special tokens. With `original`, the token alone (Salazar et al.
  * 2020); with `within_word_l2r`, also the rest of its word, so that a long word does not score well because its beginning
  * gives away its end (Kauf & Ivanova 2023).
- * @param continues whether the token at a position belongs to the word of the token before it
- * @param length of the text in tokens, special ones included
+ * @param begins (sequence,) 1 for a token that begins a word, special tokens included
  */
-export function spansOf(metric: Metric, length: number, continues: (position: number) => boolean): Span[] {
+export function spansOf(metric: Metric, begins: Uint8Array): Span[] {
+  const { length } = begins;
   return Array.from({ length: Math.max(0, length - 2) }, (_, i) => {
     const from = i + 1;
     let to = from + 1;
-    if (metric === 'within_word_l2r') while (to < length - 1 && continues(to)) to++;
+    if (metric === 'within_word_l2r') while (to < length - 1 && begins[to] === 0) to++;
     return { from, to };
   });
 }

@@ -12,7 +12,8 @@ export const scoreParameters = v.strictObject(
       v.nullish(v.picklist(METRICS, 'must be "within_word_l2r" or "original"')),
       v.description(
         'With "original", each token is masked in turn (Salazar et al. 2020). With "within_word_l2r", the default, the rest ' +
-          'of its word is masked too (Kauf & Ivanova 2023), so that words of many pieces are not overrated.',
+          'of its word is masked too (Kauf & Ivanova 2023), so that words of many pieces are not overrated. Punctuation is no ' +
+          'part of a word of letters. With byte-level BPE, words are those of its tokenizer: letters, digits or other signs.',
       ),
     ),
   },

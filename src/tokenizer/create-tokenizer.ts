@@ -21,7 +21,7 @@ import { readComponent } from './tokenizer-json.ts';
 import { isWhitespace } from './unicode.ts';
 import { readTokenizerFile } from './vocabulary/format.ts';
 import { NONE } from './vocabulary/vocabulary.ts';
-import { PART } from './words.ts';
+import { findBeginnings, PART } from './words.ts';
 
 const FILE = v.object({
   added_tokens: v.optional(v.unknown()),
@@ -71,6 +71,7 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
     const ends: number[] = [];
     const leading: number[] = [];
     const trailing: number[] = [];
+    const words: number[] = [];
     const put = (id: number, { text: whole, starts: first, ends: last }: AlignedText, begin: number, end: number) => {
       const [start, stop] = [first[begin] ?? 0, last[end - 1] ?? 0];
       if (id === special.mask.id && isMask(text.slice(start, stop))) masks.push(ids.length);
@@ -89,6 +90,7 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
         : withoutOrigins(section);
     for (const { text: section, token } of added.extract(alignText(text), keep)) {
       if (token) {
+        if (hasOrigins) words.push(ids.length);
         if ((section.starts[0] ?? 0) >= from) put(token.id, section, 0, section.text.length);
         continue;
       }
@@ -98,12 +100,13 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
         let first = begin;
         while (first < end && (split.starts[first] ?? 0) < from) first++;
         if (first === end) continue;
+        if (hasOrigins) words.push(ids.length);
         model.tokenize(split.text.slice(first, end), first > begin, (id, at, to) =>
           put(id, split, first + at, first + to),
         );
       }
     }
-    return { ids, masks, starts, ends, leading, trailing, type_id };
+    return { ids, masks, starts, ends, leading, trailing, words, type_id };
   }
 
   const segmentOf = (text: string, reading: Partial<Reading>): Segment => ({ parts: [tokenize(text, reading)], text });
@@ -132,6 +135,12 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
     return text !== word && (word.length > 1 || text !== PART);
   }
 
+  const continuesWord = (id: number) => {
+    const piece = added.contents.has(id) ? undefined : model.pieceOf(id);
+    return piece !== undefined && model.continues(piece, decode([piece]));
+  };
+  const reading = { continuesWord, decode: (id: number) => decode(piecesOf([id])), isByWords: preTokenizer.isByWords };
+
   return {
     unk_id: special.unk.id,
     encode(masked) {
@@ -140,6 +149,12 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
     },
 
     encodeIds: (masked) => encodeMasks(masked, false).encoding,
+
+    encodeWords(text) {
+      const { parts, encoding } = encodeMasks({ text, masks: [] }, true);
+      const worded = { ...encoding, offsets: toOffsets(parts) };
+      return { ...worded, begins: findBeginnings(worded, text, parts, reading) };
+    },
 
     encodePair(text, pair) {
       const parts = postProcessor.process([segmentOf(text, { type_id: 0 }), segmentOf(pair, { type_id: 1 })]);
@@ -160,9 +175,6 @@ export function createTokenizer(bytes: Uint8Array, special: SpecialTokens): Toke
 
     fill,
 
-    continuesWord(id) {
-      const piece = added.contents.has(id) ? undefined : model.pieceOf(id);
-      return piece !== undefined && model.continues(piece, decode([piece]));
-    },
+    continuesWord,
   };
 }

@@ -13,6 +13,11 @@ export interface TokenizedText extends Encoding {
   readonly offsets: Int32Array;
 }
 
+export interface WordedText extends TokenizedText {
+  /** (sequence,) 1 for a token that begins a word, 0 for one that continues the word of the token before it. */
+  readonly begins: Uint8Array;
+}
+
 export interface Tokenizer {
   /**
    * Encodes the whole text with special tokens, without a limit.
@@ -21,6 +26,8 @@ export interface Tokenizer {
   encode(masked: MaskedText): TokenizedText;
   /** The same ids and masks in about half the time, without the offsets. */
   encodeIds(masked: MaskedText): Encoding;
+  /** As `encode`, for a text without masks, with its words. Punctuation is no part of a word of letters. */
+  encodeWords(text: string): WordedText;
   /**
    * Encodes two texts as two segments, without a limit. A mask in them is an ordinary token: there are no
    * `masked_positions`. The offsets of each segment refer to its own text.

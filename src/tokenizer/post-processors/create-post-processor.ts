@@ -17,6 +17,8 @@ export interface Tokens {
   /** Blanks at the two ends of what the model tokenized, in code units; empty unless the post-processor trims the origins. */
   readonly leading: readonly number[];
   readonly trailing: readonly number[];
+  /** The indices of the tokens that begin a word of the pre-tokenizer; empty if only the ids are asked for. */
+  readonly words: readonly number[];
   /** The number of the segment. */
   readonly type_id: number;
 }
@@ -52,7 +54,7 @@ export function createPostProcessor(json: unknown): PostProcessor {
 
 const special = (ids: readonly number[], type_id: number): Tokens => {
   const none = ids.map(() => 0);
-  return { ids, masks: [], starts: none, ends: none, leading: none, trailing: none, type_id };
+  return { ids, masks: [], starts: none, ends: none, leading: none, trailing: none, words: ids.map((_, i) => i), type_id };
 };
 
 function createStep(json: PostProcessorJson): Step {

@@ -18,6 +18,8 @@ export interface PreTokenizer {
   readonly split: (text: AlignedText) => Words;
   /** Whether the beginning of a text has other words than the same text later on. */
   readonly readsStart: boolean;
+  /** Whether its words are those of GPT-2: letters, digits or other signs. Most others leave signs at the letters before them. */
+  readonly isByWords: boolean;
 }
 type Step = (words: Words) => Words;
 
@@ -40,6 +42,7 @@ export function createPreTokenizer(json: unknown): PreTokenizer {
   const steps = read.map(createStep);
   return {
     readsStart: read.some((step) => step.type === 'Metaspace' && step.prepend_scheme === 'first'),
+    isByWords: read.some((step) => step.type === 'ByteLevel' && step.use_regex),
     split(normalized) {
       // A limit of the normalizer's. Here, a text grows by the spelling of its bytes, and by a space for each word.
       const text = { ...normalized, limit: Infinity };

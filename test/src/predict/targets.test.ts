@@ -14,6 +14,7 @@ const tokenizer = {
   encodeTarget: (target: string, before: string) =>
     Array.from(target.trim(), (letter) => (letter === '?' ? 0 : letter.charCodeAt(0) + (/\w/.test(before) ? 1000 : 0))),
 } as unknown as Tokenizer;
+const of = (target: string, ...ids: number[]) => ({ target, ids });
 const encode = (texts: readonly string[], targets: readonly string[]) =>
   encodeTargets(
     texts.map((text) => findMasks(text)),
@@ -32,7 +33,6 @@ const withMasks = (masks: number, tokens = 20) => ({
 
 describe('targets', () => {
   it('have their pieces at each mask, each once, with the target as it was sent first', () => {
-    const of = (target: string, ...ids: number[]) => ({ target, ids });
     const [a, b] = [97, 98];
     expect(encode(['un[MASK] [MASK]'], ['a ', 'b', ' a', 'a'])).toEqual({
       ok: true,
@@ -71,9 +71,8 @@ describe('targets', () => {
   });
 
   it('let a text grow by the longest of them', () => {
-    const words = (...all: number[][]) => all.map((ids) => ({ target: '', ids }));
-    expect(growthBy([words([1], [1, 2, 3]), words([1, 2])])).toBe(2);
-    expect(growthBy([words([1])])).toBe(0);
+    expect(growthBy([[of('', 1), of('', 1, 2, 3)], [of('', 1, 2)]])).toBe(2);
+    expect(growthBy([[of('', 1)]])).toBe(0);
     expect(growthBy([])).toBe(0);
   });
 });

@@ -39,7 +39,7 @@ function process(json: unknown, texts: readonly (readonly [string, string])[]): 
     const read = [...tokens.matchAll(/(\d+):([^@]+)@(\d+)-(\d+)/g)];
     const numbers = (group: number) => read.map((match) => Number(match[group]));
     const blanks = (count: typeof leadingBlanks) => read.map(([, , value = '']) => count(value, 0, value.length));
-    const part = { ids: numbers(1), masks: [], starts: numbers(3), ends: numbers(4), type_id };
+    const part = { ids: numbers(1), masks: [], starts: numbers(3), ends: numbers(4), words: [], type_id };
     return { text, parts: [{ ...part, leading: blanks(leadingBlanks), trailing: blanks(trailingBlanks) }] };
   });
   return createPostProcessor(json)

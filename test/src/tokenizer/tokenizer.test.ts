@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { seeded } from '../../../models/evaluation/random.ts';
 import { fillIn, findMasks } from '../../../src/tokenizer/masks.ts';
+import type { Tokenizer } from '../../../src/tokenizer/tokenizer.ts';
 import {
   addedToken,
   albertJson,
@@ -10,6 +11,7 @@ import {
   createSmall,
   idsOf,
   piecesOf,
+  robertaJson,
   SMALL,
   type SmallName,
 } from './small-tokenizers.ts';
@@ -121,6 +123,42 @@ describe('a pair of texts', () => {
     const begins = SMALL[name].encodePair(first, '').input_ids.length - 1;
     const textOf = (i: number) => (i < begins ? first : second);
     expect(Array.from(input_ids, (_, i) => textOf(i).slice(offsets[2 * i], offsets[2 * i + 1]))).toEqual(parts);
+  });
+});
+
+const byteLevel = (pre_tokenizer: unknown) => createSmall({ ...robertaJson(), pre_tokenizer });
+
+describe('the words of a text', () => {
+  const spelling = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false };
+  const WORDS: Record<string, Tokenizer> = {
+    ...SMALL,
+    // Whose pre-tokenizer leaves signs at the letters before them.
+    'spaced bytes': byteLevel({ type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, spelling] }),
+    'bytes alone': byteLevel(spelling),
+    'words of signs': createSmall({ ...robertaJson(), pre_tokenizer: { type: 'Whitespace' }, decoder: null }),
+  };
+
+  it.each<[string, string, string]>([
+    ['bert', 'walking (ing) unable', 'walk·##ing ( ing ) un·##able'],
+    ['bert', 'i! [SEP] i', 'i ! [SEP] i'],
+    // A sign of several bytes does not continue the word before it, and a letter does.
+    ['roberta', 'love😀', 'love ð·Ł·ĺ·Ģ'],
+    ['roberta', 'loveé able😀able', 'love·Ã·© Ġ·able ð·Ł·ĺ·Ģ able'],
+    // As with its pre-tokenizer, signs are one word together, and digits are one.
+    ['roberta', 'a😀!? a1', 'a ð·Ł·ĺ·Ģ·!·? Ġ·a 1'],
+    ['roberta, prefixed', "a's love", "Ġ·a '·s Ġlove"],
+    ['spaced bytes', 'love😀able loveé 😀é a!?', 'love ð·Ł·ĺ·Ģ able love·Ã·© ð·Ł·ĺ·Ģ Ã·© a ! ?'],
+    ['bytes alone', 'love😀 aé😀', 'love ð·Ł·ĺ·Ģ Ġ a·Ã·© ð·Ł·ĺ·Ģ'],
+    ['albert', 'loveable a', '\u2581love·able \u2581a'],
+    // No piece says where a word begins: the pre-tokenizer knows.
+    ['words of signs', 'ab ab', 'ab ab'],
+  ])('by %s: those of %j are %j', (name, text, words) => {
+    const tokenizer = WORDS[name] as Tokenizer;
+    const { begins, ...encoding } = tokenizer.encodeWords(text);
+    const { input_ids } = encoding;
+    const found = Array.from(input_ids, (id, i) => (begins[i] === 1 ? ' ' : '·') + tokenizer.piece(id));
+    expect(found.slice(1, -1).join('').trim()).toBe(words);
+    expect(encoding).toEqual(tokenizer.encode({ text, masks: [] }));
   });
 });
 

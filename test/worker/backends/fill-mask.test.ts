@@ -116,15 +116,17 @@ describe('targets', () => {
     const all = await app.answer<Prediction[]>({ inputs, parameters: { top_k: 100 } });
     const known = scored.filter(({ token }) => all.some((candidate) => candidate.token === token));
     expect(known.length).toBeGreaterThanOrEqual(3);
-    expect(all).toEqual(expect.arrayContaining(known.map(({ target: _, ...candidate }) => candidate)));
+    expect(all).toEqual(
+      expect.arrayContaining(known.map(({ score, token }) => expect.objectContaining({ score, token }))),
+    );
   });
 
   it('may be a single string, in any case, and are counted once, as the first is spelled', async () => {
     const one = await app.answer<Prediction[]>({ inputs, parameters: { targets: 'england' } });
     expect(one).toEqual([expect.objectContaining({ target: 'england' })]);
-    expect(await app.answer({ inputs, parameters: { targets: ['England', 'ENGLAND', ' england '] } })).toEqual(
-      one.map((candidate) => ({ ...candidate, target: 'England' })),
-    );
+    expect(await app.answer({ inputs, parameters: { targets: ['England', 'ENGLAND', ' england '] } })).toEqual([
+      { ...one[0], target: 'England' },
+    ]);
   });
 
   it('are limited by top_k if it is given, and all returned otherwise', async () => {
