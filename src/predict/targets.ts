@@ -14,7 +14,7 @@ import { logitsRow, type Runner, runModel } from './runs.ts';
 import type { Work } from './work.ts';
 
 /** A target at one mask. */
-export interface TargetWord {
+interface TargetWord {
   /** As it was sent; of several with the same pieces, the first. */
   readonly target: string;
   readonly ids: readonly number[];

@@ -4,6 +4,7 @@
  */
 import { MAX_NORMALIZED_GROWTH, MIN_NORMALIZED_BASE } from '../limits.ts';
 import { NormalizedTextTooLong } from './normalized-limit.ts';
+import { isNoMatch, replaceAll } from './patterns.ts';
 
 export interface AlignedText {
   /** Well-formed. */
@@ -141,14 +142,17 @@ export function replaceMatches(
   if (text.search(pattern) < 0) return source;
   return changeWhole(
     source,
-    () => text.replace(pattern, contentOf),
+    () => replaceAll(text, pattern, contentOf),
     () => {
       const aligned = startText(source);
-      let from = 0;
+      let [from, end] = [0, -1];
+      // What replaces nothing at the beginning has the origin of nothing there.
+      const first = starts[0] ?? 0;
       for (const { 0: match, index } of text.matchAll(pattern)) {
+        if (match === '' && isNoMatch(text, index, end)) continue;
         aligned.appendSlice(source, from, index);
-        from = index + match.length;
-        aligned.append(contentOf(match), starts[from - 1] ?? 0, ends[from - 1] ?? 0);
+        from = end = index + match.length;
+        aligned.append(contentOf(match), starts[from - 1] ?? first, ends[from - 1] ?? first);
       }
       aligned.appendSlice(source, from, text.length);
       return aligned.finish();

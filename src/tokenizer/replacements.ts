@@ -52,4 +52,6 @@ export function checkReplacements(stage: string, steps: readonly StageStep[]): v
   }
 }
 
-const factorOf = ({ pattern, content }: NonNullable<StageStep['replace']>) => content.length / pattern.shortest;
+/** Beside each character, there may be two empty matches. */
+const factorOf = ({ pattern, content }: NonNullable<StageStep['replace']>) =>
+  pattern.shortest === 0 ? 1 + 2 * content.length : content.length / pattern.shortest;

@@ -3,7 +3,7 @@ import type { Encoding } from '../inference/backend.ts';
 import type { MaskedText } from './masks.ts';
 
 /** Change this number whenever the ids or pieces of any text change: cached encodings depend on it. */
-export const TOKENIZER_VERSION = 1;
+export const TOKENIZER_VERSION = 2;
 
 export interface TokenizedText extends Encoding {
   /**

@@ -33,6 +33,12 @@ const LETTERS_SINCE_16 = escape(
     '18d09-18df2 1e6c0-1e6ff 2b73a-2b73f 2cea2-2cead 323b0-33479',
 );
 const NUMBERS_SINCE_16 = escape('11de0-11de9 16ff4-16ff6');
+/** All characters added since Unicode 16.0. */
+export const ASSIGNED_SINCE_16 = escape(
+  '88f c5c cdc 1acf-1aeb 20c1 2b96 a7ce-a7cf a7d2 a7d4 a7f1 fbc3-fbd2 fd90-fd91 fdc8-fdce 10940-10959 10ec5-10efb ' +
+    '11b60-11b67 11db0-11de9 16ea0-16ed3 16ff2-16ff6 187f8-187ff 18d09-18df2 1ccfa-1ccfc 1ceba-1cef0 1e6c0-1e6ff 1f6d8 ' +
+    '1f777-1f77a 1f8d0-1f8d8 1fa54-1fa57 1fa8a-1fa8e 1fac8-1facd 1faea-1faef 1fbfa 2b73a-2b73f 2cea2-2cead 323b0-33479',
+);
 const WORDS_SINCE_16 = escape(
   '88f c5c cdc 1acf-1aeb a7ce-a7cf a7d2 a7d4 a7f1 10940-10959 10ec5-10efb 11b60-11b67 11db0-11de9 16ea0-16ed3 ' +
     '16ff2-16ff6 187f8-187ff 18d09-18df2 1e6c0-1e6ff 2b73a-2b73f 2cea2-2cead 323b0-33479',

@@ -1,6 +1,6 @@
 /** Creates the `decoder` of a `tokenizer.json`: tokens in, a text out. No I/O. */
 import { readBytes } from '../pre-tokenizers/byte-level.ts';
-import { readPattern } from '../patterns.ts';
+import { readPattern, replaceAll } from '../patterns.ts';
 import { checkReplacements } from '../replacements.ts';
 import { DECODER, type DecoderJson, readStage } from '../tokenizer-json.ts';
 
@@ -47,7 +47,7 @@ function createStep(json: DecoderJson): Step {
     }
     case 'Replace': {
       const { regex } = readPattern(json.pattern);
-      return each((token) => token.replace(regex, () => json.content));
+      return each((token) => replaceAll(token, regex, () => json.content));
     }
     case 'Strip':
       return each((token) => {

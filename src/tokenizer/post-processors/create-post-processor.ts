@@ -54,7 +54,16 @@ export function createPostProcessor(json: unknown): PostProcessor {
 
 const special = (ids: readonly number[], type_id: number): Tokens => {
   const none = ids.map(() => 0);
-  return { ids, masks: [], starts: none, ends: none, leading: none, trailing: none, words: ids.map((_, i) => i), type_id };
+  return {
+    ids,
+    masks: [],
+    starts: none,
+    ends: none,
+    leading: none,
+    trailing: none,
+    words: ids.map((_, i) => i),
+    type_id,
+  };
 };
 
 function createStep(json: PostProcessorJson): Step {
