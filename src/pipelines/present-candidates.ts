@@ -53,7 +53,8 @@ export function presentCandidates(
       ...truncated,
     });
     for (const { token_ids, target = '' } of list) {
-      bytes += CANDIDATE_BYTES + FURTHER_PIECE_BYTES * ((token_ids?.length ?? 1) - 1) + MAX_ESCAPED_BYTES * target.length;
+      bytes +=
+        CANDIDATE_BYTES + FURTHER_PIECE_BYTES * ((token_ids?.length ?? 1) - 1) + MAX_ESCAPED_BYTES * target.length;
     }
     const isShort = MAX_ESCAPED_BYTES * text.text.length * list.length < STREAM_PART_BYTES;
     return isShort ? () => list.map(present) : list.map((candidate) => () => present(candidate));
