@@ -6,13 +6,15 @@ interface OfText {
 }
 
 /** The part of a request that needs more runs of the model than one request may have. */
-export type WorkKind = 'texts' | 'search' | 'targets' | 'score';
+export type WorkKind = 'texts' | 'search' | 'words' | 'targets' | 'score';
 
 /** Parameters that exclude each other. */
 export type ParameterConflict =
   | { readonly between: 'joint_and_targets' }
+  | { readonly between: 'filter_and_targets' | 'whole_words_and_targets' | 'whole_words_and_joint' }
   | { readonly between: 'num_beams_and_independent' }
-  | { readonly between: 'top_k_and_num_beams'; readonly top_k: number; readonly num_beams: number };
+  | { readonly between: 'top_k_and_num_beams'; readonly top_k: number; readonly num_beams: number }
+  | { readonly between: 'top_k_and_joint' | 'top_k_and_several_masks'; readonly top_k: number; readonly limit: number };
 
 export type RequestError =
   | { readonly reason: 'too_many_texts'; readonly texts: number; readonly limit: number }

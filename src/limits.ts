@@ -125,11 +125,19 @@ export const FURTHER_PIECE_BYTES = 100;
 
 /** As in the Hugging Face task. */
 export const DEFAULT_TOP_K = 5;
-export const MAX_TOP_K = 100;
 
-/** Beams of a joint search. It returns no more combinations than it keeps, so the maximum is that of `top_k`. */
+/** Candidates for the mask of a text with one mask. */
+export const MAX_TOP_K = 1000;
+
+/** Candidates for each mask of a text with several masks, and combinations of a joint search. */
+export const MAX_TOP_K_OF_SEVERAL = 100;
+
+/** Beams of a search. A joint search returns no more combinations than it keeps. */
 export const DEFAULT_NUM_BEAMS = 8;
-export const MAX_NUM_BEAMS = MAX_TOP_K;
+export const MAX_NUM_BEAMS = MAX_TOP_K_OF_SEVERAL;
+
+/** Pieces of a word that `whole_words` finds. Each needs a run of the model for each beam. */
+export const MAX_WORD_PIECES = 4;
 
 export const MAX_TARGETS = 100;
 

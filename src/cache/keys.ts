@@ -24,10 +24,10 @@ const NOT_CACHED = ['texts', 'isList', 'max_answer_bytes', 'return_offsets'] as 
 /** The ids of a truncated text stand for the parameter. */
 const NOT_PREDICTED = [...NOT_CACHED, 'truncation'] as const;
 /** What the model makes of the ids. */
-const NOT_ENCODED = [...NOT_CACHED, 'top_k', 'strategy', 'num_beams'] as const;
+const NOT_ENCODED = [...NOT_CACHED, 'top_k', 'strategy', 'num_beams', 'filter'] as const;
 
-/** Only a truncated text must leave room for the longest target. */
-const NOT_ENCODED_UNCUT = [...NOT_ENCODED, 'targets'] as const;
+/** Only a truncated text must leave room for the longest target or word. */
+const NOT_ENCODED_UNCUT = [...NOT_ENCODED, 'targets', 'whole_words'] as const;
 const NOT_SCORED = ['texts', 'isList'] as const;
 const NOT_CLASSIFIED = ['pairs', 'isList'] as const;
 

@@ -164,6 +164,7 @@ const giga = (work: number): string => (work / 1e9).toFixed(1);
 const ADVICE: Readonly<Record<WorkKind, string>> = {
   texts: 'Send fewer or shorter texts.',
   search: 'A joint search runs the text once for each beam and mask: lower num_beams, or send fewer masks or texts.',
+  words: 'Whole words run the text once for each mask, beam and piece: lower num_beams, or send fewer masks or texts.',
   targets: 'Each piece of a target is one run of the text: send fewer targets, masks or texts.',
   score: 'Each token of a text is one run of that text: send shorter or fewer texts.',
 };
@@ -172,8 +173,18 @@ function describeConflict(conflict: ParameterConflict): string {
   switch (conflict.between) {
     case 'joint_and_targets':
       return 'The strategy "joint" searches all words, so it cannot be combined with targets. Remove one of the two.';
+    case 'filter_and_targets':
+      return 'targets are words of your own, so "filter" has nothing to choose from. Remove one of the two.';
+    case 'whole_words_and_targets':
+      return 'Targets of several pieces are always scored as whole words. Remove whole_words, or targets.';
+    case 'whole_words_and_joint':
+      return 'The strategy "joint" fills each mask with one piece, so it cannot be combined with whole_words. Remove one of the two.';
     case 'num_beams_and_independent':
-      return 'num_beams belongs to the strategy "joint". Leave it out, or set the strategy.';
+      return 'num_beams belongs to a search. Leave it out, or set "strategy": "joint" or "whole_words": true.';
+    case 'top_k_and_joint':
+      return `top_k is ${conflict.top_k}. A joint search returns at most ${conflict.limit} combinations. Lower top_k.`;
+    case 'top_k_and_several_masks':
+      return `top_k is ${conflict.top_k}. A text with several masks has at most ${conflict.limit} candidates for each. Lower top_k, or send one mask.`;
     case 'top_k_and_num_beams':
       return `top_k is ${conflict.top_k} and num_beams is ${conflict.num_beams}. A search returns at most num_beams combinations: raise num_beams, or lower top_k.`;
   }

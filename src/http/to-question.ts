@@ -30,12 +30,15 @@ export function toFillMaskQuestion(
   const targets = typeof given.targets === 'string' ? [given.targets] : (given.targets ?? undefined);
   const top_k = given.top_k ?? targets?.length ?? DEFAULT_TOP_K;
   const strategy = given.strategy ?? 'independent';
-  const num_beams = given.num_beams ?? (strategy === 'joint' ? Math.max(top_k, DEFAULT_NUM_BEAMS) : undefined);
+  const searched = strategy === 'joint' ? Math.max(top_k, DEFAULT_NUM_BEAMS) : DEFAULT_NUM_BEAMS;
+  const num_beams = given.num_beams ?? (strategy === 'joint' || given.whole_words ? searched : undefined);
   return {
     ...toTexts(inputs),
     top_k,
     ...(targets && { targets }),
     strategy,
+    ...(given.filter && { filter: given.filter }),
+    ...(given.whole_words && { whole_words: true }),
     ...(num_beams !== undefined && { num_beams }),
     return_offsets: given.return_offsets ?? false,
     truncation: given.truncation ?? false,

@@ -1,7 +1,7 @@
 /** Masked texts to token ids, by the tokenizer: truncated on request. No HTTP. */
 import type { RequestError } from '../errors.ts';
 import type { Encoding } from '../inference/backend.ts';
-import { MAX_TARGET_PIECES } from '../limits.ts';
+import { MAX_TARGET_PIECES, MAX_WORD_PIECES } from '../limits.ts';
 import type { LoadedTokenizer } from '../model/loaded-model.ts';
 import { encodeTargets, growthBy } from '../predict/targets.ts';
 import { fail, ok, type Result } from '../result.ts';
@@ -14,7 +14,7 @@ import { type CutEncoding, cutAroundMasks } from '../tokenizer/truncation.ts';
 export function encodeText(
   text: MaskedText,
   index: number | undefined,
-  { truncation, targets = [] }: Pick<FillMaskQuestion, 'truncation' | 'targets'>,
+  { truncation, targets = [], whole_words }: Pick<FillMaskQuestion, 'truncation' | 'targets' | 'whole_words'>,
   { tokenizer, manifest }: LoadedTokenizer,
 ): Result<Encoding | CutEncoding, RequestError> {
   const limit = manifest.architecture.max_position_embeddings;
@@ -31,7 +31,7 @@ export function encodeText(
   // A truncated text must leave room for the longest target, so the targets decide how much of it is left.
   const words = encodeTargets([text], targets, tokenizer);
   if (!words.ok) return words;
-  const growth = growthBy(words.value[0] ?? []);
+  const growth = whole_words ? MAX_WORD_PIECES - 1 : growthBy(words.value[0] ?? []);
   if (tokens + growth <= limit) return ok(encoding);
   const cut = cutAroundMasks(encoding, limit - growth);
   return cut.ok ? cut : fail({ reason: 'masks_too_far_apart', index, tokens: cut.error + growth, limit });

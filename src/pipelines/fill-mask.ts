@@ -2,7 +2,13 @@
 import type { ReadText } from '../cache/caches.ts';
 import { predictionKey } from '../cache/keys.ts';
 import type { ParameterConflict, RequestError } from '../errors.ts';
-import { MAX_MASKS_PER_TEXT, MAX_TARGET_LENGTH, MAX_TEXT_LENGTH, MAX_TRUNCATED_TEXT_LENGTH } from '../limits.ts';
+import {
+  MAX_MASKS_PER_TEXT,
+  MAX_TARGET_LENGTH,
+  MAX_TEXT_LENGTH,
+  MAX_TOP_K_OF_SEVERAL,
+  MAX_TRUNCATED_TEXT_LENGTH,
+} from '../limits.ts';
 import type { Candidates } from '../predict/answers.ts';
 import { type KeyedText, predict } from '../predict/predict.ts';
 import { noWork } from '../predict/work.ts';
@@ -144,6 +150,12 @@ function findAllMasks(
     },
   );
   if (error) return fail(error);
+  if (top_k > MAX_TOP_K_OF_SEVERAL && found.some(({ masks }) => masks.length > 1)) {
+    return fail({
+      reason: 'conflicting_parameters',
+      conflict: { between: 'top_k_and_several_masks', top_k, limit: MAX_TOP_K_OF_SEVERAL },
+    });
+  }
   // Each candidate repeats the text that it fills.
   const lists = (masks: number) => (strategy === 'joint' ? 1 : masks);
   const bytesOf = (lengthOf: (text: string) => number) =>
@@ -155,11 +167,19 @@ function findAllMasks(
   return ok(found);
 }
 
-function findConflict({ strategy, targets, top_k, num_beams }: FillMaskQuestion): ParameterConflict | undefined {
-  if (strategy === 'joint' && targets) return { between: 'joint_and_targets' };
+function findConflict(question: FillMaskQuestion): ParameterConflict | undefined {
+  const { strategy, targets, top_k, num_beams, filter, whole_words } = question;
+  const isJoint = strategy === 'joint';
+  if (isJoint && targets) return { between: 'joint_and_targets' };
+  if (filter && targets) return { between: 'filter_and_targets' };
+  if (whole_words && targets) return { between: 'whole_words_and_targets' };
+  if (whole_words && isJoint) return { between: 'whole_words_and_joint' };
+  if (isJoint && top_k > MAX_TOP_K_OF_SEVERAL) {
+    return { between: 'top_k_and_joint', top_k, limit: MAX_TOP_K_OF_SEVERAL };
+  }
   if (num_beams === undefined) return undefined;
-  if (strategy !== 'joint') return { between: 'num_beams_and_independent' };
-  return num_beams < top_k ? { between: 'top_k_and_num_beams', top_k, num_beams } : undefined;
+  if (!isJoint && !whole_words) return { between: 'num_beams_and_independent' };
+  return isJoint && num_beams < top_k ? { between: 'top_k_and_num_beams', top_k, num_beams } : undefined;
 }
 
 const sum = (numbers: number[]): number => numbers.reduce((a, b) => a + b, 0);

@@ -35,12 +35,16 @@ export function searchWork(
   return work;
 }
 
-/** @returns at most `num_beams` combinations, best first */
+/**
+ * @param isKept whether an id may fill a mask
+ * @returns at most `num_beams` combinations, best first
+ */
 export async function searchJointly(
   encoding: Encoding,
   num_beams: number,
   runner: Runner,
   work: Work,
+  isKept?: (id: number) => boolean,
 ): Promise<Combination[]> {
   const masks = encoding.masked_positions.length;
   let kept: Combination[] = [{ tokens: Array.from({ length: masks }, () => OPEN), log_probability: 0 }];
@@ -54,7 +58,7 @@ export async function searchJointly(
       const open = tokens.flatMap((token, m) => (token === OPEN ? [m] : []));
       for (const [o, m] of open.entries()) {
         const { row, total } = logitsRow(logits, o);
-        for (const { token } of topCandidates(row, total, num_beams)) {
+        for (const { token } of topCandidates(row, total, num_beams, isKept)) {
           const log_probability = before + row[token]! - total;
           if (log_probability < floor) break;
           const next = tokens.with(m, token);

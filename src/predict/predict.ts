@@ -1,17 +1,22 @@
 /** Predictions for texts that no cache has: independent masks, targets, or joint search. No HTTP, no globals. */
 import type { RequestError } from '../errors.ts';
 import type { Encoding } from '../inference/backend.ts';
+import { DEFAULT_NUM_BEAMS, MAX_WORD_PIECES } from '../limits.ts';
 import { costModelOf } from '../model/cost.ts';
 import type { LoadedModel } from '../model/loaded-model.ts';
 import { fail, ok, type Result } from '../result.ts';
 import type { FillMaskQuestion } from '../schemas/questions.ts';
-import type { MaskedText } from '../tokenizer/masks.ts';
+import { characterBefore, type MaskedText } from '../tokenizer/masks.ts';
 import type { Tokenizer } from '../tokenizer/tokenizer.ts';
 import { admitWork, checkWork } from './admission.ts';
 import type { Candidates } from './answers.ts';
+import { filterOf } from './filter.ts';
 import { predictMasks } from './independent.ts';
 import { searchJointly, searchWork } from './joint.ts';
 import { encodeTargets, growthBy, type ModelQuery, planTargetQueries, runQueries } from './targets.ts';
+import { logitsRow, runModel } from './runs.ts';
+import { topCandidates } from './top-k.ts';
+import { searchWords, startsWord, wordSearchWork } from './whole-words.ts';
 import type { Work } from './work.ts';
 
 export interface KeyedText {
@@ -31,7 +36,7 @@ export interface KeyedText {
  */
 export async function predict(
   texts: readonly KeyedText[],
-  question: Pick<FillMaskQuestion, 'strategy' | 'targets' | 'top_k' | 'num_beams'>,
+  question: Pick<FillMaskQuestion, 'strategy' | 'targets' | 'top_k' | 'num_beams' | 'filter' | 'whole_words'>,
   model: LoadedModel,
   work: Work,
   beat: () => void,
@@ -39,10 +44,11 @@ export async function predict(
   work.texts += texts.length;
   if (question.strategy === 'joint') return searchTexts(texts, question, model, work, beat);
   if (question.targets) return scoreTargets(texts, question.targets, question.top_k, model, work, beat);
+  if (question.whole_words) return findWords(texts, question, model, work, beat);
   const encodings = texts.map(({ encoding }) => encoding);
   const multiplyAdds = costModelOf(model.manifest.architecture).batch(encodings);
   const answers = await admitWork('texts', multiplyAdds, model, beat, (runner) =>
-    predictMasks(encodings, question.top_k, runner, work),
+    predictMasks(encodings, question.top_k, runner, work, filterOf(question.filter, model.tokenizer)),
   );
   if (!answers.ok) return answers;
   return ok(
@@ -77,18 +83,19 @@ function joinsOf(firsts: readonly number[], tokenizer: Tokenizer): boolean[] | u
 /** @returns one list of combinations for each text, whatever its number of masks */
 async function searchTexts(
   texts: readonly KeyedText[],
-  { top_k, num_beams = top_k }: Pick<FillMaskQuestion, 'top_k' | 'num_beams'>,
+  { top_k, num_beams = top_k, filter }: Pick<FillMaskQuestion, 'top_k' | 'num_beams' | 'filter'>,
   model: LoadedModel,
   work: Work,
   beat: () => void,
 ): Promise<Result<Candidates[], RequestError>> {
   const { tokenizer, manifest } = model;
   const cost = costModelOf(manifest.architecture);
+  const isKept = filterOf(filter, tokenizer);
   const multiplyAdds = texts.reduce((sum, { encoding }) => sum + searchWork(encoding, num_beams, cost.text), 0);
   return admitWork('search', multiplyAdds, model, beat, async (runner) => {
     const answers: Candidates[] = [];
     for (const { encoding } of texts) {
-      const combinations = await searchJointly(encoding, num_beams, runner, work);
+      const combinations = await searchJointly(encoding, num_beams, runner, work, isKept);
       answers.push([
         combinations.slice(0, top_k).map((combination) => {
           const token_strs = combination.tokens.map((token) => tokenizer.decode([token]));
@@ -103,6 +110,52 @@ async function searchTexts(
           };
         }),
       ]);
+    }
+    return answers;
+  });
+}
+
+/** @returns for each mask, candidates of one piece and words of several pieces in one list */
+async function findWords(
+  texts: readonly KeyedText[],
+  { top_k, num_beams = DEFAULT_NUM_BEAMS, filter }: Pick<FillMaskQuestion, 'top_k' | 'num_beams' | 'filter'>,
+  model: LoadedModel,
+  work: Work,
+  beat: () => void,
+): Promise<Result<Candidates[], RequestError>> {
+  const { tokenizer, manifest } = model;
+  const limit = manifest.architecture.max_position_embeddings;
+  for (const { encoding, index } of texts) {
+    const tokens = encoding.input_ids.length + MAX_WORD_PIECES - 1;
+    if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
+  }
+  const cost = costModelOf(manifest.architecture);
+  const multiplyAdds = texts.reduce(
+    (sum, { encoding }) => sum + cost.encoding(encoding) + wordSearchWork(encoding, num_beams, cost.text),
+    0,
+  );
+  const isKept = filterOf(filter, tokenizer) ?? (() => true);
+  const { id: mask_id } = manifest.special_tokens.mask;
+  return admitWork('words', multiplyAdds, model, beat, async (runner) => {
+    const answers: Candidates[] = [];
+    for (const { encoding, text } of texts) {
+      const befores = Array.from(text.masks, (_, m) => characterBefore(text, m));
+      const words = await searchWords(encoding, befores, num_beams, mask_id, tokenizer, runner, work);
+      await runModel([encoding], runner, work, (logits) => {
+        answers.push(
+          words.map((ofMask, m) => {
+            const { row, total } = logitsRow(logits, m);
+            const isWhole = (id: number) => isKept(id) && startsWord(id, befores[m] ?? '', tokenizer);
+            const single = topCandidates(row, total, top_k, isWhole);
+            return [
+              ...single.map(({ token, score }) => candidateOf([token], score, tokenizer)),
+              ...ofMask.map(({ ids, log_probability }) => candidateOf(ids, Math.exp(log_probability), tokenizer)),
+            ]
+              .toSorted((a, b) => b.score - a.score || a.token - b.token)
+              .slice(0, top_k);
+          }),
+        );
+      });
     }
     return answers;
   });

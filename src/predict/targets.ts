@@ -124,8 +124,8 @@ export async function runQueries(readings: readonly ModelQuery[], runner: Runner
   await runModel(encodings, runner, work, (logits, i) => readings[i]?.read(logits));
 }
 
-/** Replaces one mask by a mask for each piece of a target, and fills the pieces before `piece`, which is predicted. */
-function expandMask(
+/** Replaces one mask by a mask for each piece of a word, and fills the pieces before `piece`, which is predicted. */
+export function expandMask(
   { input_ids, token_type_ids, masked_positions }: Encoding,
   mask: number,
   word: readonly number[],

@@ -1,7 +1,15 @@
 /** Schemas of `POST /fill-mask`, after the Hugging Face fill-mask task. */
 import * as v from 'valibot';
 
-import { MAX_NUM_BEAMS, MAX_TARGET_PIECES, MAX_TARGETS, MAX_TOP_K } from '../limits.ts';
+import {
+  DEFAULT_NUM_BEAMS,
+  MAX_NUM_BEAMS,
+  MAX_TARGET_PIECES,
+  MAX_TARGETS,
+  MAX_TOP_K,
+  MAX_TOP_K_OF_SEVERAL,
+  MAX_WORD_PIECES,
+} from '../limits.ts';
 import { modelName, natural, offsets, oneOrMore, probability, flag, textOrTexts, tokenId } from './fields.ts';
 
 const TARGET = 'must be a word or a list of words';
@@ -25,7 +33,10 @@ export const fillMaskParameters = v.strictObject(
   {
     top_k: v.pipe(
       v.nullish(wholeNumber(MAX_TOP_K)),
-      v.description('The number of candidates for each mask, or of combinations. The default is 5, or all targets.'),
+      v.description(
+        'The number of candidates for each mask, or of combinations. The default is 5, or all targets. More than ' +
+          `${MAX_TOP_K_OF_SEVERAL} need a text with one mask, and are no combinations.`,
+      ),
     ),
     targets: v.pipe(
       v.nullish(oneOrMore(target, targets, TARGET)),
@@ -48,8 +59,21 @@ export const fillMaskParameters = v.strictObject(
     num_beams: v.pipe(
       v.nullish(wholeNumber(MAX_NUM_BEAMS)),
       v.description(
-        'The number of partial combinations that a joint search keeps at each step. The default is 8, or top_k if that is larger.',
+        'The number of partial combinations that a joint search keeps at each step, or of partial words with "whole_words". The ' +
+          `default is ${DEFAULT_NUM_BEAMS}; for a joint search, top_k if that is larger.`,
       ),
+    ),
+    filter: v.pipe(
+      v.nullish(v.picklist(['words'], 'must be "words"')),
+      v.description(
+        'With "words", only candidates with a letter or a digit: no punctuation and no special tokens. The scores of the others ' +
+          'stay as they are. Not with targets.',
+      ),
+    ),
+    whole_words: flag(
+      `Whether candidates can be words of several pieces, up to ${MAX_WORD_PIECES}, found by a beam search for each number of ` +
+        'pieces. Their scores are those that the words would have as targets. Pieces that only continue a word are left out. ' +
+        'Not with targets, and not with "joint".',
     ),
     return_offsets: flag('Whether each candidate has the offsets of its mask.'),
     truncation: flag(

@@ -11,7 +11,11 @@ export interface FillMaskQuestion {
   /** Scores only these words, each as if it replaced the mask. */
   readonly targets?: readonly string[];
   readonly strategy: 'independent' | 'joint';
-  /** Partial combinations that a joint search keeps at each step. Set for the strategy `joint`, and wherever it was sent. */
+  /** Lists only pieces with a letter or a digit, and no special tokens. */
+  readonly filter?: 'words';
+  /** Also searches words of several pieces. */
+  readonly whole_words?: true;
+  /** Partial combinations or words that a search keeps at each step. Set for each search, and wherever it was sent. */
   readonly num_beams?: number;
   /** Whether candidates carry the offsets of their masks. */
   readonly return_offsets: boolean;

@@ -87,4 +87,17 @@ inChromium('the options of the page', ({ open }) => {
     await openOptions(page);
     expect(await page.getByRole('switch', { name: 'Fill all gaps together' }).isChecked()).toBe(false);
   });
+
+  it('leave out punctuation, and find words of several pieces, on request', async () => {
+    const text = 'He is a doctor [MASK]';
+    const page = await open({ path: linkTo(text, { top_k: '100' }) });
+    await page.getByText('.', { exact: true }).first().waitFor();
+    await openOptions(page);
+    await page.getByRole('switch', { name: 'Only words' }).check();
+    await page.getByRole('switch', { name: 'Long words too' }).check();
+    await page.getByText('.', { exact: true }).first().waitFor({ state: 'detached' });
+    expect(new URL(page.url()).hash).toMatch(/only_words=true&whole_words=true/);
+    await page.getByRole('switch', { name: 'Fill all gaps together' }).check();
+    expect(await page.getByRole('switch', { name: 'Long words too' }).isDisabled()).toBe(true);
+  });
 });

@@ -25,6 +25,8 @@ const fillMask: Required<FillMaskQuestion> = {
   targets: ['a'],
   strategy: 'independent',
   num_beams: 8,
+  filter: 'words',
+  whole_words: true,
   return_offsets: false,
   truncation: true,
   max_answer_bytes: 1000,
@@ -49,7 +51,7 @@ function changed(value: unknown): unknown {
 const PRESENTED = ['texts', 'isList', 'max_answer_bytes', 'return_offsets'];
 
 describe.each<[string, object, KeyOf<never>, readonly string[]]>([
-  ['an encoding', fillMask, keyOfEncoding, [...PRESENTED, 'top_k', 'strategy', 'num_beams']],
+  ['an encoding', fillMask, keyOfEncoding, [...PRESENTED, 'top_k', 'strategy', 'num_beams', 'filter']],
   ['an answer', fillMask, keyOfAnswer, PRESENTED],
   ['a prediction', fillMask, keyOfPrediction, [...PRESENTED, 'truncation']],
   ['a score', score, keyOfScore, ['texts', 'isList']],

@@ -136,6 +136,8 @@ it('the fields of a body are the parameters of a query: a list where one is take
     ['targets', false, 'array'],
     ['strategy', false, 'string'],
     ['num_beams', false, 'integer'],
+    ['filter', false, 'string'],
+    ['whole_words', false, 'boolean'],
     ['return_offsets', false, 'boolean'],
     ['truncation', false, 'boolean'],
     ['If-None-Match', undefined, 'string'],

@@ -34,7 +34,7 @@ describe('a wrong body is told what it must be', () => {
     ['fill', { inputs: 'a', parameters: { targets: ['b', 5] } }, 'parameters.targets[1] must be a word.'],
     ['fill', { inputs: 'a', parameters: { targets: [null] } }, 'parameters.targets[0] must be a word.'],
     ['fill', { inputs: 'a', parameters: { targets: [{}] } }, 'parameters.targets[0] must be a word.'],
-    ['fill', { inputs: 'a', parameters: { top_k: [5] } }, 'parameters.top_k must be a whole number from 1 to 100.'],
+    ['fill', { inputs: 'a', parameters: { top_k: [5] } }, 'parameters.top_k must be a whole number from 1 to 1000.'],
     ['fill', { inputs: 'a', parameters: [] }, 'parameters must be an object, not a list.'],
     ['fill', { inputs: 'a', parameters: 'b' }, 'parameters must be an object such as {"top_k": 5}.'],
     ['fill', { inputs: 'a', model: ['b'] }, 'model must be the id of a model.'],

@@ -18,6 +18,8 @@ import { json, python, quoteForShell } from '../../../src/page/quote.ts';
 import { LANGUAGES, snippet } from '../../../src/page/snippets.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
 
+const USUAL = { top_k: 5, targets: [], joint: false, only_words: false, whole_words: false };
+
 describe('which cache answered', () => {
   it.each([
     ['isolate; hit; ttl=2592000', "cached in the worker's memory"],
@@ -106,13 +108,15 @@ describe('a question', () => {
     top_k: 20,
     targets: ['you', 'me'],
     joint: true,
+    only_words: true,
+    whole_words: true,
     model: 'other',
     other: 'third',
   };
 
   it('is the same after it was a link', () => {
     expect(parseFragment(fragmentOf(question))).toEqual(question);
-    const plain = { text: '[MASK]', top_k: 5, targets: [], joint: false, model: '', other: '' };
+    const plain = { ...USUAL, text: '[MASK]', model: '', other: '' };
     expect(fragmentOf(plain)).toBe('#text=%5BMASK%5D');
     expect(parseFragment(fragmentOf(plain))).toEqual(plain);
   });
@@ -121,7 +125,7 @@ describe('a question', () => {
     expect(parseFragment(fragment)).toBeUndefined();
   });
 
-  it.each(['0', '101', '1.5', 'many', '-3', '1e9'])('has the usual number of candidates for top_k=%s', (top_k) => {
+  it.each(['0', '1001', '1.5', 'many', '-3', '1e9'])('has the usual number of candidates for top_k=%s', (top_k) => {
     expect(parseFragment(`#text=a&top_k=${top_k}`)?.top_k).toBe(5);
   });
 
@@ -140,11 +144,13 @@ describe('a question', () => {
   });
 
   it('sends only what differs from what is usual', () => {
-    const usual = { text: 'a', top_k: 5, targets: [], joint: false, model: '', other: '' };
+    const usual = { ...USUAL, text: 'a', model: '', other: '' };
     expect(bodyOf(usual)).toEqual({ inputs: 'a' });
     expect(bodyOf({ ...usual, top_k: 3 })).toEqual({ inputs: 'a', parameters: { top_k: 3 } });
     expect(bodyOf({ ...usual, top_k: 3, targets: ['b'] })).toEqual({ inputs: 'a', parameters: { targets: ['b'] } });
     expect(bodyOf({ ...usual, joint: true })).toEqual({ inputs: 'a', parameters: { strategy: 'joint' } });
+    const parameters = { filter: 'words', whole_words: true };
+    expect(bodyOf({ ...usual, only_words: true, whole_words: true })).toEqual({ inputs: 'a', parameters });
   });
 
   it('names each word once', () => {

@@ -9,6 +9,7 @@ import { engineBackend } from '../../../models/evaluation/backends.ts';
 import type { Backend, Encoding } from '../../../src/inference/backend.ts';
 import { searchJointly, searchWork } from '../../../src/predict/joint.ts';
 import { logProbabilities, spansOf } from '../../../src/predict/pseudo-log-likelihood.ts';
+import { searchWords, wordSearchWork } from '../../../src/predict/whole-words.ts';
 import { planTargetQueries, runQueries, type TargetWords } from '../../../src/predict/targets.ts';
 import { noWork } from '../../../src/predict/work.ts';
 import { findMasks } from '../../../src/tokenizer/masks.ts';
@@ -74,6 +75,38 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
       .map(([key, log]) => ({ tokens: key.split(' ').map(Number), log }));
   }
 
+  /** Words of several pieces at mask `m`, by a run for every beginning of a word. */
+  async function wordsAt({ input_ids, masked_positions }: Encoding, m: number, before: string, beams: number) {
+    const ids = [...input_ids];
+    const at = masked_positions[m] ?? 0;
+    const found: { word: number[]; log: number }[] = [];
+    for (const pieces of [2, 3, 4]) {
+      let kept: { word: number[]; log: number }[] = [{ word: [], log: 0 }];
+      for (let piece = 0; piece < pieces; piece++) {
+        const next: typeof kept = [];
+        for (const { word, log } of kept) {
+          const inPlace = Array.from({ length: pieces }, (_, i) => word[i] ?? mask_id);
+          const logs = await logsAt(ids.toSpliced(at, 1, ...inPlace), at + piece);
+          for (const [id, more] of logs.entries()) {
+            const isWithin = piece > 0 || /\w/.test(before);
+            if (
+              !/[\p{L}\p{N}]/u.test(tokenizer.decode([id])) ||
+              /^[[<]/.test(tokenizer.piece(id)) ||
+              tokenizer.continuesWord(id) !== isWithin
+            )
+              continue;
+            next.push({ word: [...word, id], log: log + more });
+          }
+        }
+        kept = next.toSorted((a, b) => b.log - a.log).slice(0, beams);
+      }
+      found.push(...kept);
+    }
+    return found.filter(
+      ({ word }) => tokenizer.encodeTarget(tokenizer.fill(word), before).join(' ') === word.join(' '),
+    );
+  }
+
   /** The same search, written naively: a run for every open mask and every id. */
   async function search({ input_ids, masked_positions }: Encoding, beams: number) {
     const places = [...masked_positions];
@@ -94,6 +127,27 @@ describe.each(['albert', 'bert', 'roberta'])('%s', (family) => {
     }
     return kept.map(({ filled, log }) => ({ tokens: places.map((place) => filled[place]), log }));
   }
+
+  describe('whole words', () => {
+    it.each([
+      ['[MASK] and the [MASK] .', ['', ' ']],
+      ['the c[MASK] sat', ['c']],
+    ])('are those that a run for each beginning finds: %s', async (text, befores) => {
+      const encoding = encode(text);
+      const work = noWork();
+      const found = await searchWords(encoding, befores, 4, mask_id, tokenizer, backend, work);
+      for (const [m, before] of befores.entries()) {
+        const expected = (await wordsAt(encoding, m, before, 4)).toSorted((a, b) => b.log - a.log);
+        const words = found[m]?.toSorted((a, b) => b.log_probability - a.log_probability) ?? [];
+        expect(words.map(({ ids }) => ids)).toEqual(expected.map(({ word }) => word));
+        for (const [i, { log_probability }] of words.entries()) {
+          expect(log_probability).toBeCloseTo(expected[i]?.log ?? NaN, DIGITS);
+        }
+      }
+      expect(found.flat().length).toBeGreaterThan(0);
+      expect(work.tokens).toBeLessThanOrEqual(wordSearchWork(encoding, 4, (tokens) => tokens));
+    });
+  });
 
   describe('a joint search', () => {
     it('finds the best of all combinations for two masks, with the score of the more likely order', async () => {

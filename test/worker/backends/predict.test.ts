@@ -142,3 +142,74 @@ describe('the strategy "joint"', () => {
     expect((await ask({ strategy: 'independent' })).headers.get('cache-status')).toMatch(/^isolate; hit/);
   });
 });
+
+const isLong = ({ token_ids }: Prediction) => token_ids !== undefined;
+
+describe('whole words', () => {
+  const inputs = 'He was born in [MASK], Germany.';
+  const parameters = { whole_words: true, num_beams: 6, top_k: 1000 };
+  it('of several pieces have the scores that they have as targets', async () => {
+    const found = await app.answer<Prediction[]>({ inputs, parameters });
+    const order = found.map(({ score }) => score);
+    expect(order).toEqual(order.toSorted((a, b) => b - a));
+    const long = found.filter(isLong);
+    expect(long.length).toBeGreaterThan(2);
+    const targets = await app.answer<Prediction[]>({
+      inputs,
+      parameters: { targets: long.map(({ token_str }) => token_str) },
+    });
+    expect(targets.map(({ token_ids }) => token_ids)).toEqual(long.map(({ token_ids }) => token_ids));
+    for (const [i, { score }] of long.entries()) {
+      expect(score / (targets[i]?.score ?? NaN)).toBeCloseTo(1, DIGITS);
+    }
+  });
+
+  it('leave candidates of one piece as they were, but for pieces that continue a word', async () => {
+    const pieces = await app.answer<Prediction[]>({ inputs, parameters: { top_k: 1000 } });
+    const found = await app.answer<Prediction[]>({ inputs, parameters });
+    const short = found.filter((one) => !isLong(one));
+    const wanted = pieces.filter(({ token_str }) => !token_str.startsWith('##'));
+    expect(short.slice(0, wanted.length).map(({ token }) => token)).toEqual(wanted.map(({ token }) => token));
+  });
+});
+
+describe('a filter', () => {
+  it('leaves out what is no word, and changes no score', async () => {
+    const inputs = 'He is a doctor [MASK]';
+    const all = await app.answer<Prediction[]>({ inputs, parameters: { top_k: 100 } });
+    const words = await app.answer<Prediction[]>({ inputs, parameters: { top_k: 20, filter: 'words' } });
+    expect(words).toHaveLength(20);
+    expect(words).toEqual(all.filter(({ token_str }) => /[\p{L}\p{N}]/u.test(token_str)).slice(0, 20));
+    expect(all.slice(0, 20)).not.toEqual(words);
+  });
+
+  it('holds for combinations', async () => {
+    const inputs = '[MASK] is a doctor [MASK]';
+    const parameters = { strategy: 'joint', top_k: 10, filter: 'words' };
+    const found = await app.answer<Prediction[]>({ inputs, parameters });
+    expect(found).toHaveLength(10);
+    for (const { token_strs = [] } of found) for (const word of token_strs) expect(word).toMatch(/[\p{L}\p{N}]/u);
+  });
+});
+
+describe('many candidates', () => {
+  it('are up to 1,000 for one mask, of which the first are those of a shorter list', async () => {
+    const inputs = 'Paris is the [MASK] of France.';
+    const many = await app.answer<Prediction[]>({ inputs, parameters: { top_k: 1000 } });
+    expect(many).toHaveLength(1000);
+    expect(new Set(many.map(({ token }) => token)).size).toBe(1000);
+    expect(many.slice(0, 7)).toEqual(await app.answer({ inputs, parameters: { top_k: 7 } }));
+  });
+
+  it.each([
+    [{ top_k: 101 }, /A text with several masks has at most 100 candidates/],
+    [{ top_k: 101, strategy: 'joint' }, /A joint search returns at most 100 combinations/],
+    [{ targets: ['a'], filter: 'words' }, /Remove one of the two/],
+    [{ targets: ['a'], whole_words: true }, /Remove whole_words, or targets/],
+    [{ strategy: 'joint', whole_words: true }, /cannot be combined with whole_words/],
+  ])('and what excludes each other is refused: %j', async (wrong, message) => {
+    const response = await app.ask({ inputs: '[MASK] and [MASK]', parameters: wrong });
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ error: expect.stringMatching(message) });
+  });
+});
