@@ -1,5 +1,5 @@
 /** What a model will need at the edge, before it is converted. Compiles the kernels; reads nothing else. */
-import { createBlob, layoutSections, MAX_HEADER_BYTES, STEP_INPUTS } from '../../src/inference/efm-format.ts';
+import { createBlob, layoutSections, MAX_HEADER_BYTES, STEP_INPUTS, widthsOf } from '../../src/inference/efm-format.ts';
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { geometryOf } from '../engine/pack.ts';
 import { forInputs, type LayerPlan } from '../quantization/plan.ts';
@@ -56,13 +56,14 @@ export async function needsOf(
  * weights of outliers have 8. Infinity if the model does not fit even without.
  */
 export async function fittingOutliers(weights: EncoderWeights, tokenizer_bytes: number): Promise<number> {
-  const { hidden_size: H, intermediate_size: F, layers_stored } = weights.config;
+  const { layers_stored } = weights.config;
+  const { hidden: H, intermediate: F, attention: Q } = widthsOf(weights.config, 4);
   const none = Array.from({ length: layers_stored }, () =>
     forInputs(() => ({ range: new Float32Array(), outliers: [] })),
   );
   const { engine } = await needsOf(weights, tokenizer_bytes, 4, none);
   const room = engine.maxHeapBytes - engine.heapBytes;
-  const added = layers_stored * (4 * H * H + 2 * H * F) * (1 - 1 / 2 - 1 / STEP_INPUTS);
+  const added = layers_stored * (4 * H * Q + 2 * H * F) * (1 - 1 / 2 - 1 / STEP_INPUTS);
   return room >= 0 ? room / added : Infinity;
 }
 

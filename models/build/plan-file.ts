@@ -10,6 +10,7 @@ import { OUTLIER_INPUTS, type OutlierInput, STEP_INPUTS } from '../../src/infere
 import type { EncoderWeights } from '../checkpoint/encoder.ts';
 import { replaceFiles } from '../hub/replace-file.ts';
 import type { FourBitRows } from '../quantization/int4.ts';
+import { padWeights } from '../quantization/pad.ts';
 import { forInputs, type LayerPlan, matrixOf } from '../quantization/plan.ts';
 import type { LayerBits } from './quantization-error.ts';
 
@@ -109,8 +110,9 @@ function bytesOf(rows: FourBitRows | undefined): Uint8Array[] {
   );
 }
 
-/** @param bytes the file that `writePlan` wrote for this plan */
-function splitRounded(bytes: Uint8Array, { layers }: EncoderWeights, plan: readonly LayerPlan[]): LayerPlan[] {
+/** @param bytes the file that `writePlan` wrote for this plan, of weights with 4 bits */
+function splitRounded(bytes: Uint8Array, weights: EncoderWeights, plan: readonly LayerPlan[]): LayerPlan[] {
+  const { layers } = padWeights(weights, 4);
   let at = 0;
   const take = (length: number) => bytes.slice(at, (at += length));
   return plan.map((planned, stored) =>

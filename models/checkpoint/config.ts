@@ -1,4 +1,5 @@
 /** Reads `config.json` of the supported families as one kind of configuration. No I/O. */
+import { type Activation, MAX_HEAD_SIZE } from '../../src/inference/efm-format.ts';
 import type { EncoderConfig, Family } from './encoder.ts';
 import { parseJson } from './json.ts';
 
@@ -46,14 +47,17 @@ const DEFAULTS_OF: Partial<Record<Family, Readonly<Record<string, unknown>>>> = 
   camembert: { pad_token_id: 1 },
   'xlm-roberta': { pad_token_id: 1 },
 };
-/** These count positions from the padding token's id plus one, and their head always has gelu, like ELECTRA's. */
+/** These count positions from the padding token's id plus one, and their head always has GELU by erf, like ELECTRA's. */
 const ROBERTAS: ReadonlySet<Family> = new Set(['roberta', 'camembert', 'xlm-roberta']);
 
-const ACTIVATIONS: Record<string, EncoderConfig['hidden_act']> = {
+const ACTIVATIONS: Record<string, Activation> = {
   gelu: 'gelu',
   gelu_python: 'gelu',
   gelu_new: 'gelu_new',
   gelu_pytorch_tanh: 'gelu_new',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
 };
 
 /** The supported classes of `transformers`. */
@@ -100,14 +104,11 @@ export function readConfig(json: string, hasHead: (family: Family) => boolean = 
   const isRoberta = ROBERTAS.has(family);
   const name = (field: Count | 'hidden_act') => NAMES[family][field] ?? field;
   const act = config[name('hidden_act')];
-  const hidden_act = typeof act === 'string' ? ACTIVATIONS[act] : undefined;
+  const hidden_act = typeof act === 'string' && Object.hasOwn(ACTIVATIONS, act) ? ACTIVATIONS[act] : undefined;
   if (!hidden_act) {
     throw new Error(
       `config.json: ${name('hidden_act')} is ${String(act)}; supported are ${Object.keys(ACTIVATIONS).join(', ')}`,
     );
-  }
-  if ((isRoberta || family === 'electra') && hidden_act !== 'gelu') {
-    throw new Error(`config.json: hidden_act is ${String(act)}, but the head of a ${family} always has gelu`);
   }
   refuseVariants(config);
 
@@ -125,7 +126,16 @@ export function readConfig(json: string, hasHead: (family: Family) => boolean = 
   const layer_norm_eps = family === 'distilbert' ? DISTILBERT_EPSILON : config['layer_norm_eps'];
   if (typeof layer_norm_eps !== 'number') throw new Error('config.json: layer_norm_eps is not a number');
   if (counts.hidden_size % counts.num_attention_heads !== 0) {
-    throw new Error(`config.json: ${name('hidden_size')} is not a multiple of ${name('num_attention_heads')}`);
+    throw new Error(
+      `config.json: ${name('hidden_size')}, ${counts.hidden_size}, is not a multiple of ${name('num_attention_heads')}, ${counts.num_attention_heads}`,
+    );
+  }
+  const headSize = counts.hidden_size / counts.num_attention_heads;
+  if (headSize > MAX_HEAD_SIZE) {
+    throw new Error(
+      `config.json: ${name('hidden_size')} is ${counts.hidden_size} and ${name('num_attention_heads')} is ${counts.num_attention_heads}: ` +
+        `a head has ${headSize} channels, and the engine holds ${MAX_HEAD_SIZE}`,
+    );
   }
 
   const position_offset = isRoberta ? count('pad_token_id', 0) + 1 : 0;
@@ -141,6 +151,7 @@ export function readConfig(json: string, hasHead: (family: Family) => boolean = 
     max_position_embeddings: counts.max_position_embeddings - position_offset,
     family,
     hidden_act,
+    ...((isRoberta || family === 'electra') && hidden_act !== 'gelu' && { head_act: 'gelu' as const }),
     layer_norm_eps,
     position_offset,
     tie_word_embeddings: config['tie_word_embeddings'] !== false,

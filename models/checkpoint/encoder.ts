@@ -1,5 +1,7 @@
 /** The weights of an encoder-only model with a masked-LM head, in a form that no backend prefers. */
 
+import type { Activation } from '../../src/inference/efm-format.ts';
+
 /** y = x W + b. Like the checkpoint, this stores the transpose of W, (outputs, inputs). */
 export interface Linear {
   readonly inputs: number;
@@ -32,8 +34,9 @@ export interface EncoderConfig {
   readonly max_position_embeddings: number;
   readonly type_vocab_size: number;
   readonly layer_norm_eps: number;
-  /** Computed with erf, or with tanh. */
-  readonly hidden_act: 'gelu' | 'gelu_new';
+  readonly hidden_act: Activation;
+  /** Of the MLM head, if it is not that of the layers. */
+  readonly head_act?: Activation;
   /**
    * Rows of the position table in the checkpoint before the first position. If there are any, the last of them belongs to the padding
    * token, whose id is one less, and texts are numbered without padding tokens.

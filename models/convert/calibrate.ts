@@ -10,12 +10,13 @@ import {
   STEP_INPUTS,
 } from '../../src/inference/efm-format.ts';
 import type { Encoding } from '../../src/inference/backend.ts';
-import type { EncoderWeights, Layer, Linear } from '../checkpoint/encoder.ts';
+import type { EncoderConfig, EncoderWeights, Layer, Linear } from '../checkpoint/encoder.ts';
 import { divergence, type ReferenceDistribution, withScores } from '../evaluation/agreement.ts';
 import { logSumExp, onnxRunner } from '../evaluation/backends.ts';
 import { buildProbedGraph, buildTappedGraph, probeName } from '../onnx/encoder.ts';
 import { compensationFor } from '../quantization/compensate.ts';
 import { type FourBitRows, quantizeToFourBits } from '../quantization/int4.ts';
+import { padInput, padMatrix, padWeights, placesOf, spread } from '../quantization/pad.ts';
 import { multiplyColumns, quantizeRows } from '../quantization/int8.ts';
 import {
   channelOrder,
@@ -108,7 +109,9 @@ export async function calibrate(
 
   // Greedily: the outliers that gain most for their work, while the budget allows any.
   let extra = 0;
-  for (;;) {
+  // Each turn gives an input at least one step more.
+  const turns = candidates.reduce((sum, { noise }) => sum + noise.length, 0);
+  for (let turn = 0; turn < turns; turn++) {
     if (candidates.reduce((sum, one) => sum + lossOf(one, one.chosen), 0) <= ENOUGH) break;
     let best: { of: (typeof candidates)[number]; count: number; work: number; worth: number } | undefined;
     for (const of of candidates) {
@@ -124,12 +127,15 @@ export async function calibrate(
     extra += best.work;
   }
   let done = 0;
+  const { layers } = bits === 4 ? padWeights(weights, bits) : weights;
   const plan = observed.map((layer, stored) =>
     forInputs((input): InputPlan => {
       const chosen = candidates.find((one) => one.stored === stored && one.input === input)?.chosen ?? 0;
       const planned = { range: layer[input].range, outliers: layer[input].outliers.slice(0, chosen) };
       if (bits === 8) return planned;
-      const rounded = roundOnText(weights.layers[stored] ?? weights.layers[0], input, planned, layer[input].tokens);
+      const places = placesOf(weights.config, bits, input);
+      const tokens = layer[input].tokens.map((row) => spread(row, places));
+      const rounded = roundOnText(layers[stored] ?? layers[0], input, padInput(planned, places), tokens);
       progress(inLosses + ((1 - inLosses) * ++done) / candidates.length);
       return { ...planned, rounded };
     }),
@@ -148,7 +154,7 @@ export async function calibrate(
   };
 }
 
-/** @param tokens (inputs,) each: the input on the calibration text */
+/** @param layer padded, like its plan @param tokens (inputs,) each: the input on the calibration text */
 function roundOnText(
   layer: Layer,
   input: OutlierInput,
@@ -198,7 +204,7 @@ async function observe(
       );
       const divisors = divisorsOf(layer, input, { range, outliers: [] });
       const smooth = multiplyColumns(matrix, divisors);
-      const errors = roundingErrors(smooth, bits);
+      const errors = roundingErrors(smooth, bits, weights.config, input);
       // The variance that the rounded weights of each channel add to the outputs.
       const ofWeights = Float64Array.from(errors, (error, channel) => {
         let squares = 0;
@@ -259,17 +265,18 @@ function noiseOf(
 }
 
 /** (inputs,) the sum of the squared rounding errors of the weights that an input meets. */
-function roundingErrors(matrix: Omit<Linear, 'bias'>, bits: 4 | 8): Float64Array {
-  const { weight, inputs, outputs } = matrix;
+function roundingErrors(matrix: Linear, bits: 4 | 8, config: EncoderConfig, input: OutlierInput): Float64Array {
+  const places = placesOf(config, bits, input);
+  const { weight, inputs, outputs } = bits === 4 ? padMatrix(matrix, places) : matrix;
   const errors = new Float64Array(inputs);
-  const fourBits = bits === 4 ? quantizeToFourBits(matrix) : undefined;
+  const fourBits = bits === 4 ? quantizeToFourBits({ weight, inputs, outputs }) : undefined;
   const { values, scales } = fourBits ?? quantizeRows(weight, outputs, inputs);
   for (const [i, w] of weight.entries()) {
     const [row, channel] = [Math.floor(i / inputs), i % inputs];
     const step = fourBits?.steps[Math.floor(i / STEP_INPUTS)] ?? 1;
     errors[channel]! += (w - values[i]! * step * scales[row]!) ** 2;
   }
-  return errors;
+  return bits === 4 ? Float64Array.from(places.of, (place) => errors[place]!) : errors;
 }
 
 /** What the rounding of each input costs if nothing else in the model is rounded; outliers of the plan are exact. */

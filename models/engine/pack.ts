@@ -1,9 +1,16 @@
 /** Packs a checkpoint as the file that the engine reads (src/inference/efm-format.ts). No I/O; deterministic. */
-import { createBlob, type ModelConfig, OUTLIER_INPUTS, type OutlierInput } from '../../src/inference/efm-format.ts';
+import {
+  createBlob,
+  type ModelConfig,
+  OUTLIER_INPUTS,
+  type OutlierInput,
+  widthsOf,
+} from '../../src/inference/efm-format.ts';
 import type { EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { concatenate, multiplyColumns } from '../quantization/int8.ts';
 import { type FourBitRows, packFourBits, takeOutputs } from '../quantization/int4.ts';
 import { packMatrix, roundingRest } from '../quantization/lanes.ts';
+import { padPlan, padWeights } from '../quantization/pad.ts';
 import {
   divisorsOf,
   fourBitRows,
@@ -26,8 +33,10 @@ export function packEngineFile(
   layer_bits: 4 | 8 = 8,
   plan: readonly LayerPlan[] = uncalibratedPlan(weights),
 ): Uint8Array<ArrayBuffer> {
-  const { config, embeddings, layers, mlm, sentence } = weights;
-  const { embedding_size: E, hidden_size: H, vocab_size: V } = config;
+  const { config, embeddings, layers, mlm, sentence } = padWeights(weights, layer_bits);
+  const padded = padPlan(plan, config, layer_bits);
+  const { hidden_size, num_attention_heads, vocab_size: V } = config;
+  const { embedding: E } = widthsOf(config, layer_bits);
   const { blob, sections } = createBlob(geometryOf(weights, layer_bits, plan));
   const unwritten = new Map(sections.map((section) => [section.name, section]));
 
@@ -77,7 +86,7 @@ export function packEngineFile(
   if (embeddings.projection) matrix('projection', embeddings.projection);
   for (const [i, layer] of layers.entries()) {
     const name = `layer.${i}`;
-    const planned = plan[i];
+    const planned = padded[i];
     if (!planned) throw new RangeError(`the plan has no layer ${i}`);
     /** The query has some of the outputs of its input's matrix, key and value the others. */
     const rounded = new Map<OutlierInput, FourBitRows>();
@@ -100,7 +109,7 @@ export function packEngineFile(
       writePacked(`${name}.${part}`, pack, own.bias);
     };
     const { query, key, value } = layer;
-    ofLayer('query', 'query_key_value', query, 0, 1 / Math.sqrt(H / config.num_attention_heads));
+    ofLayer('query', 'query_key_value', query, 0, 1 / Math.sqrt(hidden_size / num_attention_heads));
     ofLayer('key_value', 'query_key_value', concatenate(key, value), query.outputs);
     ofLayer('attention', 'attention', layer.attention);
     norm(`${name}.attention`, layer.attentionNorm);
@@ -138,7 +147,8 @@ export function geometryOf(
     ...config,
     projection: embeddings.projection !== undefined,
     sentence: sentence !== undefined,
-    gelu: config.hidden_act === 'gelu' ? 'erf' : 'tanh',
+    activation: config.hidden_act,
+    head_activation: config.head_act ?? config.hidden_act,
     decoder: mlm.decoder !== undefined,
     mlm_rest: roundingRest(mlm.dense) !== undefined,
     layer_bits,

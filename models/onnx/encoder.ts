@@ -8,13 +8,14 @@
  * One text per run, so nothing is padded. Tensors are (1, sequence, width) where an operator needs a batch. The graph has the
  * weights of a layer once, however often it is applied; likewise the word embeddings if they are also the decoder.
  */
-import { layerOrder, type OutlierInput, positionRows } from '../../src/inference/efm-format.ts';
+import { type Activation, layerOrder, type OutlierInput, positionRows } from '../../src/inference/efm-format.ts';
 import type { EncoderConfig, EncoderWeights, LayerNorm, Linear } from '../checkpoint/encoder.ts';
 import { GraphBuilder, type Name, OPSETS } from './graph-builder.ts';
 import { multiplyFourBits } from './four-bits.ts';
 import { float32Matrices, int8Matrices, type Int8Scheme, type Matrices, perTensorMatrices, SERVED } from './linear.ts';
-import { type FourBitRows, fourBitWeights, quantizeToFourBits } from '../quantization/int4.ts';
+import { type FourBitRows, fourBitWeights, quantizeToFourBits, selectOutputs } from '../quantization/int4.ts';
 import { multiplyColumns } from '../quantization/int8.ts';
+import { isAligned, outputPlaces, padMatrix, padPlan, padWeights, placesOf } from '../quantization/pad.ts';
 import {
   channelOrder,
   divisorsOf,
@@ -41,8 +42,8 @@ function multiplyBy(by: Matrices, x: Name, name: Name, linear: Omit<Linear, 'bia
   return by.multiply(by.prepare(x), name, linear);
 }
 
-/** The minimum of GELU, at −0.75, slightly lowered for rounding. */
-const GELU_LEAST = -0.1701;
+/** The minimum of each activation, slightly lowered for rounding: GELU's is at −0.75, and SiLU's at −1.28. */
+const LEAST: Readonly<Record<Activation, number>> = { gelu: -0.1701, gelu_new: -0.1701, relu: 0, silu: -0.2785 };
 
 /**
  * @param precision float32, or int8: as served, or another scheme to measure
@@ -100,12 +101,12 @@ export function encoderGraph(
     scheme !== 'float32' && scheme.decoder === 'once'
       ? multiplyBy(matrices, x, name, linear)
       : matrices.multiplyTwice(x, name, linear);
-  /** After GELU most values are small and a few large: these need more bits. */
-  const afterGelu = (x: Name, name: Name, linear: Linear) => {
+  /** After an activation most values are small and a few large: these need more bits. */
+  const afterActivation = (x: Name, name: Name, linear: Linear) => {
     if (scheme === 'float32' || scheme.feedForwardOutput === 'once') return multiply(x, name, linear);
     return scheme.feedForwardOutput === 'twice'
       ? matrices.multiplyTwice(x, name, linear)
-      : matrices.multiplyFrom(GELU_LEAST, x, name, linear);
+      : matrices.multiplyFrom(LEAST[config.hidden_act], x, name, linear);
   };
   const taps: { name: Name; from: Name; width: number }[] = [];
   const probes = new Map<Name, number>();
@@ -120,6 +121,17 @@ export function encoderGraph(
     const steps = graph.add('Round', [graph.add('Div', [graph.add('Sub', [rest, least]), step])]);
     const back = graph.add('Add', [graph.add('Mul', [steps, step]), least]);
     return graph.add('Add', [graph.add('Mul', [back, rounded]), graph.add('Mul', [x, kept])]);
+  };
+  const fourBitScheme = scheme !== 'float32' && scheme.layer_bits === 4;
+  const padded = fourBitScheme ? padWeights(weights, 4).layers : layers;
+  const paddedPlan = fourBitScheme ? padPlan(plan, config, 4) : plan;
+  /** The weights of 4 bits of the engine, without the outputs that only the engine has. @param matrix without outliers, if not as served */
+  const rowsOf = (stored: number, input: OutlierInput, matrix?: Linear): FourBitRows => {
+    if (matrix) return quantizeToFourBits(padMatrix(matrix, placesOf(config, 4, input)));
+    const [layer, planned] = [padded[stored], paddedPlan[stored]?.[input]];
+    if (!layer || !planned) throw new RangeError(`there is no layer ${stored}`);
+    const rows = fourBitRows(layer, input, planned);
+    return isAligned(config, 4) ? rows : selectOutputs(rows, outputPlaces(config, 4, input));
   };
   /** Smooths an input of a layer and multiplies it: outlier channels in float32, the others by `product`. */
   const project = (x: Name, stored: number, input: OutlierInput, product = multiply): Name => {
@@ -149,26 +161,44 @@ export function encoderGraph(
     const even = smooth ? graph.add('Mul', [x, factors()]) : x;
     const matrix = smooth ? multiplyColumns(linear, divisors) : linear;
     const outliers = scheme.outliers ? planned.outliers : [];
-    let rows: FourBitRows | undefined;
+    const part = (which: string, channels: readonly number[], from = even) =>
+      graph.add('Gather', [from, graph.vector(`${name}.${which}`, Int32Array.from(channels))], { axis: -1 });
     if (scheme.layer_bits === 4) {
-      rows = fourBits.get(name) ?? (scheme.outliers ? fourBitRows(layer, input, planned) : quantizeToFourBits(matrix));
+      const rows = fourBits.get(name) ?? rowsOf(stored, input, scheme.outliers ? undefined : matrix);
       fourBits.set(name, rows);
+      const places = placesOf(config, 4, input);
+      // The channels of a block share a step, so they stand in the order of the engine, zeros among them.
+      const order = channelOrder(
+        places.width,
+        outliers.map((channel) => places.of[channel] as number),
+      );
+      const channels = order.slice(outliers.length).map((place) => places.of.indexOf(place));
+      const isPadded = channels.includes(-1);
+      const wide = isPadded
+        ? graph.add('Pad', [even, graph.vector('a channel after the last', BigInt64Array.of(0n, 0n, 0n, 0n, 0n, 1n))])
+        : even;
+      const inOrder = channels.map((channel) => (channel < 0 ? linear.inputs : channel));
+      if (outliers.length === 0) {
+        return multiplyFourBits(graph, isPadded ? part('others', inOrder, wide) : even, name, rows);
+      }
+      const ofOutliers = takeColumns(
+        { ...linear, inputs: rows.inputs, weight: fourBitWeights(rows) },
+        Array.from(outliers.keys()),
+      );
+      const worst = part('outliers', outliers);
+      return graph.add('Add', [
+        multiplyFourBits(graph, part('others', inOrder, wide), name, rows),
+        multiplyBy(matrices, worst, `${name}.of_outliers`, ofOutliers),
+      ]);
     }
-    const multiplyOthers = (others: Name, columns: Linear) =>
-      rows ? multiplyFourBits(graph, others, name, rows) : product(others, name, columns);
-    if (outliers.length === 0) return multiplyOthers(even, matrix);
-    const others = channelOrder(linear.inputs, outliers).slice(outliers.length);
-    // The channels of a block share a step of 4 bits, so they stay in the order of the engine.
-    if (!rows) others.sort((a, b) => a - b);
-    const part = (which: string, channels: readonly number[]) =>
-      graph.add('Gather', [even, graph.vector(`${name}.${which}`, Int32Array.from(channels))], { axis: -1 });
+    if (outliers.length === 0) return product(even, name, matrix);
+    const others = channelOrder(linear.inputs, outliers)
+      .slice(outliers.length)
+      .toSorted((a, b) => a - b);
     const [worst, rest] = [part('outliers', outliers), part('others', others)];
-    const ofOutliers = rows
-      ? takeColumns({ ...linear, weight: fourBitWeights(rows) }, [...outliers.keys()])
-      : takeColumns(matrix, outliers);
     return graph.add('Add', [
-      multiplyOthers(rest, takeColumns(matrix, others)),
-      multiplyBy(rows ? matrices : exact, worst, `${name}.of_outliers`, ofOutliers),
+      product(rest, name, takeColumns(matrix, others)),
+      multiplyBy(exact, worst, `${name}.of_outliers`, takeColumns(matrix, outliers)),
     ]);
   };
   const gammaBeta = (name: Name, { gamma, beta }: LayerNorm) => [
@@ -210,11 +240,13 @@ export function encoderGraph(
   // (1, sequence, hidden_size)
   let x = graph.add('Unsqueeze', [projected, graph.vector('zero', BigInt64Array.of(0n))]);
 
-  /** x + bias, through GELU. */
-  const gelu = (product: Name, shift: Name) =>
-    config.hidden_act === 'gelu_new'
-      ? graph.addFused('FastGelu', [product, shift])
-      : graph.addFused('BiasGelu', [product, shift]);
+  /** x + bias, through an activation. */
+  const activate = (activation: Activation, product: Name, shift: Name): Name => {
+    if (activation === 'gelu') return graph.addFused('BiasGelu', [product, shift]);
+    if (activation === 'gelu_new') return graph.addFused('FastGelu', [product, shift]);
+    const sum = graph.add('Add', [product, shift]);
+    return activation === 'relu' ? graph.add('Relu', [sum]) : graph.add('Mul', [sum, graph.add('Sigmoid', [sum])]);
+  };
   const applied = layers.map((layer, stored) => {
     const name = (part: string) => `layer.${stored}.${part}`;
     const queryKeyValue = matrixOf(layer, 'query_key_value');
@@ -235,8 +267,12 @@ export function encoderGraph(
         layer.attentionNorm,
         bias(name('attention'), layer.attention),
       );
-      const wide = gelu(project(middle, stored, 'feed_forward'), bias(name('feed_forward'), layer.feedForward));
-      const narrow = project(wide, stored, 'output', afterGelu);
+      const wide = activate(
+        config.hidden_act,
+        project(middle, stored, 'feed_forward'),
+        bias(name('feed_forward'), layer.feedForward),
+      );
+      const narrow = project(wide, stored, 'output', afterActivation);
       return addAndNormalize(
         narrow,
         middle,
@@ -251,7 +287,11 @@ export function encoderGraph(
   const hidden = graph.add('Squeeze', [x, graph.vector('zero', BigInt64Array.of(0n))]);
 
   const masked = graph.add('Gather', [hidden, 'masked_positions']);
-  const dense = gelu(ends.multiply(ends.prepare(masked), 'mlm.dense', mlm.dense), bias('mlm.dense', mlm.dense));
+  const dense = activate(
+    config.head_act ?? config.hidden_act,
+    ends.multiply(ends.prepare(masked), 'mlm.dense', mlm.dense),
+    bias('mlm.dense', mlm.dense),
+  );
   const normalized = graph.add('LayerNormalization', [dense, ...gammaBeta('mlm.norm', mlm.norm)], {
     axis: -1,
     epsilon: { float: mlm.norm.epsilon },

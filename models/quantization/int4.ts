@@ -6,7 +6,16 @@
 import type { Linear } from '../checkpoint/encoder.ts';
 import { STEP_INPUTS } from '../../src/inference/efm-format.ts';
 import { type Compensation, roundCompensated } from './compensate.ts';
-import { emptySums, LANE_LIMIT, type PackedMatrix, proveNoOverflow, worstLane } from './lanes.ts';
+import {
+  emptySums,
+  LANE_LIMIT,
+  largerScale,
+  MAX_ATTEMPTS,
+  NO_SCALE,
+  type PackedMatrix,
+  proveNoOverflow,
+  worstLane,
+} from './lanes.ts';
 
 const MOST = 7;
 /** 7 × 18 fits 8 bits. */
@@ -69,7 +78,7 @@ function roundColumn(
   // A column of zeros needs some scale.
   let scale = Math.fround(Math.max(largest / (MOST * MOST_STEPS), worstLane(weights) / LANE_LIMIT)) || 1;
   const expanded = new Int8Array(weights.length);
-  for (;;) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     for (let block = 0; block < steps.length; block++) {
       const from = outliers + block * STEP_INPUTS;
       const to = from + STEP_INPUTS;
@@ -84,8 +93,9 @@ function roundColumn(
     for (let k = 0; k < values.length; k++) expanded[k] = values[k]! * stepOf(k);
     const worst = worstLane(expanded);
     if (worst <= LANE_LIMIT) return scale;
-    scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
+    scale = largerScale(scale, worst);
   }
+  throw new Error(NO_SCALE);
 }
 
 /** The step with the least squared error. Plain loops, since a hundred million weights pass several times. */
@@ -124,6 +134,23 @@ export function takeOutputs(rows: FourBitRows, from: number, to: number, factor 
     steps: steps.subarray(from * blocks, to * blocks),
     scales: scales.subarray(from, to).map((scale) => scale * factor),
   };
+}
+
+/** The outputs in a list. */
+export function selectOutputs(rows: FourBitRows, outputs: readonly number[]): FourBitRows {
+  const { inputs, values, steps, scales } = rows;
+  const blocks = steps.length / scales.length;
+  const selected: FourBitRows = {
+    inputs,
+    values: new Int8Array(outputs.length * inputs),
+    steps: new Uint8Array(outputs.length * blocks),
+    scales: Float32Array.from(outputs, (n) => scales[n]!),
+  };
+  for (const [i, n] of outputs.entries()) {
+    selected.values.set(values.subarray(n * inputs, (n + 1) * inputs), i * inputs);
+    selected.steps.set(steps.subarray(n * blocks, (n + 1) * blocks), i * blocks);
+  }
+  return selected;
 }
 
 /** (outputs, inputs): the weights that the values stand for */

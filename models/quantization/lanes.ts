@@ -67,15 +67,32 @@ export function roundColumn(weights: Float32Array): { values: Int8Array; scale: 
   if (!Number.isFinite(largest)) throw new Error('a weight is not finite');
   let scale = Math.fround(largest / 127) || 1; // A column of zeros needs some scale.
   const values = new Int8Array(weights.length);
-  for (;;) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     for (let k = 0; k < weights.length; k++) {
       values[k] = Math.max(-127, Math.min(127, Math.round(weights[k]! / scale)));
     }
     const worst = worstLane(values);
     if (worst <= LANE_LIMIT) return { values, scale };
-    // The sum is about proportional to 1 / scale; after rounding it may be slightly larger.
-    scale = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
+    scale = largerScale(scale, worst);
   }
+  throw new Error(NO_SCALE);
+}
+
+/**
+ * How often a scale may grow. Each time it grows by a thousandth or by a step of float32, and at 256 times its first value all weights of a
+ * column are zeros.
+ */
+export const MAX_ATTEMPTS = 8_192;
+export const NO_SCALE = 'no scale keeps the sums of a column within 16 bits';
+/** The smallest number of float32. */
+const LEAST = 2 ** -149;
+
+/** The next scale of a column whose worst lane is beyond the limit. */
+export function largerScale(scale: number, worst: number): number {
+  // The sum is about proportional to 1 / scale; after rounding it may be slightly larger.
+  const larger = Math.fround(scale * Math.max(worst / LANE_LIMIT, 1.001));
+  // Scales close to zero are so far apart that a thousandth more is the same number.
+  return larger > scale ? larger : scale + LEAST;
 }
 
 /**
@@ -109,7 +126,8 @@ export function worstLane(values: Int8Array | Float32Array): number {
     for (const first of [k, k + 2]) {
       let [above, below] = [0, 0];
       for (const at of [first, first + 1, first + 4, first + 5]) {
-        const value = values[at]!;
+        // The last lane may be padded with zeros.
+        const value = values[at] ?? 0;
         if (value > 0) above += value;
         else below -= value;
       }

@@ -11,6 +11,9 @@
  * whose table differs is refused. No I/O.
  */
 
+/** GELU by erf, GELU by tanh, or another function; names as in `config.json` of transformers. */
+export type Activation = 'gelu' | 'gelu_new' | 'relu' | 'silu';
+
 /** The sizes that a file has to state; names as in `config.json` of transformers. */
 export interface ModelConfig {
   readonly vocab_size: number;
@@ -33,7 +36,9 @@ export interface ModelConfig {
   readonly projection: boolean;
   /** Whether there is a sentence-order or next-sentence head. */
   readonly sentence: boolean;
-  readonly gelu: 'erf' | 'tanh';
+  readonly activation: Activation;
+  /** Of the MLM head: that of the layers, or GELU whatever they have (RoBERTa, ELECTRA). */
+  readonly head_activation: Activation;
   /** Whether the MLM head has its own decoder, other than the words. */
   readonly decoder: boolean;
   /** Whether the dense matrix of the MLM head has a second one in 8 bits: what the rounding of the first leaves. */
@@ -80,7 +85,7 @@ export const MAX_HEADER_BYTES = 80 * 1024;
 /** WASM addresses 4 GiB, an isolate has 128 MB. */
 const MAX_BLOB_BYTES = 2 ** 30;
 /** Attention adds up head-size products of 2 × 12 bits in 32. */
-const MAX_HEAD_SIZE = 128;
+export const MAX_HEAD_SIZE = 128;
 
 const FIELDS = [
   'vocab_size',
@@ -94,8 +99,25 @@ const FIELDS = [
   'type_vocab_size',
   'inner_group_num',
 ] as const;
-const FLAGS = { projection: 1, sentence: 2, tanh: 4, decoder: 8, four_bits: 16, mlm_rest: 32 } as const;
-const KNOWN_FLAGS = 63;
+const FLAGS = {
+  projection: 1,
+  sentence: 2,
+  tanh: 4,
+  decoder: 8,
+  four_bits: 16,
+  mlm_rest: 32,
+  relu: 64,
+  silu: 128,
+  gelu_head: 256,
+} as const;
+const KNOWN_FLAGS = 511;
+/** Of each activation, the flag; GELU by erf has none. */
+const ACTIVATION_FLAGS: Readonly<Record<Activation, number>> = {
+  gelu: 0,
+  gelu_new: FLAGS.tanh,
+  relu: FLAGS.relu,
+  silu: FLAGS.silu,
+};
 
 // Byte offsets of the header; the kernels read the same ones.
 const AT = {
@@ -115,6 +137,10 @@ const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMEN
 /** Inputs that share a step where weights have 4 bits. */
 export const STEP_INPUTS = 32;
 
+/** The channels of an input of a layer. */
+export const inputWidth = ({ attention, hidden, intermediate }: Widths, input: OutlierInput): number =>
+  input === 'attention' ? attention : input === 'output' ? intermediate : hidden;
+
 const SECTIONS_PER_LAYER = 35;
 
 /** Rows of the position table: one for each position, and one for padding tokens where they have their own. */
@@ -124,8 +150,42 @@ export const positionRows = ({
 }: Pick<ModelConfig, 'max_position_embeddings' | 'position_offset'>): number =>
   max_position_embeddings + (position_offset > 0 ? 1 : 0);
 
+const roundUp = (width: number, step: number): number => Math.ceil(width / step) * step;
 /** The width of a matrix in the file. */
-export const padTo8 = (width: number): number => Math.ceil(width / 8) * 8;
+export const padTo8 = (width: number): number => roundUp(width, 8);
+
+type Sizes = Pick<ModelConfig, 'embedding_size' | 'hidden_size' | 'intermediate_size' | 'num_attention_heads'>;
+
+/** The widths of rows and matrices in the engine. */
+export interface Widths {
+  readonly embedding: number;
+  readonly hidden: number;
+  readonly intermediate: number;
+  /** The channels of a head. */
+  readonly head: number;
+  /** The queries of all heads; keys and values likewise. */
+  readonly attention: number;
+}
+
+/**
+ * The engine reads whole steps, so that each size of a model is rounded up to one. Channels beyond the size are zeros: they add nothing to a
+ * product, and a norm does not count them.
+ */
+export function widthsOf(
+  { embedding_size, hidden_size, intermediate_size, num_attention_heads }: Sizes,
+  layer_bits: 4 | 8 = 8,
+): Widths {
+  const step = layer_bits === 4 ? STEP_INPUTS : 8;
+  const head = padTo8(hidden_size / num_attention_heads);
+  const hidden = roundUp(hidden_size, step);
+  return {
+    embedding: embedding_size === hidden_size ? hidden : padTo8(embedding_size),
+    hidden,
+    intermediate: roundUp(intermediate_size, step),
+    head,
+    attention: roundUp(num_attention_heads * head, step),
+  };
+}
 
 /**
  * (num_hidden_layers,): which stored layer is applied when. An ALBERT has groups of `inner_group_num` layers; a group is
@@ -144,7 +204,7 @@ export function layerOrder(
 }
 
 /**
- * Every section of a file of this geometry, in order. A matrix (inputs K, outputs N rounded up to 8) is four:
+ * Every section of a file of this geometry, in order, as wide as `widthsOf` says. A matrix (inputs K, outputs N rounded up to 8) is four:
  * `weight` (N / 8, K / 4, 8, 4) int8; `scale`, `sum` (scale × Σ weight) and `bias`, (N,) float32. A matrix of a layer has K₁
  * outlier channels in front: `sum` is that of the others, and a fifth section, `outlier_sum`, is that of the outliers. With
  * 4 bits, `weight` is (N / 8) × [(K₁ / 4, 8, 4) int8, (K₂ / 8, 8, 4) bytes, (K₂ / 32, 8) uint8], where K₂ = K − K₁: see
@@ -156,7 +216,8 @@ export function layoutSections(geometry: ModelConfig): {
   headerBytes: number;
   totalBytes: number;
 } {
-  const { vocab_size: V, embedding_size: E, hidden_size: H, intermediate_size: F } = geometry;
+  const { vocab_size: V } = geometry;
+  const { embedding: E, hidden: H, intermediate: F, attention: Q } = widthsOf(geometry, geometry.layer_bits);
   const sizes: [name: string, bytes: number][] = [];
   const floats = (name: string, count: number) => sizes.push([name, 4 * count]);
   const matrix = (name: string, inputs: number, outputs: number) => {
@@ -182,9 +243,9 @@ export function layoutSections(geometry: ModelConfig): {
   if (geometry.projection) matrix('projection', E, H);
   for (const [layer, outliers] of geometry.outliers.entries()) {
     const name = (part: string) => `layer.${layer}.${part}`;
-    layerMatrix(name('query'), H, H, outliers.query_key_value);
-    layerMatrix(name('key_value'), H, 2 * H, outliers.query_key_value);
-    layerMatrix(name('attention'), H, H, outliers.attention);
+    layerMatrix(name('query'), H, Q, outliers.query_key_value);
+    layerMatrix(name('key_value'), H, 2 * Q, outliers.query_key_value);
+    layerMatrix(name('attention'), Q, H, outliers.attention);
     norm(name('attention'), H);
     layerMatrix(name('feed_forward'), H, F, outliers.feed_forward);
     layerMatrix(name('output'), F, H, outliers.output);
@@ -235,7 +296,8 @@ export function createBlob(geometry: ModelConfig): { blob: Uint8Array<ArrayBuffe
     AT.flags,
     (geometry.projection ? FLAGS.projection : 0) |
       (geometry.sentence ? FLAGS.sentence : 0) |
-      (geometry.gelu === 'tanh' ? FLAGS.tanh : 0) |
+      ACTIVATION_FLAGS[geometry.activation] |
+      (geometry.head_activation === geometry.activation ? 0 : FLAGS.gelu_head) |
       (geometry.decoder ? FLAGS.decoder : 0) |
       (geometry.layer_bits === 4 ? FLAGS.four_bits : 0) |
       (geometry.mlm_rest ? FLAGS.mlm_rest : 0),
@@ -289,6 +351,11 @@ export function readHeader(header: Uint8Array, size: number): ModelConfig {
   const read = (at: number) => view.getUint32(at, true);
   const flags = read(AT.flags);
   if (flags > KNOWN_FLAGS) throw new BlobError(`flags: ${flags} has bits that this engine does not know`);
+  const ofActivation = flags & (FLAGS.tanh | FLAGS.relu | FLAGS.silu);
+  const activation = (Object.keys(ACTIVATION_FLAGS) as Activation[]).find(
+    (name) => ACTIVATION_FLAGS[name] === ofActivation,
+  );
+  if (!activation) throw new BlobError(`flags: ${flags} names more than one activation`);
   const sizes = Object.fromEntries(FIELDS.map((field, i) => [field, read(AT.fields + 4 * i)])) as Record<
     (typeof FIELDS)[number],
     number
@@ -302,7 +369,8 @@ export function readHeader(header: Uint8Array, size: number): ModelConfig {
     position_offset: read(AT.positionOffset),
     projection: (flags & FLAGS.projection) !== 0,
     sentence: (flags & FLAGS.sentence) !== 0,
-    gelu: flags & FLAGS.tanh ? 'tanh' : 'erf',
+    activation,
+    head_activation: flags & FLAGS.gelu_head ? 'gelu' : activation,
     decoder: (flags & FLAGS.decoder) !== 0,
     mlm_rest: (flags & FLAGS.mlm_rest) !== 0,
     layer_bits: flags & FLAGS.four_bits ? 4 : 8,
@@ -341,23 +409,18 @@ function whyUnusable(geometry: ModelConfig): string | undefined {
       return `${field}: ${geometry[field]} is not a count`;
     if (geometry[field] > 2 ** 24) return `${field}: ${geometry[field]} is too large`;
   }
-  const { embedding_size, hidden_size, intermediate_size, num_attention_heads, num_hidden_layers, layers_stored } =
-    geometry;
-  for (const [field, width] of Object.entries({ embedding_size, hidden_size, intermediate_size })) {
-    if (width % 8 !== 0) return `${field}: ${width} is not a multiple of 8`;
-  }
+  const { embedding_size, hidden_size, num_attention_heads, num_hidden_layers, layers_stored } = geometry;
   const headSize = hidden_size / num_attention_heads;
-  if (headSize % 8 !== 0 || headSize > MAX_HEAD_SIZE) {
-    return `num_attention_heads: ${hidden_size} / ${num_attention_heads} is not a multiple of 8 up to ${MAX_HEAD_SIZE}`;
+  if (!Number.isInteger(headSize) || headSize > MAX_HEAD_SIZE) {
+    return `num_attention_heads: ${hidden_size} / ${num_attention_heads} is not a whole number up to ${MAX_HEAD_SIZE}`;
+  }
+  if (geometry.head_activation !== geometry.activation && geometry.head_activation !== 'gelu') {
+    return `head_activation: ${geometry.head_activation} is neither gelu nor that of the layers, ${geometry.activation}`;
   }
   const { inner_group_num: inner } = geometry;
   if (num_hidden_layers % inner !== 0) return `inner_group_num: ${inner} does not divide num_hidden_layers`;
   if (layers_stored % inner !== 0 || layers_stored > num_hidden_layers) {
     return `layers_stored: ${layers_stored} is not a multiple of ${inner} up to num_hidden_layers, ${num_hidden_layers}`;
-  }
-  for (const width of geometry.layer_bits === 4 ? [hidden_size, intermediate_size] : []) {
-    if (width % STEP_INPUTS !== 0)
-      return `layer_bits: 4 needs widths that are multiples of ${STEP_INPUTS}, not ${width}`;
   }
   if (!geometry.projection && embedding_size !== hidden_size) {
     return `embedding_size: ${embedding_size} is not hidden_size, ${hidden_size}, and there is no projection`;
@@ -370,9 +433,10 @@ function whyUnusable(geometry: ModelConfig): string | undefined {
   }
   if (geometry.outliers.length !== layers_stored) return `outliers: there are not as many as layers_stored`;
   const step = geometry.layer_bits === 4 ? STEP_INPUTS : 8;
+  const widths = widthsOf(geometry, geometry.layer_bits);
   for (const layer of geometry.outliers) {
     for (const input of OUTLIER_INPUTS) {
-      const width = input === 'output' ? intermediate_size : hidden_size;
+      const width = inputWidth(widths, input);
       const count = layer[input];
       if (count % step !== 0 || count > Math.min(width - step, MAX_OUTLIERS)) {
         return `outliers: ${count} of ${input} is not a multiple of ${step} up to ${Math.min(width - step, MAX_OUTLIERS)}`;
@@ -403,7 +467,8 @@ export function kernelConstants(): Readonly<Record<string, number>> {
     layer_norm_eps: 0.1,
     projection: true,
     sentence: true,
-    gelu: 'erf',
+    activation: 'gelu',
+    head_activation: 'gelu',
     decoder: true,
     mlm_rest: true,
     layer_bits: 8,

@@ -3,7 +3,7 @@
  * bucket, followed by the working space, laid out once. No I/O of its own.
  */
 import type { Backend, BackendKind, Encoding, Logits, ModelBytes, Pause } from './backend.ts';
-import { type ModelConfig, headerBytesOf, layerOrder, readHeader } from './efm-format.ts';
+import { type ModelConfig, headerBytesOf, layerOrder, readHeader, widthsOf } from './efm-format.ts';
 
 /** What `kernels/index.ts` exports. The globals are addresses of arrays, described where they are declared. */
 interface Kernels {
@@ -141,9 +141,9 @@ export class EngineBackend implements Backend {
 
   /** Multiply-adds of one layer. */
   #layerWork(texts: readonly Encoding[]): number {
-    const { hidden_size: H, intermediate_size: F } = this.geometry;
-    const perToken = 4 * H * H + 2 * H * F;
-    return texts.reduce((sum, { input_ids: { length } }) => sum + length * (perToken + 2 * length * H), 0);
+    const { hidden: H, intermediate: F, attention: Q } = widthsOf(this.geometry, this.geometry.layer_bits);
+    const perToken = 4 * H * Q + 2 * H * F;
+    return texts.reduce((sum, { input_ids: { length } }) => sum + length * (perToken + 2 * length * Q), 0);
   }
 
   /** Writes ids, types and starts where `embed` reads them. */

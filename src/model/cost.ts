@@ -1,5 +1,6 @@
 /** What a run of the model costs, in multiply-adds, from the manifest alone. No I/O. */
 import type { Encoding } from '../inference/backend.ts';
+import { widthsOf } from '../inference/efm-format.ts';
 import type { Manifest } from './manifest.ts';
 
 /**
@@ -17,10 +18,11 @@ export interface CostModel {
 }
 
 export function costModelOf(architecture: Manifest['architecture']): CostModel {
-  const { hidden_size: H, intermediate_size: F, num_hidden_layers: N, embedding_size: E, vocab_size: V } = architecture;
-  const perToken = N * (4 * H * H + 2 * H * F) + E * H;
+  const { num_hidden_layers: N, vocab_size: V } = architecture;
+  const { hidden: H, intermediate: F, embedding: E, attention: Q } = widthsOf(architecture);
+  const perToken = N * (4 * H * Q + 2 * H * F) + E * H;
   // Scores and weighted sums of attention (Vaswani et al. 2017, 3.2.1).
-  const perPair = 2 * N * H;
+  const perPair = 2 * N * Q;
   const perRow = H * E + E * V + PER_LOGIT * V;
   const text = (tokens: number, rows: number) => tokens * perToken + tokens * tokens * perPair + rows * perRow;
   const encoding = ({ input_ids, masked_positions }: Encoding) => text(input_ids.length, masked_positions.length);

@@ -1,5 +1,6 @@
 /** What an isolate needs in memory, at the worst: `convert` and the worker decide by it what fits. No I/O. */
 import type { WeightsFile } from '../inference/backend.ts';
+import { widthsOf } from '../inference/efm-format.ts';
 import {
   ISOLATE_BYTES,
   MAX_CACHED_ENCODINGS,
@@ -38,14 +39,15 @@ export function wasmBytes(
   file_bytes: number,
   architecture: Omit<Manifest['architecture'], 'family'>,
 ): number {
-  const { hidden_size: H, intermediate_size: F, num_attention_heads: A, vocab_size: V } = architecture;
+  const { num_attention_heads: A, vocab_size: V } = architecture;
+  const { hidden: H, intermediate: F, attention: Q } = widthsOf(architecture);
   const L = architecture.max_position_embeddings;
   // The file is held twice, as read and packed for its products. The longest text needs the scores of all heads and the activations
   // between the layers.
   if (file === 'model.onnx') return 12_000_000 + 2.4 * file_bytes + 4 * L * (L * A + 3 * F);
   // As `prepare` of the kernels lays it out: hidden states, keys and values of all tokens, blocks of 64 tokens between the layers,
   // and eight rows of logits.
-  return file_bytes + L * (10.5 * H + 8 * A + 100) + 64 * (7 * Math.max(F, 2 * H) + 4 * H) + 32 * V + 200_000;
+  return file_bytes + L * (6.5 * H + 4 * Q + 8 * A + 100) + 64 * (7 * Math.max(F, 2 * Q) + 4 * Q) + 32 * V + 200_000;
 }
 
 /** All that a loaded model takes. */

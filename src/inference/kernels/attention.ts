@@ -6,12 +6,12 @@
  * below 2³¹ for D up to 128. Values have 16 bits and a scale for each row and head. That scale is multiplied into the softmax
  * weight of its key. The weights of a query are scaled to a sum of 32767, so this product stays below 2³¹ too.
  */
-import { expOfNegative, hmax, round, inverseScale, hsum } from './math';
+import { before, expOfNegative, hmax, round, inverseScale, hsum } from './math';
 import {
   A,
   CAPACITY,
   D,
-  H,
+  Q,
   fourQueries,
   fourScores,
   fourWeights,
@@ -32,15 +32,15 @@ const MASKED_SCORE: f32 = -1e30;
 
 /**
  * Puts keys and values where `attend` reads them.
- * @param rows (count, 2 H) f32: keys, then values
+ * @param rows (count, 2 Q) f32: keys, then values
  * @param first which row of the run the first one is
  */
 export function storeKeysValues(rows: usize, first: i32, count: i32): void {
   for (let i = 0; i < count; i++) {
     const slot = load<i32>(slots + (first + i) * 4);
     for (let head = 0; head < A; head++) {
-      storeKey(rows + (i * 2 * H + head * D) * 4, head, slot);
-      storeValue(rows + (i * 2 * H + H + head * D) * 4, head, slot);
+      storeKey(rows + (i * 2 * Q + head * D) * 4, head, slot);
+      storeValue(rows + (i * 2 * Q + Q + head * D) * 4, head, slot);
     }
   }
 }
@@ -95,14 +95,14 @@ function storeValue(value: usize, head: i32, slot: i32): void {
 
 /**
  * Attention for queries of one text, in place.
- * @param rows (count, H) f32
+ * @param rows (count, Q) f32
  * @param slot of the text's first key
  * @param length of the text
  */
 export function attend(rows: usize, count: i32, slot: i32, length: i32): void {
   for (let head = 0; head < A; head++) {
     for (let i = 0; i < count; i += 4) {
-      attendFour(rows + (i * H + head * D) * 4, min(4, count - i), head, slot, length);
+      attendFour(rows + (i * Q + head * D) * 4, min(4, count - i), head, slot, length);
     }
   }
 }
@@ -113,7 +113,7 @@ function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32):
   const scalesOfKeys = keyScales + (head * CAPACITY + slot) * 4;
   for (let i = 0; i < 4; i++) {
     // A group that is not full repeats its last row.
-    store<f32>(scales + i * 4, packQuery(rows + min(i, count - 1) * H * 4, i));
+    store<f32>(scales + i * 4, packQuery(rows + min(i, count - 1) * Q * 4, i));
   }
   for (let panel = 0; panel < panels; panel++) {
     gemmTileI16(fourQueries, firstKey + panel * D * 16, D >> 1);
@@ -135,7 +135,7 @@ function attendFour(rows: usize, count: i32, head: i32, slot: i32, length: i32):
     gemmTileI16(fourWeights, firstValue, panels * 4);
     for (let i = 0; i < count; i++) {
       const unit = v128.load32_splat(scales + i * 4);
-      const out = rows + (i * H + d) * 4;
+      const out = rows + (i * Q + d) * 4;
       v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(v128.load(tile + i * 32)), unit));
       v128.store(out, f32x4.mul(f32x4.convert_i32x4_s(v128.load(tile + i * 32, 16)), unit), 16);
     }
@@ -207,11 +207,4 @@ function roundWeights(keys: i32): void {
 @inline
 function toWhole(weights: usize, i: i32): v128 {
   return round(f32x4.mul(v128.load(weights + i * CAPACITY * 4), v128.load(steps + i * 16)));
-}
-
-/** A mask of the first `count` lanes; `count` may be 0 or negative. */
-// @ts-ignore: decorator
-@inline
-function before(count: i32): v128 {
-  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
 }

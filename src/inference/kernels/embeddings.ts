@@ -15,6 +15,7 @@ import {
   POSITION_COUNT,
   TYPE_COUNT,
   V,
+  embeddingSize,
   hasProjection,
   hidden,
   inputIds,
@@ -61,7 +62,7 @@ export function embed(texts: i32): void {
       addRows(first + i, isPadding ? POSITION_COUNT : position, block + i * E * 4);
       if (!isPadding) position++;
     }
-    addAndNormalize(block, 0, count, E, EMBEDDING_NORM);
+    addAndNormalize(block, 0, count, E, embeddingSize, EMBEDDING_NORM);
     if (!hasProjection) continue;
     quantize14(block, count, E, quantizedBlock, quantizedBlockScales);
     const out = hidden + first * H * 4;

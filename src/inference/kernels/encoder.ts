@@ -1,7 +1,7 @@
 /**
  * One layer of the encoder (Devlin et al. 2019, 3; Vaswani et al. 2017, 3.1), post-norm:
  *
- *   h = norm(x + attention(x))        x = norm(h + W₂ gelu(W₁ h))
+ *   h = norm(x + attention(x))        x = norm(h + W₂ activation(W₁ h))
  *
  * Keys and values of all rows first, then everything else for BLOCK rows at a time, so that the values between two
  * products stays small. Of the last layer only the selected rows are needed, and no others are computed.
@@ -27,8 +27,11 @@ import {
   BLOCK,
   F,
   H,
+  Q,
   SCALE_BYTES,
+  activation,
   hidden,
+  hiddenSize,
   layerSection,
   narrow,
   outlierCount,
@@ -46,7 +49,7 @@ import {
 } from './model';
 import { matmul } from './matmul';
 import { addAndNormalize } from './normalize';
-import { applyGelu, quantize } from './quantize';
+import { activate, quantize } from './quantize';
 
 /** `hidden`, (R, H), through the layer, in place. */
 export function encode(layer: i32, texts: i32): void {
@@ -82,7 +85,7 @@ function computeKeysValues(layer: i32, rows: i32): void {
     const count = min(BLOCK, rows - first);
     quantizeRows(layer, first, count);
     const scales = quantizedScales + first * SCALE_BYTES;
-    matmul(quantizedFrom(first, outliers), scales, count, H, outliers, matrix, 2 * H, wide);
+    matmul(quantizedFrom(first, outliers), scales, count, H, outliers, matrix, 2 * Q, wide);
     storeKeysValues(wide, first, count);
   }
 }
@@ -110,23 +113,23 @@ function attendAndFeedForward(layer: i32, texts: i32, textStarts: usize, first: 
   const x = hidden + first * H * 4;
   const outliers = outlierCount(layer, INPUT_QUERY_KEY_VALUE);
   const scales = quantizedScales + first * SCALE_BYTES;
-  matmul(quantizedFrom(first, outliers), scales, count, H, outliers, sections + QUERY, H, narrow);
+  matmul(quantizedFrom(first, outliers), scales, count, H, outliers, sections + QUERY, Q, narrow);
   for (let text = 0; text < texts; text++) {
     const from = max(first, load<i32>(textStarts + text * 4));
     const to = min(first + count, load<i32>(textStarts + text * 4 + 4));
     if (from >= to) continue;
     const firstKey = load<i32>(starts + text * 4);
     const length = load<i32>(starts + text * 4 + 4) - firstKey;
-    attend(narrow + (from - first) * H * 4, to - from, load<i32>(slots + firstKey * 4), length);
+    attend(narrow + (from - first) * Q * 4, to - from, load<i32>(slots + firstKey * 4), length);
   }
-  project(layer, INPUT_ATTENTION, narrow, count, H, 0, sections + ATTENTION, H, wide);
-  addAndNormalize(x, wide, count, H, sections + ATTENTION_NORM);
+  project(layer, INPUT_ATTENTION, narrow, count, Q, 0, sections + ATTENTION, H, wide);
+  addAndNormalize(x, wide, count, H, hiddenSize, sections + ATTENTION_NORM);
 
   const smoothing = section(sections + SMOOTH_FEED_FORWARD);
   project(layer, INPUT_FEED_FORWARD, x, count, H, smoothing, sections + FEED_FORWARD, F, wide);
-  applyGelu(wide, count, F);
+  activate(wide, count, F, activation);
   project(layer, INPUT_OUTPUT, wide, count, F, 0, sections + OUTPUT, H, narrow);
-  addAndNormalize(x, narrow, count, H, sections + OUTPUT_NORM);
+  addAndNormalize(x, narrow, count, H, hiddenSize, sections + OUTPUT_NORM);
 }
 
 /** Quantizes one block of an input and multiplies it by its matrix. @param x (count, K) f32 @param out (count, N) f32 */

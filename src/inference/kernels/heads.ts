@@ -8,6 +8,8 @@ import {
   LOGIT_ROWS,
   V,
   decoderSection,
+  embeddingSize,
+  headActivation,
   headSection,
   hasMlmRest,
   hasSentence,
@@ -26,10 +28,10 @@ import {
 } from './model';
 import { matmul14 } from './matmul';
 import { addAndNormalize } from './normalize';
-import { applyGelu, quantize14 } from './quantize';
+import { activate, quantize14 } from './quantize';
 
 /**
- * Masked-LM logits: x → dense, GELU, norm (E,) → the decoder (V,) and a bias (Devlin et al. 2019, 3.1, task 1).
+ * Masked-LM logits: x → dense, activation, norm (E,) → the decoder (V,) and a bias (Devlin et al. 2019, 3.1, task 1).
  * @param first which of `masked` to begin with
  * @param count at most LOGIT_ROWS
  * @returns in `logits`, (count, LOGITS_WIDTH), and in `logSumExpParts`
@@ -49,8 +51,8 @@ export function predict(first: i32, count: i32): void {
       v128.store(narrow + at, f32x4.add(v128.load(narrow + at), v128.load(wide + at)));
     }
   }
-  applyGelu(narrow, count, E);
-  addAndNormalize(narrow, 0, count, E, head + MLM_NORM);
+  activate(narrow, count, E, headActivation);
+  addAndNormalize(narrow, 0, count, E, embeddingSize, head + MLM_NORM);
   quantize14(narrow, count, E, quantizedBlock, quantizedBlockScales);
   matmul14(quantizedBlock, quantizedBlockScales, count, E, decoderSection(), LOGITS_WIDTH, logits);
   for (let i = 0; i < count; i++) storeLogSumExpParts(logits + i * LOGITS_WIDTH * 4, logSumExpParts + i * 16);

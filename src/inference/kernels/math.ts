@@ -89,6 +89,19 @@ export function geluByErf(x: v128): v128 {
   return v128.bitselect(below, f32x4.sub(x, below), f32x4.lt(x, four(0)));
 }
 
+// @ts-ignore: decorator
+@inline
+export function relu(x: v128): v128 {
+  return f32x4.max(x, four(0));
+}
+
+/** x times its logistic function (Elfwing et al. 2017): x / (1 + e^−x). */
+// @ts-ignore: decorator
+@inline
+export function silu(x: v128): v128 {
+  return f32x4.div(x, f32x4.add(four(1), exp(f32x4.neg(x))));
+}
+
 /** A smaller range counts as zero. Its inverse, times any number of steps here, is still finite. */
 const TINY: f32 = 1e-30;
 
@@ -123,4 +136,11 @@ export function hmin(x: v128): f32 {
     min(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)),
     min(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
   );
+}
+
+/** A mask of the first `count` lanes; `count` may be 0 or negative. */
+// @ts-ignore: decorator
+@inline
+export function before(count: i32): v128 {
+  return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count));
 }

@@ -7,7 +7,9 @@
  *
  * Letters for sizes, here and in the other files:
  *
- *   V vocabulary   E embedding   H hidden   F feed-forward   L layers   A heads   D = H / A head size
+ *   V vocabulary   E embedding   H hidden   F feed-forward   L layers   A heads   D head size
+ *   Q the queries of all heads, A × D; keys and values likewise
+ *   E, H, F, D and Q are rounded up to whole steps (`widthsOf` in src/inference/efm-format.ts); channels beyond a size are zeros
  *   R rows: tokens of all texts of a run, end to end; at most CAPACITY, the model's positions rounded up to 8
  *   slots: a text's keys begin at a multiple of 8, so that they can be read eight at a time
  */
@@ -19,9 +21,12 @@ import {
   ENTRY_OFFSET,
   FLAG_DECODER,
   FLAG_FOUR_BITS,
+  FLAG_GELU_HEAD,
   FLAG_MLM_REST,
   FLAG_PROJECTION,
+  FLAG_RELU,
   FLAG_SENTENCE,
+  FLAG_SILU,
   FLAG_TANH,
   INPUT_OUTPUT,
   INPUT_QUERY_KEY_VALUE,
@@ -43,6 +48,7 @@ import {
   PROJECTION,
   PROJECTION_SECTIONS,
   SENTENCE_SECTIONS,
+  STEP_INPUTS,
   SWAPS,
   WORDS,
 } from '../.build/efm-constants';
@@ -71,6 +77,10 @@ export let H: i32 = 0;
 export let F: i32 = 0;
 export let A: i32 = 0;
 export let D: i32 = 0;
+export let Q: i32 = 0;
+/** Of a row of E and of H: the channels that a norm counts. */
+export let embeddingSize: i32 = 0;
+export let hiddenSize: i32 = 0;
 export let CAPACITY: i32 = 0;
 /** V rounded up to 8: the width of a row of logits. */
 export let LOGITS_WIDTH: i32 = 0;
@@ -80,7 +90,9 @@ export let POSITION_COUNT: i32 = 0;
 export let PADDING_ID: i32 = -1;
 export let hasProjection: bool = false;
 export let hasSentence: bool = false;
-export let geluTanh: bool = false;
+/** One of the flags, or 0 for GELU by erf: of the layers, and of the MLM head. */
+export let activation: i32 = 0;
+export let headActivation: i32 = 0;
 /** Whether the weights of the layers have 4 bits. */
 export let fourBits: bool = false;
 export let hasMlmRest: bool = false;
@@ -113,10 +125,10 @@ export let keyScales: usize = 0;
 /** (A, D / 8, CAPACITY / 2, 8, 2) i16 and (A, CAPACITY) f32 */
 export let values: usize = 0;
 export let valueScales: usize = 0;
-/** (BLOCK, max(F, 2 H, E)) f32 and (BLOCK, max(H, E)) f32: activations between two products. */
+/** (BLOCK, max(F, 2 Q, H, E)) f32 and (BLOCK, max(Q, H, E)) f32: activations between two products. */
 export let wide: usize = 0;
 export let narrow: usize = 0;
-/** Quantized (BLOCK, max(F, 2 H, 2 E)) and outliers, with room for two rows for each, and their scales and minima. */
+/** Quantized (BLOCK, max(F, 2 Q, 2 H, 2 E)) and outliers, with room for two rows for each, and their scales and minima. */
 export let quantizedBlock: usize = 0;
 export let quantizedBlockScales: usize = 0;
 /** For four queries of one head: (D / 2, 4, 2) i16; (4, CAPACITY) f32; (CAPACITY / 2, 4, 2) i16 */
@@ -133,7 +145,7 @@ export let sentenceLogits: usize = 0;
 /** (K / 4, 8, 4) int8: eight unpacked columns of a matrix with 4 bits. */
 export let unpacked: usize = 0;
 
-/** (max(F, H),) f32: a row before it is quantized. */
+/** (max(F, Q, H),) f32: a row before it is quantized. */
 export let rowBuffer: usize = 0;
 
 /** (4, 8) i32: the result of an inner loop. */
@@ -200,6 +212,12 @@ export function mlmRestSection(): i32 {
   return poolerSection() + (hasSentence ? SENTENCE_SECTIONS : 0);
 }
 
+// @ts-ignore: decorator
+@inline
+function roundUp(size: i32, step: i32): i32 {
+  return ((size + step - 1) / step) * step;
+}
+
 let end: usize = 0;
 
 function place(bytes: i32): usize {
@@ -216,11 +234,17 @@ export function prepare(): bool {
   fusedDot = hasFusedDot();
   const blob = blobStart();
   V = load<i32>(blob + OFFSET_VOCAB_SIZE);
-  E = load<i32>(blob + OFFSET_EMBEDDING_SIZE);
-  H = load<i32>(blob + OFFSET_HIDDEN_SIZE);
-  F = load<i32>(blob + OFFSET_INTERMEDIATE_SIZE);
+  const flags = load<i32>(blob + OFFSET_FLAGS);
+  fourBits = (flags & FLAG_FOUR_BITS) != 0;
+  const step = fourBits ? STEP_INPUTS : 8;
+  embeddingSize = load<i32>(blob + OFFSET_EMBEDDING_SIZE);
+  hiddenSize = load<i32>(blob + OFFSET_HIDDEN_SIZE);
   A = load<i32>(blob + OFFSET_NUM_ATTENTION_HEADS);
-  D = H / A;
+  H = roundUp(hiddenSize, step);
+  E = embeddingSize == hiddenSize ? H : roundUp(embeddingSize, 8);
+  F = roundUp(load<i32>(blob + OFFSET_INTERMEDIATE_SIZE), step);
+  D = roundUp(hiddenSize / A, 8);
+  Q = roundUp(A * D, step);
   layersStored = load<i32>(blob + OFFSET_LAYERS_STORED);
   table = blob + OFFSET_OUTLIERS + layersStored * OUTLIER_BYTES;
   POSITION_COUNT = load<i32>(blob + OFFSET_MAX_POSITION_EMBEDDINGS);
@@ -228,12 +252,11 @@ export function prepare(): bool {
   TYPE_COUNT = load<i32>(blob + OFFSET_TYPE_VOCAB_SIZE);
   CAPACITY = (POSITION_COUNT + 7) & ~7;
   LOGITS_WIDTH = (V + 7) & ~7;
-  const flags = load<i32>(blob + OFFSET_FLAGS);
   hasProjection = (flags & FLAG_PROJECTION) != 0;
   hasSentence = (flags & FLAG_SENTENCE) != 0;
-  geluTanh = (flags & FLAG_TANH) != 0;
+  activation = flags & (FLAG_TANH | FLAG_RELU | FLAG_SILU);
+  headActivation = flags & FLAG_GELU_HEAD ? 0 : activation;
   hasDecoder = (flags & FLAG_DECODER) != 0;
-  fourBits = (flags & FLAG_FOUR_BITS) != 0;
   hasMlmRest = (flags & FLAG_MLM_REST) != 0;
   epsilon = load<f32>(blob + OFFSET_EPSILON);
 
@@ -248,22 +271,23 @@ export function prepare(): bool {
   quantized = place(CAPACITY * (H + mostOutliers(INPUT_QUERY_KEY_VALUE)) * ACTIVATION_BYTES);
   quantizedScales = place(CAPACITY * SCALE_BYTES);
   slots = place(CAPACITY * 4);
-  keys = place(CAPACITY * H * 2);
+  keys = place(CAPACITY * A * D * 2);
   keyScales = place(CAPACITY * A * 4);
-  values = place(CAPACITY * H * 2);
+  values = place(CAPACITY * A * D * 2);
   valueScales = place(CAPACITY * A * 4);
-  wide = place(BLOCK * max(max(F, 2 * H), E) * 4);
-  narrow = place(BLOCK * max(H, E) * 4);
-  quantizedBlock = place(BLOCK * max(F + mostOutliers(INPUT_OUTPUT), 2 * max(H, E)) * ACTIVATION_BYTES);
+  const widest = max(max(Q, H), E);
+  wide = place(BLOCK * max(max(F, 2 * Q), widest) * 4);
+  narrow = place(BLOCK * widest * 4);
+  quantizedBlock = place(BLOCK * max(F + mostOutliers(INPUT_OUTPUT), 2 * widest) * ACTIVATION_BYTES);
   quantizedBlockScales = place(BLOCK * SCALE_BYTES);
-  rowBuffer = place(max(F, H) * 4);
+  rowBuffer = place(max(F, max(Q, H)) * 4);
   fourQueries = place(D * 8);
   fourScores = place(CAPACITY * 16);
   fourWeights = place(CAPACITY * 8);
   logits = place(LOGIT_ROWS * LOGITS_WIDTH * 4);
   logSumExpParts = place(LOGIT_ROWS * 16);
   sentenceLogits = place(8);
-  unpacked = place(fourBits ? 8 * max(F, H) : 0);
+  unpacked = place(fourBits ? 8 * max(F, max(Q, H)) : 0);
 
   const pages = <i32>((end + 0xffff) >>> 16) - memory.size();
   return pages <= 0 || memory.grow(pages) >= 0;

@@ -8,8 +8,9 @@
  * are outliers, a group of four rows is ((K − K₁) / 4, 4 rows, 4), then twice (K₁ / 4, 4, 4) for two rows each: upper and
  * lower seven bits of the first, then of the second.
  */
-import { geluByErf, geluByTanh, hmax, hmin, inverseScale } from './math';
-import { ACTIVATION_BYTES, SCALE_BYTES, geluTanh, rowBuffer } from './model';
+import { FLAG_RELU, FLAG_SILU, FLAG_TANH } from '../.build/efm-constants';
+import { geluByErf, geluByTanh, hmax, hmin, inverseScale, relu, silu } from './math';
+import { ACTIVATION_BYTES, SCALE_BYTES, rowBuffer } from './model';
 
 /** 2²³: adding it to a smaller number leaves the rounded integer in the low bits. */
 const ROUNDER: f32 = 8388608;
@@ -74,11 +75,15 @@ function clearGroup(group: usize, bytes: i32, scales: usize): void {
   memory.fill(scales, 0, 4 * SCALE_BYTES);
 }
 
-/** Applies GELU to x in place. @param x (rows, K) f32 */
-export function applyGelu(x: usize, rows: i32, K: i32): void {
+/** Applies an activation to x in place; each leaves zero as it is. @param x (rows, K) f32 @param activation a flag, or 0 */
+export function activate(x: usize, rows: i32, K: i32, activation: i32): void {
   const end = x + rows * K * 4;
-  if (geluTanh) {
+  if (activation == FLAG_TANH) {
     for (let at = x; at < end; at += 16) v128.store(at, geluByTanh(v128.load(at)));
+  } else if (activation == FLAG_RELU) {
+    for (let at = x; at < end; at += 16) v128.store(at, relu(v128.load(at)));
+  } else if (activation == FLAG_SILU) {
+    for (let at = x; at < end; at += 16) v128.store(at, silu(v128.load(at)));
   } else {
     for (let at = x; at < end; at += 16) v128.store(at, geluByErf(v128.load(at)));
   }

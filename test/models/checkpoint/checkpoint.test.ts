@@ -124,23 +124,28 @@ describe('a checkpoint', () => {
     [{ ...albert, architectures: ['AlbertModel'] }, /is AlbertModel; the file has no head of a masked language model/],
     [{ ...albert, architectures: ['BertForMaskedLM'] }, /model_type is albert, and architectures says BertForMaskedLM/],
     [
-      { ...albert, hidden_act: 'relu' },
-      /hidden_act is relu; supported are gelu, gelu_python, gelu_new, gelu_pytorch_tanh/,
+      { ...albert, hidden_act: 'mish' },
+      /hidden_act is mish; supported are gelu, gelu_python, gelu_new, gelu_pytorch_tanh, relu, silu, swish/,
     ],
     [{ ...albert, num_hidden_groups: 3 }, /num_hidden_groups is 3, more than num_hidden_layers/],
     [{ ...albert, inner_group_num: 0 }, /inner_group_num is 0, not a count/],
     [{ ...albert, hidden_size: '4' }, /hidden_size is 4, not a count/],
-    [{ ...albert, num_attention_heads: 3 }, /not a multiple of num_attention_heads/],
+    [{ ...albert, hidden_act: 'toString' }, /hidden_act is toString; supported are/],
+    [{ ...albert, num_attention_heads: 3 }, /hidden_size, 4, is not a multiple of num_attention_heads, 3/],
+    [
+      { ...albert, hidden_size: 260 },
+      /hidden_size is 260 and num_attention_heads is 2: a head has 130 channels, and the engine holds 128/,
+    ],
+    [{ ...distilbert, hidden_dim: 8, dim: 402 }, /dim is 402 and n_heads is 2: a head has 201 channels/],
     [{ ...albert, layer_norm_eps: null }, /layer_norm_eps is not a number/],
     [{ ...albert, position_embedding_type: 'relative_key' }, /position_embedding_type is "relative_key"/],
     [{ ...albert, is_decoder: true }, /is_decoder is true/],
     [{ ...albert, add_cross_attention: true }, /add_cross_attention is true; only encoders/],
     [albert, /no tensor albert\.embeddings\.word_embeddings\.weight/],
-    [{ ...roberta, hidden_act: 'gelu_new' }, /hidden_act is gelu_new, but the head of a roberta always has gelu/],
     [{ ...roberta, pad_token_id: 15 }, /leaves no position after 16/],
     [roberta, /no tensor roberta\.embeddings\.word_embeddings\.weight/],
     [distilbert, /hidden_dim is undefined, not a count/],
-    [{ ...distilbert, activation: 'silu' }, /activation is silu/],
+    [{ ...distilbert, activation: 'mish' }, /activation is mish/],
   ])('with %o is refused by name', (config, sentence) => {
     expect(() => readWeights(JSON.stringify(config), new Map())).toThrow(sentence);
   });

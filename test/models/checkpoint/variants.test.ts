@@ -47,6 +47,15 @@ describe('a configuration that is silent', () => {
   it('may have gelu by another name', async () => {
     expect((await load('bert')).read({ hidden_act: 'gelu_python' }).config.hidden_act).toBe('gelu');
   });
+
+  it('may have another activation in its layers than in its head, where that always has gelu', async () => {
+    for (const family of ['roberta', 'electra']) {
+      const { config } = (await load(family)).read({ hidden_act: 'relu' });
+      expect(config, family).toMatchObject({ hidden_act: 'relu', head_act: 'gelu' });
+    }
+    expect((await load('bert')).read({ hidden_act: 'swish' }).config).toMatchObject({ hidden_act: 'silu' });
+    expect((await load('bert')).read({ hidden_act: 'silu' }).config).not.toHaveProperty('head_act');
+  });
 });
 
 describe('tensors', () => {

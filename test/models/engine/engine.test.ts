@@ -11,7 +11,7 @@ import { randomWeights } from '../../../models/evaluation/geometry-cost.ts';
 import { kernelModule } from '../../../src/inference/compile-kernels.ts';
 import { engineBackend } from '../../../models/evaluation/backends.ts';
 import { encodeProbes } from '../../../models/convert/measure.ts';
-import { BlobError, layerOrder, readHeader } from '../../../src/inference/efm-format.ts';
+import { BlobError, layerOrder, readHeader, widthsOf } from '../../../src/inference/efm-format.ts';
 import type { Encoding, Logits } from '../../../src/inference/backend.ts';
 import { type EngineBackend, loadEngine } from '../../../src/inference/engine.ts';
 import { roundingRest } from '../../../models/quantization/lanes.ts';
@@ -82,6 +82,16 @@ const SMALL: EncoderConfig = {
 const BERT: EncoderConfig = { ...SMALL, family: 'bert', embedding_size: 96, layers_stored: 3, hidden_act: 'gelu' };
 /** Two groups of two layers, for a depth of three. */
 const GROUPED: EncoderConfig = { ...SMALL, num_hidden_layers: 6, layers_stored: 4, inner_group_num: 2 };
+
+/** No width is a multiple of 8, nor that of a head, as in rubert-tiny (312, heads of 26) and smaller. */
+const ODD: EncoderConfig = {
+  ...BERT,
+  embedding_size: 78,
+  hidden_size: 78,
+  num_attention_heads: 3,
+  intermediate_size: 101,
+};
+const ODD_ALBERT: EncoderConfig = { ...SMALL, embedding_size: 21, hidden_size: 100, num_attention_heads: 10 };
 
 /** Outlier channels of each input, anywhere; another number of each. */
 function withOutliers(weights: EncoderWeights, step = 8): LayerPlan[] {
@@ -282,7 +292,7 @@ const differences = (ours: Float64Array[][], theirs: Float64Array[][]) =>
 /** Each step starts from the engine's own previous result, so that differences do not accumulate. */
 async function compareSteps(packed: Uint8Array<ArrayBuffer>, texts: Encoding[]) {
   const model: Simulation = simulate(packed);
-  const { hidden_size: H } = model.geometry;
+  const { hidden: H } = widthsOf(model.geometry, model.geometry.layer_bits);
   const backend = await engineBackend(packed);
   const { kernels } = backend;
   const total = texts.reduce((sum, { input_ids }) => sum + input_ids.length, 0);
@@ -348,6 +358,21 @@ describe('every step of the engine', () => {
     ['an MLM head near the identity', () => packEngineFile(nearIdentity(BERT))],
     ['weights of 4 bits', () => packEngineFile(randomWeights(BERT), 4)],
     ['outlier channels', () => packEngineFile(randomWeights(GROUPED), 8, withOutliers(randomWeights(GROUPED)))],
+    ['widths that are padded', () => packEngineFile(randomWeights(ODD))],
+    ['widths that are padded, with a projection', () => packEngineFile(randomWeights(ODD_ALBERT))],
+    [
+      'widths that are padded for 4 bits',
+      () => packEngineFile(randomWeights(ODD), 4, withOutliers(randomWeights(ODD), 32)),
+    ],
+    [
+      'widths that are padded, and outlier channels',
+      () => packEngineFile(randomWeights(ODD), 8, withOutliers(randomWeights(ODD))),
+    ],
+    ['ReLU', () => packEngineFile(randomWeights({ ...BERT, hidden_act: 'relu' }))],
+    [
+      'SiLU, and GELU in the head',
+      () => packEngineFile(randomWeights({ ...BERT, hidden_act: 'silu', head_act: 'gelu' })),
+    ],
     [
       'outlier channels and weights of 4 bits',
       () => packEngineFile(randomWeights(BERT), 4, withOutliers(randomWeights(BERT), 32)),

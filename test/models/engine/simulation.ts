@@ -4,11 +4,13 @@
  * not rounded.
  */
 import {
+  type Activation,
   type ModelConfig,
   layoutSections,
   type OutlierInput,
   readHeader,
   STEP_INPUTS,
+  widthsOf,
 } from '../../../src/inference/efm-format.ts';
 
 type Rows = Float64Array[];
@@ -28,7 +30,8 @@ export interface Simulation {
 export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
   const geometry = readHeader(blob, blob.length);
   const sections = new Map(layoutSections(geometry).sections.map((section) => [section.name, section]));
-  const { embedding_size: E, hidden_size: H, intermediate_size: F, vocab_size: V } = geometry;
+  const { embedding_size, hidden_size, vocab_size: V } = geometry;
+  const { embedding: E, hidden: H, intermediate: F, attention: Q, head } = widthsOf(geometry, geometry.layer_bits);
 
   const floats = (name: string): Float32Array => {
     const { offset, bytes } = sections.get(name) ?? { offset: NaN, bytes: NaN };
@@ -60,14 +63,17 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
       return sum * at(scale, n) + at(bias, n);
     });
   };
-  const normalize = (name: string, x: Float64Array): Float64Array => {
+  /** The channels after the size are zeros, before and after. */
+  const normalize = (name: string, row: Float64Array, size: number): Float64Array => {
     const [gamma, beta] = [floats(`${name}.gamma`), floats(`${name}.beta`)];
-    const mean = x.reduce((a, b) => a + b, 0) / x.length;
-    const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / x.length;
+    const x = row.subarray(0, size);
+    const mean = x.reduce((a, b) => a + b, 0) / size;
+    const variance = x.reduce((a, b) => a + (b - mean) ** 2, 0) / size;
     const deviation = Math.sqrt(variance + geometry.layer_norm_eps);
-    return x.map((value, i) => ((value - mean) / deviation) * at(gamma, i) + at(beta, i));
+    const normalized = new Float64Array(row.length);
+    normalized.set(x.map((value, i) => ((value - mean) / deviation) * at(gamma, i) + at(beta, i)));
+    return normalized;
   };
-  const activate = (x: Float64Array) => x.map(geometry.gelu === 'erf' ? geluByErf : geluByTanh);
 
   return {
     geometry,
@@ -80,7 +86,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
           { length: E },
           (_, k) => words(k, id) * at(scale, id) + at(positions, row * E + k) + at(types, type * E + k),
         );
-        const embedded = normalize('embeddings', sum);
+        const embedded = normalize('embeddings', sum, embedding_size);
         return geometry.projection ? multiply('projection', round(embedded, 16_383), H) : embedded;
       });
     },
@@ -105,23 +111,23 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
       const multiplyInput = (input: OutlierInput, part: string, row: Float64Array, outputs: number) =>
         multiply(`${name}.${part}`, row, outputs, outliers[input]);
       const taken = x.map((row) => rounded('query_key_value', even(row, before)));
-      const queries = taken.map((row) => multiplyInput('query_key_value', 'query', row, H));
-      const keysAndValues = taken.map((row) => multiplyInput('query_key_value', 'key_value', row, 2 * H));
-      const contexts = attention(queries, keysAndValues, geometry.num_attention_heads);
+      const queries = taken.map((row) => multiplyInput('query_key_value', 'query', row, Q));
+      const keysAndValues = taken.map((row) => multiplyInput('query_key_value', 'key_value', row, 2 * Q));
+      const contexts = attention(queries, keysAndValues, geometry.num_attention_heads, head);
       const project = (input: OutlierInput, row: Float64Array, outputs: number) =>
         multiplyInput(input, input, rounded(input, row), outputs);
       return x.map((row, i) => {
         const attended = project('attention', contexts[i] as Float64Array, H);
-        const middle = normalize(`${name}.attention`, add(row, attended));
-        const wide = activate(project('feed_forward', even(middle, between), F));
-        return normalize(`${name}.output`, add(middle, project('output', wide, H)));
+        const middle = normalize(`${name}.attention`, add(row, attended), hidden_size);
+        const wide = activate(geometry.activation, project('feed_forward', even(middle, between), F));
+        return normalize(`${name}.output`, add(middle, project('output', wide, H)), hidden_size);
       });
     },
     predict(row) {
       const rounded = round(row, 16_383);
       const product = multiply('mlm', rounded, E);
       const whole = geometry.mlm_rest ? add(product, multiply('mlm_rest', rounded, E)) : product;
-      const dense = normalize('mlm', activate(whole));
+      const dense = normalize('mlm', activate(geometry.head_activation, whole), embedding_size);
       return multiply(geometry.decoder ? 'decoder' : 'words', round(dense, 16_383), V);
     },
     classifyPair(row) {
@@ -135,6 +141,7 @@ export function simulate(blob: Uint8Array<ArrayBuffer>): Simulation {
 }
 
 const at = (values: Float32Array | Float64Array | Int32Array, i: number): number => values[i] ?? NaN;
+const activate = (activation: Activation, x: Float64Array) => x.map(ACTIVATIONS[activation]);
 /** Rounds to float32, as the engine stores it. */
 const even = (row: Float64Array, factors: Float32Array) => row.map((value, i) => Math.fround(value * at(factors, i)));
 const add = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + at(b, i));
@@ -151,9 +158,8 @@ function round(row: Float64Array, steps: number): Float64Array {
   });
 }
 
-function attention(queries: Rows, keysAndValues: Rows, heads: number): Rows {
+function attention(queries: Rows, keysAndValues: Rows, heads: number, D: number): Rows {
   const H = queries[0]?.length ?? 0;
-  const D = H / heads;
   return queries.map((query) => {
     const context = new Float64Array(H);
     for (let head = 0; head < heads; head++) {
@@ -173,6 +179,13 @@ function attention(queries: Rows, keysAndValues: Rows, heads: number): Rows {
     return context;
   });
 }
+
+const ACTIVATIONS: Readonly<Record<Activation, (x: number) => number>> = {
+  gelu: geluByErf,
+  gelu_new: geluByTanh,
+  relu: (x) => Math.max(x, 0),
+  silu: (x) => x / (1 + Math.exp(-x)),
+};
 
 function geluByTanh(x: number): number {
   return 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));

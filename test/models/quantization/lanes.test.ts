@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { seeded } from '../../../models/evaluation/random.ts';
+import { packFourBits, quantizeToFourBits } from '../../../models/quantization/int4.ts';
 import { LANE_LIMIT, packMatrix, proveNoOverflow } from '../../../models/quantization/lanes.ts';
 
 const [INPUTS, OUTPUTS] = [64, 20];
@@ -83,6 +84,14 @@ describe('packed weights', () => {
       expect(scale[n]).toBe(0);
       for (let k = 0; k < INPUTS; k++) expect(weight[place(k, n)]).toBe(0);
     }
+  });
+
+  it.each([1.9e-43, 1e-43, 3e-44, 1.4e-45])('of %d, next to the least number there is, have a scale', (least) => {
+    // There a thousandth more of a scale is the same number of float32.
+    const { weight } = packMatrix({ weight: weights(() => least), inputs: INPUTS, outputs: OUTPUTS });
+    expect(worstSum(weight)).toBeLessThanOrEqual(32_767);
+    const eight = { weight: weights(() => least).subarray(0, 8 * INPUTS), inputs: INPUTS, outputs: 8 };
+    expect(() => packFourBits(quantizeToFourBits(eight))).not.toThrow();
   });
 
   it('are refused where one is not finite', () => {

@@ -26,7 +26,8 @@ const geometry: ModelConfig = {
   layer_norm_eps: Math.fround(1e-12),
   projection: true,
   sentence: true,
-  gelu: 'tanh',
+  activation: 'gelu_new',
+  head_activation: 'gelu_new',
   decoder: false,
   mlm_rest: false,
   layer_bits: 8,
@@ -54,7 +55,16 @@ const readChanged = (changes: Partial<ModelConfig>) => {
 describe('the header', () => {
   it.each([
     geometry,
-    { ...geometry, layers_stored: 1, outliers: [NO_OUTLIERS], gelu: 'erf' as const },
+    {
+      ...geometry,
+      layers_stored: 1,
+      outliers: [NO_OUTLIERS],
+      activation: 'gelu' as const,
+      head_activation: 'gelu' as const,
+    },
+    { ...geometry, activation: 'relu' as const, head_activation: 'relu' as const },
+    { ...geometry, activation: 'silu' as const, head_activation: 'gelu' as const },
+    { ...geometry, embedding_size: 20, hidden_size: 78, num_attention_heads: 3, intermediate_size: 100 },
     {
       ...geometry,
       outliers: geometry.outliers.with(1, { query_key_value: 8, attention: 16, feed_forward: 0, output: 48 }),
@@ -101,15 +111,16 @@ describe('the header', () => {
     ['number of sections', changed(20, sections.length - 1), /^sections/],
     ['vocabulary', changed(24, 0), /^vocab_size: 0 is not a count/],
     ['vocabulary, larger than the sections are', changed(24, 1000), /^(total bytes|length of words)/],
-    ['embedding size', changed(28, 12), /^embedding_size: 12 is not a multiple of 8/],
+    ['embedding size', changed(28, 12 + 2 ** 20), /^(total bytes|length of words)/],
     ['hidden size', changed(32, 2 ** 31), /^hidden_size: 2147483648 is too large/],
     ['feed-forward size', changed(36, 2 ** 24), /^total bytes: \d+ is more than/],
     ['layers', changed(40, 2), /^layers_stored: 3 is not a multiple of 1 up to num_hidden_layers, 2/],
     ['layers stored', changed(44, 4), /^layers_stored: 4/],
     ['layers of a group', changed(60, 2), /^inner_group_num: 2 does not divide num_hidden_layers/],
-    ['heads', changed(48, 3), /^num_attention_heads: 32 \/ 3 is not a multiple of 8/],
+    ['heads', changed(48, 3), /^num_attention_heads: 32 \/ 3 is not a whole number up to 128/],
     ['positions', changed(52, 2 ** 30), /^max_position_embeddings: \d+ is too large/],
-    ['flags', changed(64, 64), /^flags: 64/],
+    ['flags', changed(64, 512), /^flags: 512/],
+    ['flags of two activations', changed(64, 4 + 64), /^flags: 68 names more than one activation/],
     ['no projection where sizes differ', changed(64, 6), /^embedding_size: 16 is not hidden_size, 32/],
     [
       'outliers, not a multiple of 8',
@@ -144,7 +155,7 @@ describe('the header', () => {
       'heads',
       { hidden_size: 256, num_attention_heads: 2 },
       { hidden_size: 272, num_attention_heads: 2 },
-      'num_attention_heads: 272 / 2 is not a multiple of 8 up to 128',
+      'num_attention_heads: 272 / 2 is not a whole number up to 128',
     ],
     [
       'outliers',
@@ -179,10 +190,11 @@ describe('the header', () => {
       try {
         const read = readHeader(fuzzed, blob.length);
         // Nothing else is without consequence for the length of a section.
-        expect({ ...read, layer_norm_eps: 0, gelu: '' }).toMatchObject({
+        expect({ ...read, layer_norm_eps: 0, activation: '', head_activation: '' }).toMatchObject({
           ...geometry,
           layer_norm_eps: 0,
-          gelu: '',
+          activation: '',
+          head_activation: '',
           num_attention_heads: read.num_attention_heads,
           num_hidden_layers: read.num_hidden_layers,
           inner_group_num: read.inner_group_num,

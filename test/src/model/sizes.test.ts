@@ -14,8 +14,8 @@ import { MAX_MODELS_BYTES, maxWasmBytes, modelBytes, wasmBytes } from '../../../
 const ARCHITECTURE: Manifest['architecture'] = {
   family: 'albert',
   vocab_size: 1000,
-  embedding_size: 10,
-  hidden_size: 100,
+  embedding_size: 16,
+  hidden_size: 80,
   num_hidden_layers: 3,
   num_attention_heads: 5,
   intermediate_size: 400,
@@ -31,12 +31,26 @@ describe('the cost of a text', () => {
   const { text, encoding: costOf, batch } = costModelOf(ARCHITECTURE);
 
   it('is that of its tokens, their pairs and its masks', () => {
-    const perToken = 3 * (4 * 100 * 100 + 2 * 100 * 400) + 10 * 100;
-    const perPair = 2 * 3 * 100;
-    const perMask = 100 * 10 + 10 * 1000 + 64 * 1000;
+    const perToken = 3 * (4 * 80 * 80 + 2 * 80 * 400) + 16 * 80;
+    const perPair = 2 * 3 * 80;
+    const perMask = 80 * 16 + 16 * 1000 + 64 * 1000;
     expect(text(1, 0)).toBe(perToken + perPair);
     expect(text(7, 2)).toBe(7 * perToken + 49 * perPair + 2 * perMask);
     expect(text(7, 2)).toBeLessThan(DEFAULT_MAX_REQUEST_WORK);
+  });
+
+  it('counts the channels that the engine adds to widths and heads', () => {
+    // 78 channels in 3 heads of 26: rows of 80, and 3 heads of 32.
+    const odd = {
+      ...ARCHITECTURE,
+      embedding_size: 13,
+      hidden_size: 78,
+      num_attention_heads: 3,
+      intermediate_size: 399,
+    };
+    const perToken = 3 * (4 * 80 * 96 + 2 * 80 * 400) + 16 * 80;
+    expect(costModelOf(odd).text(7, 0)).toBe(7 * perToken + 49 * 2 * 3 * 96);
+    expect(wasmBytes('model.efm', 0, odd)).toBeGreaterThan(wasmBytes('model.efm', 0, { ...odd, hidden_size: 72 }));
   });
 
   it('adds up for several', () => {
@@ -50,10 +64,10 @@ describe('the memory of a model', () => {
   const beside = TOKENIZER_HEAP_RATIO * 5_000 + 4 * MAX_MASKS_PER_RUN * 1000;
 
   it('is its file, the activations of its longest text, the tokenizer and the logits of a run', () => {
-    const engine = 1e6 + 20 * (10.5 * 100 + 8 * 5 + 100) + 64 * (7 * 400 + 4 * 100) + 32 * 1000 + 200_000;
+    const engine = 1e6 + 20 * (10.5 * 80 + 8 * 5 + 100) + 64 * (7 * 400 + 4 * 80) + 32 * 1000 + 200_000;
     expect(wasmBytes('model.efm', 1e6, ARCHITECTURE)).toBe(engine);
     // Twice the hidden size counts where the layers between are narrower.
-    expect(wasmBytes('model.efm', 1e6, { ...ARCHITECTURE, intermediate_size: 150 })).toBe(engine - 64 * 7 * 200);
+    expect(wasmBytes('model.efm', 1e6, { ...ARCHITECTURE, intermediate_size: 152 })).toBe(engine - 64 * 7 * 240);
     const onnx = 12e6 + 2.4e6 + 4 * 20 * (20 * 5 + 3 * 400);
     expect(wasmBytes('model.onnx', 1e6, ARCHITECTURE)).toBe(onnx);
     const files: Manifest['files'] = [

@@ -62,6 +62,7 @@ it('of the longest text has to be payable', () => {
       hidden_size: 2048,
       intermediate_size: 8192,
       num_hidden_layers: 24,
+      num_attention_heads: 16,
       embedding_size: 128,
       vocab_size: 30_000,
       max_position_embeddings: 512,
