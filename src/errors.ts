@@ -22,6 +22,8 @@ export type RequestError =
   | ({ readonly reason: 'has_mask' } & OfText)
   /** Its masks have a usual spelling and the model's own. */
   | ({ readonly reason: 'mixed_masks' } & OfText)
+  /** The tokenizer reads some of its masks as something else. */
+  | ({ readonly reason: 'masks_not_found'; readonly found: number; readonly masks: number } & OfText)
   | ({ readonly reason: 'no_tokens' } & OfText)
   | ({ readonly reason: 'too_many_masks'; readonly masks: number; readonly limit: number } & OfText)
   | ({ readonly reason: 'masks_too_far_apart'; readonly tokens: number; readonly limit: number } & OfText)

@@ -71,7 +71,8 @@ export async function chooseKept(
     throw new Error('--keep-vocabulary: a BPE cannot be trimmed, since its merges build pieces from other pieces');
   }
   const lines = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
-  const pieces = new Map(piecesOf(json));
+  const added = (json.added_tokens ?? []).map(({ content, id }) => [content, id] as const);
+  const pieces = new Map([...piecesOf(json), ...added]);
   const listed = lines.map((line) => pieces.get(line) ?? -1);
   let ids: number[];
   if (listed.every((id) => id >= 0)) {

@@ -88,6 +88,11 @@ export function describeError(error: HttpError): { status: ErrorStatus; message:
       );
     case 'mixed_masks':
       return say(422, `${place(error)} spells its masks in two ways. Spell each of them [MASK].`);
+    case 'masks_not_found':
+      return say(
+        422,
+        `${place(error)} has ${error.masks === 1 ? 'a mask' : `${error.masks} masks`}, and the tokenizer of this model finds ${error.found}. Put a space before and after each mask.`,
+      );
     case 'no_tokens':
       return say(422, `${place(error)} has no tokens. Send a text with words.`);
     case 'too_many_masks':

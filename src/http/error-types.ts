@@ -48,6 +48,11 @@ export const ERROR_TYPES: Readonly<Record<ErrorType, Described>> = {
   no_mask: { statuses: [422], meaning: 'A text has no mask.', retry: 'no' },
   has_mask: { statuses: [422], meaning: 'A text has a mask, and the route scores whole texts.', retry: 'no' },
   mixed_masks: { statuses: [422], meaning: 'A text spells its masks in two ways.', retry: 'no' },
+  masks_not_found: {
+    statuses: [422],
+    meaning: "The model's tokenizer reads a mask of the text as something else.",
+    retry: 'no',
+  },
   no_tokens: { statuses: [422], meaning: 'A text has nothing that the model reads.', retry: 'no' },
   too_many_masks: { statuses: [422], meaning: 'A text has too many masks.', retry: 'no' },
   masks_too_far_apart: {

@@ -24,6 +24,8 @@ export function encodeText(
   const encoded = encodeWithinLimit(() => tokenizer.encodeIds(text));
   if (!encoded.ok) return fail({ reason: 'text_grows_too_long', index, limit: encoded.error });
   const encoding = encoded.value;
+  const [found, masks] = [encoding.masked_positions.length, text.masks.length];
+  if (found !== masks) return fail({ reason: 'masks_not_found', index, found, masks });
   const tokens = encoding.input_ids.length;
   if (!truncation && tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
   // A text that does not nearly fill the model has room for any target.

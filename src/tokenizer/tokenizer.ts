@@ -20,8 +20,8 @@ export interface WordedText extends TokenizedText {
 
 export interface Tokenizer {
   /**
-   * Encodes the whole text with special tokens, without a limit.
-   * @throws when the number of masks differs from that of the text, which is a fault of the tokenizer file
+   * Encodes the whole text with special tokens, without a limit. `masked_positions` are the masks that the tokenizer finds: fewer than the text
+   * has where it reads one as something else, such as a mask that has to be a word of its own beside a letter.
    */
   encode(masked: MaskedText): TokenizedText;
   /** The same ids and masks in about half the time, without the offsets. */

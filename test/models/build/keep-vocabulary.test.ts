@@ -77,8 +77,19 @@ describe('a vocabulary that is trimmed to the pieces of a text', () => {
     },
   );
 
+  it.each(['bert', 'camembert'])('may be of a text with masks in either spelling: %s', async (family) => {
+    const file = join(parent, `masks-${family}.txt`);
+    await writeFile(file, [...LINES, 'The [MASK] was rebuilt.', 'Every <mask>.', '[MASK]', '<mask>'].join('\n'));
+    const { whole, trimmed } = await trim(family, file);
+    expect(trimmed.weights.config.vocab_size).toBeLessThan(whole.weights.config.vocab_size / 2);
+    const text = findMasks('The [MASK] was rebuilt.');
+    const [before, after] = [tokenizerOf(whole), tokenizerOf(trimmed)];
+    const pieces = Array.from(after.encode(text).input_ids, (id) => after.piece(id));
+    expect(pieces).toEqual(Array.from(before.encode(text).input_ids, (id) => before.piece(id)));
+  });
+
   it('keeps the pieces that a file lists, and all special tokens', async () => {
-    await writeFile(join(parent, 'pieces.txt'), 'the\nof\n');
+    await writeFile(join(parent, 'pieces.txt'), 'the\n[MASK]\nof\n');
     const { whole, trimmed, said } = await trim('distilbert', join(parent, 'pieces.txt'));
     const tokenizer = tokenizerOf(trimmed);
     const pieces = Array.from({ length: trimmed.weights.config.vocab_size }, (_, id) => tokenizer.piece(id));

@@ -31,6 +31,7 @@ const SAMPLES: { readonly [Reason in HttpError['reason'] & ErrorType]: Sample<Re
   no_mask: { index: 0 },
   has_mask: { index: 0 },
   mixed_masks: { index: 0 },
+  masks_not_found: { index: 0, found: 0, masks: 1 },
   no_tokens: { index: 0 },
   too_many_masks: { index: 0, masks: 2, limit: 1 },
   masks_too_far_apart: { index: 0, tokens: 2, limit: 1 },

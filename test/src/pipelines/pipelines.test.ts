@@ -60,12 +60,22 @@ interface Setting {
   readonly heads?: readonly string[];
   readonly max_work?: number;
   readonly sentence?: readonly number[];
+  /** Whether the tokenizer finds only masks that are words of their own. */
+  readonly single_word?: boolean;
 }
 
 /** A model, and how often it was loaded and run. */
-function made({ mask = '[MASK]', heads = ['mlm', 'sop'], max_work = 1e9, sentence = [1, 3] }: Setting = {}) {
+function made({
+  mask = '[MASK]',
+  heads = ['mlm', 'sop'],
+  max_work = 1e9,
+  sentence = [1, 3],
+  single_word = false,
+}: Setting = {}) {
   const special_tokens = { mask: { id: MASK, token: mask }, unk: { id: 1, token: '[UNK]' } };
-  const tokenizer = createTokenizer(packTokenizer(wordPieceJson(PIECES(mask))), special_tokens);
+  const json = wordPieceJson(PIECES(mask));
+  const added_tokens = json.added_tokens.map((token) => ({ ...token, single_word }));
+  const tokenizer = createTokenizer(packTokenizer({ ...json, added_tokens }), special_tokens);
   const manifest = { id: 'm', revision: '1', architecture: ARCHITECTURE, special_tokens, heads };
   const log = { tokenizers: 0, models: 0, runs: [] as number[][] };
   const run = async (batch: readonly Encoding[]): Promise<Logits[]> => {
@@ -275,6 +285,20 @@ describe('masks', () => {
       expect(found).not.toHaveLength(0);
       for (const { sequence } of found) expect(sequence).toMatch(end);
     }
+  });
+
+  it('that the tokenizer reads as something else are refused by name, and their tokens are shown', async () => {
+    const { contextWith } = made({ single_word: true });
+    const { policy } = policyWith(undefined);
+    for (const [inputs, error] of [
+      ['a[MASK] i', { reason: 'masks_not_found', index: undefined, found: 0, masks: 1 }],
+      [['i [MASK]', '[MASK] i[MASK]'], { reason: 'masks_not_found', index: 1, found: 1, masks: 2 }],
+    ] as const) {
+      expect(await fillMask(question(inputs as string | string[]), contextWith(policy))).toEqual({ ok: false, error });
+    }
+    const shownTokens = await tokenize({ texts: ['a[MASK] i'], isList: false }, contextWith(policy));
+    expect(shownTokens).toMatchObject({ ok: true });
+    expect(await fillMask(question('i [MASK] a'), contextWith(policy))).toMatchObject({ ok: true });
   });
 
   it('of a search are filled together, by the better of both orders', async () => {
