@@ -30,6 +30,7 @@ import { keepVocabulary, readKept } from './keep-vocabulary.ts';
 import { readPlan } from './plan-file.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
 import { type FoundTokenizer, readTokenizer } from '../tokenizer/files.ts';
+import { describePostProcessor } from '../tokenizer/post-processor.ts';
 
 const MODELS = join(import.meta.dirname, '..');
 const BUILT = join(MODELS, '.build');
@@ -100,9 +101,10 @@ export async function readCheckpoint(model: string, whole = false): Promise<Chec
         '(config.json: vocab_size)',
     );
   }
+  const fed = checkTypes(weights, tokenizer);
   const bits = await readLayerBits(folder);
   const kept = whole ? undefined : await readKept(folder, tokenizer);
-  const parts = kept ? keepVocabulary({ weights, tokenizer }, kept) : { weights, tokenizer };
+  const parts = kept ? keepVocabulary(fed, kept) : fed;
   const plan = (await readPlan(folder, parts.weights, bits)) ?? uncalibratedPlan(parts.weights);
   return {
     id,
@@ -113,6 +115,39 @@ export async function readCheckpoint(model: string, whole = false): Promise<Chec
     backend: await readBuiltFor(folder),
     plan,
   };
+}
+
+/**
+ * Compares the types that a tokenizer gives its tokens with the rows that the model has for them.
+ * @returns both; without the sentence head, where only a pair has a type beyond the rows
+ * @throws naming the field, if a text has such a type, or if it has other types by one version of `transformers` than by another
+ */
+function checkTypes(
+  weights: EncoderWeights,
+  tokenizer: FoundTokenizer,
+): { weights: EncoderWeights; tokenizer: FoundTokenizer } {
+  const { config, sentence, warnings = [] } = weights;
+  const { post_processor } = JSON.parse(tokenizer.json) as { post_processor?: unknown };
+  const { single, pair } = describePostProcessor(post_processor).types;
+  const beyond = (types: readonly number[]) => types.find((type) => type >= config.type_vocab_size);
+  const rows = `config.json: type_vocab_size is ${config.type_vocab_size}`;
+  const ofText = beyond(single);
+  if (ofText !== undefined) {
+    throw new Error(`${rows}, and post_processor of tokenizer.json gives a text the token type ${ofText}`);
+  }
+  const unsaid = 'model_input_names of tokenizer_config.json does not say whether the model gets';
+  const versions = 'transformers 4 feeds them, and 5 feeds zeros. Set it, with or without token_type_ids';
+  if (tokenizer.feedsTypes === undefined && single.some((type) => type !== 0)) {
+    throw new Error(`${unsaid} the token types ${single.join(', ')} of a text: ${versions}`);
+  }
+  const said = [...tokenizer.warnings];
+  if (sentence && tokenizer.feedsTypes === undefined && pair.some((type) => type !== 0)) {
+    said.push(`${unsaid} the token types of two texts: they are fed; ${versions}`);
+  }
+  const ofPair = sentence && beyond(pair);
+  if (ofPair === undefined) return { weights, tokenizer: { ...tokenizer, warnings: said } };
+  const why = `the sentence head is left out: ${rows}, and post_processor of tokenizer.json gives the second text the token type ${ofPair}`;
+  return { weights: { ...weights, sentence: undefined, warnings: [...warnings, why] }, tokenizer };
 }
 
 function largestId(tokenizer: string): number {

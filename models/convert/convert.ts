@@ -1,6 +1,7 @@
 /** npm run models -- convert: computes what a model needs at the edge and builds it if it fits. Reads and writes files. */
 import type { Encoding } from '../../src/inference/backend.ts';
 import { CALIBRATION_TEXT, MAX_UNKNOWN, MIN_TOKENS, readRunningText } from '../evaluation/running-text.ts';
+import { answerOnce } from './answer-once.ts';
 import { calibrate, DEFAULT_BUDGET } from './calibrate.ts';
 import { type LayerPlan, uncalibratedPlan } from '../quantization/plan.ts';
 import { type Build, type Checkpoint, makeArtifacts, readCheckpoint, writeBuild } from '../build/build.ts';
@@ -83,6 +84,7 @@ export async function convert(model: string, options: ConvertOptions): Promise<B
 
   const checkpoint = { ...unplanned, plan: await planOf(unplanned, options) };
   const artifacts = await makeArtifacts(checkpoint);
+  await answerOnce(checkpoint, artifacts);
   const errors = await findQuantizationErrors(folder, artifacts.revision);
   const build = await writeBuild(checkpoint, artifacts, errors);
   // Recorded for later builds. The measurement of another build no longer applies.

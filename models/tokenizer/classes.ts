@@ -26,6 +26,8 @@ export interface TokenizerClass {
   readonly names: Partial<Record<Role, string>>;
   /** The roles of the tokens before and after a text. */
   readonly ends: readonly [first: Role, last: Role];
+  /** Whether the class feeds the types of segments by default: in `transformers` 5 one does, in 4 most did. */
+  readonly feedsTypes?: boolean;
   /** Its settings with their defaults. */
   readonly flags: Flags;
   /** The stages that follow from the settings. */
@@ -74,6 +76,7 @@ function prefixOf({ pre_tokenizer }: StagesJson): Flags {
 
 const BERT: TokenizerClass = {
   name: 'BertTokenizer',
+  feedsTypes: true,
   model: 'WordPiece',
   files: ['vocab.txt'],
   names: { unk: '[UNK]', sep: '[SEP]', pad: '[PAD]', cls: '[CLS]', mask: '[MASK]' },
@@ -190,7 +193,7 @@ const CAMEMBERT: TokenizerClass = {
 /** By the name in a file, without "Fast". */
 const CLASSES: Readonly<Record<string, TokenizerClass>> = {
   BertTokenizer: BERT,
-  DistilBertTokenizer: BERT,
+  DistilBertTokenizer: { ...BERT, feedsTypes: false },
   ElectraTokenizer: BERT,
   MobileBertTokenizer: BERT,
   RobertaTokenizer: ROBERTA,

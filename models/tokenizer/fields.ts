@@ -64,7 +64,7 @@ const FIELDS: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     truncation_strategy: SIZES,
     pad_to_multiple_of: SIZES,
     pad_token_type_id: SIZES,
-    model_input_names: 'the graph reads ids and types of segments',
+    model_input_names: true,
     backend: NOT_OF_IDS,
     chat_template: NOT_OF_IDS,
     is_local: NOT_OF_IDS,

@@ -5,14 +5,15 @@ import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 
 import { createTokenizer } from '../../src/tokenizer/create-tokenizer.ts';
-import type { SpecialTokens } from '../../src/tokenizer/tokenizer.ts';
+import { findMasks } from '../../src/tokenizer/masks.ts';
+import type { SpecialToken, SpecialTokens, Tokenizer } from '../../src/tokenizer/tokenizer.ts';
 import { readJson, readBytes, readText } from '../checkpoint/files.ts';
 import { type AddedToken, addTokens, idOf, loadAddedTokens, type Vocabulary } from './added-tokens.ts';
 import { checkDepth } from './depth.ts';
 import { packTokenizer } from './pack.ts';
 import { classOfFamily, findClass, type StagesJson, type TokenizerClass, VOCABULARY_FILES } from './classes.ts';
 import { checkFields } from './fields.ts';
-import { checkEnds } from './post-processor.ts';
+import { checkEnds, withoutTypes } from './post-processor.ts';
 import { reconcile } from './reconcile.ts';
 import { readUnigramModel, type Unigram, unigramModel } from './sentencepiece.ts';
 import {
@@ -40,6 +41,8 @@ export interface FoundTokenizer {
   readonly special_tokens: SpecialTokens;
   /** The source of each part, in one line. */
   readonly summary: string;
+  /** Whether the reference feeds the types of segments to the model: undefined where its versions differ. */
+  readonly feedsTypes: boolean | undefined;
   /** Sentences that a person should read. */
   readonly warnings: readonly string[];
 }
@@ -192,7 +195,7 @@ function byClass(found: TokenizerClass, named: string, fast: FastJson, sources: 
   const model = found.model === 'WordPiece' ? { ...fast.model, unk_token: names.unk } : fast.model;
   const special = { mask: tokenOf(every, names.mask), unk: tokenOf(every, names.unk) };
   const said = [named || `${found.name}, by the model family`, FAST_FILE, ...shown(flags)];
-  return finish({ ...fast, ...stages, model }, vocabulary, special, warnings, said, sources);
+  return finish({ ...fast, ...stages, model }, vocabulary, special, warnings, said, sources, found);
 }
 
 /** A tokenizer from the files of its class. */
@@ -243,7 +246,7 @@ async function ofFiles(
   const special = { mask: tokenOf(every, names.mask), unk: tokenOf(every, names.unk) };
   const said = [named || `${found.name}, by the model family`, found.files.join(' and '), ...shown(flags)];
   const made = { version: '1.0', truncation: null, padding: null, ...stages, model };
-  return finish(made, vocabulary, special, warnings, said, sources);
+  return finish(made, vocabulary, special, warnings, said, sources, found);
 }
 
 /** @param unk of the model, which counts if no file names another */
@@ -293,15 +296,17 @@ function finish(
   special_tokens: SpecialTokens,
   warnings: readonly string[],
   said: readonly string[],
-  { files }: Sources,
+  { files, feedsTypes }: Sources,
+  found?: TokenizerClass,
 ): FoundTokenizer {
+  const stages = feedsTypes === false ? { ...file, post_processor: withoutTypes(file['post_processor']) } : file;
   const added_tokens = Array.from(added.values()).toSorted((a, b) => a.id - b.id);
   // Without a change, the file keeps its bytes, and so its revision.
   const isSame = isDeepStrictEqual(file['added_tokens'], added_tokens);
-  const json = isSame ? file : { ...file, added_tokens };
+  const json = isSame ? stages : { ...stages, added_tokens };
   const packed = packTokenizer(json);
   // An unsupported stage is refused here rather than by the first request.
-  createTokenizer(packed, special_tokens);
+  checkMasks(createTokenizer(packed, special_tokens), special_tokens.mask, added_tokens);
   const beyond = added_tokens.filter(({ content }) => !ids.has(content)).length;
   const parts = [...said, `mask ${special_tokens.mask.token}`, ...(beyond ? [`${beyond} added tokens`] : []), ...files];
   return {
@@ -309,6 +314,20 @@ function finish(
     packed,
     special_tokens,
     summary: `tokenizer: ${parts.join('; ')}`,
+    feedsTypes: feedsTypes ?? (found?.feedsTypes || undefined),
     warnings,
   };
+}
+
+/** @throws where the tokenizer does not find masks that stand apart: no text could be answered */
+function checkMasks(tokenizer: Tokenizer, { id, token }: SpecialToken, added: readonly AddedToken[]): void {
+  const masked = findMasks(`${token} a ${token} b ${token}`, token);
+  if (tokenizer.encode(masked).masked_positions.length === masked.masks.length) return;
+  const given = added.find((one) => one.id === id);
+  const why = given?.normalized
+    ? `its added token is normalized, and the normalizer makes something else of it: set normalized to false in ${FAST_FILE}`
+    : given
+      ? `the added tokens of ${FAST_FILE} do not find it`
+      : `it is not among the added tokens: name mask_token in ${CONFIG_FILE}`;
+  throw new Error(`the tokenizer does not find ${token} in "${masked.text}": ${why}`);
 }

@@ -11,6 +11,8 @@ const TEXTS: readonly ('A' | 'B')[] = ['A', 'B'];
 export interface Around {
   /** Ids, with the two texts among them. */
   readonly single: readonly (number | 'A' | 'B')[];
+  /** The segment types of a text, and of two. */
+  readonly types: { readonly single: readonly number[]; readonly pair: readonly number[] };
   /** The same with segment types; undefined if it cannot join two texts. */
   readonly pair: readonly string[] | undefined;
 }
@@ -27,13 +29,61 @@ const flatten = (parts: readonly Tokens[]) =>
 
 export function describePostProcessor(json: unknown): Around {
   const processor = createPostProcessor(json);
-  let pair: string[] | undefined;
+  const single = flatten(processor.process([segment(0)]));
+  let pair: typeof single | undefined;
   try {
-    pair = flatten(processor.process([segment(0), segment(1)])).map(({ id, type_id }) => `${id}:${type_id}`);
+    pair = flatten(processor.process([segment(0), segment(1)]));
   } catch {
     pair = undefined;
   }
-  return { single: flatten(processor.process([segment(0)])).map(({ id }) => id), pair };
+  const typesOf = (tokens: typeof single = []) => tokens.map(({ type_id }) => type_id);
+  return {
+    single: single.map(({ id }) => id),
+    types: { single: typesOf(single), pair: typesOf(pair) },
+    pair: pair?.map(({ id, type_id }) => `${id}:${type_id}`),
+  };
+}
+
+interface Json {
+  readonly type?: string;
+  readonly processors?: readonly Json[];
+  readonly single?: readonly Json[];
+  readonly pair?: readonly Json[] | null;
+  readonly cls?: readonly [token: string, id: number];
+  readonly sep?: readonly [token: string, id: number];
+}
+
+/** The same post-processor with a type of zero everywhere. It stays as it is where it has no other. */
+export function withoutTypes(json: unknown): unknown {
+  const { single, pair } = describePostProcessor(json).types;
+  return [...single, ...pair].some((type) => type !== 0) ? untyped(json as Json) : json;
+}
+
+function untyped(json: Json): Json {
+  const { type, processors, single = [], pair, cls, sep } = json;
+  if (processors) return { ...json, processors: processors.map(untyped) };
+  if (type === 'TemplateProcessing') {
+    return { ...json, single: single.map(ofTypeZero), ...(pair && { pair: pair.map(ofTypeZero) }) };
+  }
+  return type === 'BertProcessing' && cls && sep ? asTemplate(cls, sep) : json;
+}
+
+/** @param piece a special token or a text, with its type */
+const ofTypeZero = (piece: object): object =>
+  Object.fromEntries(Object.entries(piece).map(([what, of]) => [what, { ...(of as object), type_id: 0 }]));
+
+const pieceOf = (kind: 'SpecialToken' | 'Sequence', id: string) => ({ [kind]: { id, type_id: 0 } });
+
+/** `BertProcessing`, which has no types of its own in the file. */
+function asTemplate(cls: readonly [string, number], sep: readonly [string, number]): object {
+  const last = pieceOf('SpecialToken', sep[0]);
+  const single = [pieceOf('SpecialToken', cls[0]), pieceOf('Sequence', 'A'), last];
+  return {
+    type: 'TemplateProcessing',
+    single,
+    pair: [...single, pieceOf('Sequence', 'B'), last],
+    special_tokens: Object.fromEntries([cls, sep].map(([id, number]) => [id, { id, ids: [number], tokens: [id] }])),
+  };
 }
 
 /**

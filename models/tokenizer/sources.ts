@@ -68,6 +68,7 @@ const CONFIG = v.looseObject({
       v.record(v.string(), GIVEN),
     ),
   ),
+  model_input_names: v.optional(v.array(v.string())),
 });
 const MAP = v.looseObject({ additional_special_tokens: LIST, extra_special_tokens: LIST });
 const ADDED = v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0)));
@@ -91,6 +92,8 @@ export interface Sources {
   readonly extra: readonly GivenToken[];
   /** By their ids, with the name of the file. */
   readonly declared: ReadonlyMap<number, { readonly token: Token; readonly file: string }>;
+  /** Whether the model is fed the types of segments, by `model_input_names`; undefined where no file says it. */
+  readonly feedsTypes: boolean | undefined;
   /** The files that were used. */
   readonly files: readonly string[];
 }
@@ -159,6 +162,7 @@ export function readSources(files: TokenFiles): Sources {
     named,
     extra,
     declared,
+    feedsTypes: config.model_input_names?.includes('token_type_ids'),
     files: [files.config && CONFIG_FILE, files.map && MAP_FILE, files.added && ADDED_FILE].filter(
       (file): file is string => typeof file === 'string',
     ),

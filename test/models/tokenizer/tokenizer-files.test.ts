@@ -397,3 +397,58 @@ describe('a tokenizer is refused by name:', () => {
     await expect(read(files)).rejects.toThrow(message);
   });
 });
+
+describe('a mask', () => {
+  const tokens = BERT_PIECES.slice(0, 5).map((content, id) => Object.assign(special(content), { id }));
+  const withMask = (changes: object) => tokens.map((token) => (token.id === 4 ? { ...token, ...changes } : token));
+  const PREPEND = { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '_' }, { type: 'Lowercase' }] };
+  const FAST = { 'tokenizer_config.json': { tokenizer_class: 'PreTrainedTokenizerFast' } };
+
+  it.each<[string, Files, RegExp]>([
+    [
+      'that is only a piece of the vocabulary',
+      { ...FAST, 'tokenizer.json': wordPiece({ added_tokens: tokens.slice(0, 4) }) },
+      /does not find \[MASK\] in "\[MASK\] a .*": it is not among the added tokens: name mask_token in tokenizer_config\.json/,
+    ],
+    [
+      'that a normalizer prepends something to',
+      { ...FAST, 'tokenizer.json': wordPiece({ added_tokens: withMask({ normalized: true }), normalizer: PREPEND }) },
+      /its added token is normalized, and the normalizer makes something else of it: set normalized to false/,
+    ],
+    [
+      'that a normalizer takes apart',
+      {
+        ...FAST,
+        'tokenizer.json': wordPiece({
+          added_tokens: withMask({ normalized: true }),
+          normalizer: { type: 'Sequence', normalizers: [{ type: 'Replace', pattern: { String: '] ' }, content: '}' }] },
+        }),
+      },
+      /does not find \[MASK\]/,
+    ],
+    [
+      'that is part of a longer added token wherever it stands',
+      { ...FAST, 'tokenizer.json': wordPiece({ added_tokens: [...tokens, { id: 9, ...special('[MASK] a') }] }) },
+      /the added tokens of tokenizer\.json do not find it/,
+    ],
+  ])('%s is refused by name', async (_, files, message) => {
+    await expect(read(files)).rejects.toThrow(message);
+  });
+
+  it.each<[string, Files]>([
+    [
+      'mask_token names it',
+      { ...config({ mask_token: '[MASK]' }), 'tokenizer.json': wordPiece({ added_tokens: tokens.slice(0, 4) }) },
+    ],
+    [
+      'it is normalized to itself in lower case',
+      { ...FAST, 'tokenizer.json': wordPiece({ added_tokens: withMask({ normalized: true }) }) },
+    ],
+    [
+      'it has to be a word of its own',
+      { ...FAST, 'tokenizer.json': wordPiece({ added_tokens: withMask({ single_word: true }) }) },
+    ],
+  ])('is found where %s', async (_, files) => {
+    expect((await read(files)).ids('a [MASK] a')).toBe('2 5 4 5 3');
+  });
+});
