@@ -40,7 +40,7 @@ export async function answerOnce(
   const words = encodeTargets([alone.masked], targets, encoder);
   const spared = limit - alone.encoding.input_ids.length;
   const fitting = (words.ok ? (words.value[0] ?? []) : []).map((ofMask) =>
-    ofMask.filter((ids) => ids.length <= spared + 1),
+    ofMask.filter(({ ids }) => ids.length <= spared + 1),
   );
   const [first = '', second = ''] = targets;
   const pair = weights.sentence && encoder.encodePair(first, second);

@@ -522,7 +522,7 @@ describe('GET /fill-mask', () => {
     ['inputs=The+[MASK].&return_offsets=yes', 400, /^return_offsets must be true or false/],
     ['inputs=The+[MASK].&top_k=2&top_k=3', 400, /^top_k is given 2 times: give it once/],
     ['inputs=The+[MASK].&top_k=many', 400, /^top_k must be a whole number/],
-    ['inputs=The+[MASK].&top_k=101', 400, /^top_k must be a whole number/],
+    ['inputs=The+[MASK].&top_k=1001', 400, /^top_k must be a whole number/],
     ['inputs=no+mask', 422, /has no mask/],
   ])('refuses "%s", for seconds', async (wrong, code, sentence) => {
     const answer = await get(wrong);
