@@ -65,7 +65,9 @@ describe('npm run rollback', () => {
     await expect(rollback({}, { ...host, confirm })).rejects.toThrow('Nothing was changed.');
     expect(confirm).toHaveBeenCalledWith(`Go back to version ${first}?`);
     expect(live()).toBe(second);
-    expect(said.at(-1)).toBe('Going back changes the code, the variables.\nThere is no secret now.');
+    expect(said.at(-1)).toBe(
+      'Going back changes the code. All settings are the same.\nSecrets stay as they are now: CACHE_SECRET.',
+    );
     expect(shares()).toEqual([{ version_id: second, percentage: 100 }]);
     expect(said.filter((line) => line === 'Making it live')).toHaveLength(2);
     const list = said.find((line) => line.startsWith('Versions, the newest first:')) ?? '';
@@ -83,13 +85,13 @@ describe('npm run rollback', () => {
     const old = account.addVersion({ metadata: { bindings: [model, secret], main_module: 'index.js' }, modules });
     await expect(rollback({ version: old }, host)).rejects.toThrow(`Go back to version ${old}? Nobody can be asked`);
     expect(said.at(-1)).toBe(
-      'Going back changes the code, the variables and the model, to old@2.\nThere is no secret now.\n' +
+      'Going back changes the code, and these settings:\n  MODEL: base@1 becomes old@2\nThere is no secret now.\n' +
         'That version had API_KEY_GONE, which was taken away since: it stays away.',
     );
     account.makeLive(old);
     await expect(rollback({ version: now }, host)).rejects.toThrow('Nothing was changed.');
     expect(said.at(-1)).toBe(
-      'Going back changes the code, the variables and the model, to base@1.\n' +
+      'Going back changes the code, and these settings:\n  MODEL: old@2 becomes base@1\n' +
         'Secrets stay as they are now: API_KEY_GONE.\nThat version did not have API_KEY_GONE: it is put onto it.',
     );
   });
