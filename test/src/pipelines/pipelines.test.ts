@@ -534,8 +534,19 @@ it('what a request that stores nothing computed is stored by one that waited for
   const unwritten = policyWith(undefined, { write: false });
   const written = policyWith(undefined);
   const asked = { texts: ['a'], isList: true, metric: 'original' } as const;
+  // Each waits for the other, since either may be the first to have its key.
+  const both = Promise.withResolvers<void>();
+  let loading = 0;
+  const meet = (context: PipelineContext): PipelineContext => ({
+    ...context,
+    loadModel: async () => {
+      if (++loading === 2) both.resolve();
+      await both.promise;
+      return context.loadModel();
+    },
+  });
   const [first, second] = await Promise.all(
-    [unwritten, written].map(async ({ policy }) => valueOf(await score(asked, contextWith(policy, caches)))),
+    [unwritten, written].map(async ({ policy }) => valueOf(await score(asked, meet(contextWith(policy, caches))))),
   );
   expect(log.runs).toHaveLength(1);
   expect(second?.answers).toEqual(first?.answers);
