@@ -10,7 +10,7 @@ import type { CutEncoding } from '../tokenizer/truncation.ts';
 import { MAX_ESCAPED_BYTES } from './check-texts.ts';
 
 /** Made when they are written: a short list at once, and a long one candidate by candidate, since each repeats its text. */
-export type LazyPredictions = (() => Prediction[]) | readonly (() => Prediction)[];
+type LazyPredictions = (() => Prediction[]) | readonly (() => Prediction)[];
 
 export interface PresentedText {
   /** (masks,) lists of `top_k` predictions, or one list of combinations. */

@@ -123,7 +123,7 @@ const HEADERS: Readonly<Record<string, fc.Arbitrary<string>>> = {
 const headers = (...always: readonly string[]) =>
   fc.record(HEADERS, { requiredKeys: [...always] }).map((given) => Object.entries(given));
 
-export const POST_PATHS = ['/', '/fill-mask', '/score', '/sentence-order', '/next-sentence', '/tokenize'] as const;
+const POST_PATHS = ['/', '/fill-mask', '/score', '/sentence-order', '/next-sentence', '/tokenize'] as const;
 const path = fc
   .tuple(fc.constantFrom('', '', '/models/small', '/models/nobody', '/models/%ff'), fc.constantFrom(...POST_PATHS))
   .map(([prefix, route]) => prefix + route);
