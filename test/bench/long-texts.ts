@@ -1,22 +1,24 @@
 /**
- * npm run bench:long-texts -- [--base <checkout>] <folder> ...: what the dearest texts take, masked and truncated, each in a fresh
- * process: CPU time of the first and of the best run, and the peak of V8's heap. With another checkout, ratios to that.
+ * npm run bench:long-texts -- [--base <checkout>] <folder> ...: what the dearest texts take, masked and truncated, one process for
+ * each tokenizer: CPU time of the best run, and by how much V8's heap grew at most. With another checkout, ratios to that.
  */
 import { spawnSync } from 'node:child_process';
 import { basename, resolve } from 'node:path';
 
 import { readOptions } from '../options.ts';
 import { table } from './statistics.ts';
-import type { LongTextTimes } from './workers/long-text.ts';
+import type { LongTextTimes } from './encode-long-texts.ts';
 
-const SHAPES: readonly [name: string, part: string][] = [
-  ['U+FDFA', '\ufdfa'],
-  ['U+FDFA between letters', '\ufdfaaaaaa'],
-  ['U+FDFA between tokens', `${'\ufdfa'.repeat(1000)}[SEP]</s>`],
-  ['.,!', '.,!'],
-  ['Hangul', '가나 '],
-  ['ideographs', '漢'],
-  ['English', 'The quick brown fox jumps over the lazy dog, again and again. '],
+const LENGTH = 32_700;
+const SHAPES: readonly [name: string, length: number, part: string][] = [
+  ['U+FDFA', LENGTH, '\ufdfa'],
+  ['U+FDFA between five letters', LENGTH, '\ufdfaaaaaa'],
+  ['U+FDFA between tokens', LENGTH, `${'\ufdfa'.repeat(1000)}[SEP]</s>`],
+  ['.,!', LENGTH, '.,!'],
+  ['.,! of 98,100 characters', 3 * LENGTH, '.,!'],
+  ['Hangul', LENGTH, '가나 '],
+  ['ideographs', LENGTH, '漢'],
+  ['English', LENGTH, 'The quick brown fox jumps over the lazy dog, again and again. '],
 ];
 
 const { values, positionals } = readOptions(
@@ -29,45 +31,53 @@ const { values, positionals } = readOptions(
 );
 const here = resolve(import.meta.dirname, '../..');
 
-function measure(checkout: string, folder: string, part: string): LongTextTimes & { readonly peak: number } {
-  const script = resolve(import.meta.dirname, 'workers/long-text.ts');
+interface Measured {
+  readonly best: number;
+  /** By how much the heap grew, in MB. */
+  readonly growth: number;
+  readonly answer: string;
+}
+
+function measure(checkout: string, folder: string): Measured[] {
+  const script = resolve(import.meta.dirname, 'encode-long-texts.ts');
+  const shapes = JSON.stringify(SHAPES.map(([, length, part]) => [length, part]));
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ['--expose-gc', '--trace-gc', script, checkout, folder, part],
-    {
-      encoding: 'utf8',
-      maxBuffer: 2 ** 26,
-    },
+    ['--expose-gc', '--trace-gc', script, checkout, folder, shapes],
+    { encoding: 'utf8', maxBuffer: 2 ** 26 },
   );
-  const line = stdout.split('\n').find((one) => one.startsWith('{'));
-  if (line === undefined) throw new Error(stderr);
-  const times = JSON.parse(line) as LongTextTimes;
   // "[…] 123 ms: Scavenge 14.5 (18.0) -> 12.1 (20.0) MB": when, and the heap before the collection.
-  const collections = stdout.matchAll(/ ([\d.]+) ms: [^\n]*? ([\d.]+) \([\d.]+\) -> /g);
-  const heaps = Array.from(collections, ([, at, heap]) => (Number(at) > times.begun ? Number(heap) : 0));
-  return { ...times, peak: Math.max(times.created_heap, times.heap, ...heaps) };
+  const collections = Array.from(stdout.matchAll(/ ([\d.]+) ms: [^\n]*? ([\d.]+) \([\d.]+\) -> /g), ([, at, heap]) => ({
+    at: Number(at),
+    heap: Number(heap),
+  }));
+  const lines = stdout.split('\n').filter((one) => one.startsWith('{'));
+  if (lines.length < SHAPES.length) throw new Error(stderr);
+  return lines.map((line) => {
+    const { best, heap_before, heap, begun, ended, answer } = JSON.parse(line) as LongTextTimes;
+    const heaps = collections.filter(({ at }) => at > begun && at < ended).map((one) => one.heap);
+    return { best, growth: Math.max(0.1, Math.max(heap, ...heaps) - heap_before), answer };
+  });
+}
+
+function compare(value: number, base: number | undefined): string[] {
+  return base === undefined ? [value.toFixed(1)] : [base.toFixed(1), value.toFixed(1), (value / base).toFixed(2)];
 }
 
 const rows: string[][] = [];
 for (const folder of positionals) {
-  for (const [name, part] of SHAPES) {
-    const now = measure(here, resolve(folder), part);
-    const base = values.base === undefined ? undefined : measure(resolve(values.base), resolve(folder), part);
-    const of = (value: (run: typeof now) => number) =>
-      base === undefined
-        ? [value(now).toFixed(1)]
-        : [value(base).toFixed(1), value(now).toFixed(1), (value(now) / value(base)).toFixed(2)];
+  const now = measure(here, resolve(folder));
+  const base = values.base === undefined ? undefined : measure(resolve(values.base), resolve(folder));
+  for (const [i, { best, growth, answer }] of now.entries()) {
+    const before = base?.[i];
     rows.push([
       basename(resolve(folder)),
-      name,
-      ...of(({ first }) => first),
-      ...of(({ best }) => best),
-      ...of(({ peak, created_heap }) => Math.max(0.1, peak - created_heap)),
-      now.answer,
+      SHAPES[i]?.[0] ?? '',
+      ...compare(best, before?.best),
+      ...compare(growth, before?.growth),
+      answer,
     ]);
   }
 }
 const columns = (unit: string) => (values.base === undefined ? [unit] : [`${unit} before`, 'after', 'ratio']);
-console.log(
-  table(['tokenizer', 'text', ...columns('first, ms'), ...columns('best, ms'), ...columns('heap, MB'), 'answer'], rows),
-);
+console.log(table(['tokenizer', 'text', ...columns('CPU, ms'), ...columns('heap, MB'), 'answer'], rows));
