@@ -46,6 +46,9 @@ describe('a normalizer', () => {
     [{ type: 'NFD' }, 'é가', 'e\u0301\u1100\u1161'],
     [{ type: 'NFKC' }, 'ﬁ①e\u0301', 'fi1é'],
     [{ type: 'NFKD' }, 'ﬁé', 'fie\u0301'],
+    // A character and a mark that Unicode 9.0 does not have.
+    [{ type: 'NFD' }, 'é\u{11938}', 'e\u0301\u{11938}'],
+    [{ type: 'NFKC' }, 'ﬁq\u0301\u1abf', 'fiq\u0301\u1abf'],
     [{ type: 'StripAccents' }, 'e\u0301é', 'eé'],
     [{ type: 'Lowercase' }, 'ΑΣ İ', 'ασ i\u0307'],
     [{ type: 'Nmt' }, 'a\u200bb\u0001\0\u00ad', 'a b\0\u00ad'],
