@@ -1,10 +1,12 @@
 /** Finding the added tokens in a text. */
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { createAddedTokens } from '../../../src/tokenizer/added-tokens.ts';
 import { alignText } from '../../../src/tokenizer/aligned-text.ts';
 import { createNormalizer } from '../../../src/tokenizer/normalizers/create-normalizer.ts';
 import { addedToken } from './small-tokenizers.ts';
+
+afterEach(() => void vi.restoreAllMocks());
 
 const lowercase = createNormalizer({ type: 'Lowercase' });
 
@@ -33,6 +35,7 @@ describe('added tokens', () => {
     [[addedToken('!', 1, { lstrip: true })], 'a \t! b', 'a|[ \t!]| b'],
     [[addedToken('!', 1, { rstrip: true })], 'a ! \nb', 'a |[! \n]|b'],
     [[addedToken('!', 1, BOTH)], ' ! \n !b', '[ ! \n ]|[!]|b'],
+    [[addedToken('x'.repeat(128), 1)], 'x'.repeat(129), `[${'x'.repeat(128)}]|x`],
   ])('%j divide %j into %s', (tokens, text, sections) => {
     expect(sectionsOf(tokens, text)).toBe(sections);
   });
@@ -40,8 +43,18 @@ describe('added tokens', () => {
   it.each<[unknown, string]>([
     [[{ id: 1 }], 'added_tokens.0.content is not supported'],
     [[AA, addedToken('', 2)], 'added_tokens.1.content is not supported'],
+    [[AA, addedToken('x'.repeat(129), 2)], 'added_tokens.1.content is not supported'],
     [{}, 'added_tokens is not supported'],
   ])('%j are refused by name', (tokens, message) => {
     expect(() => createAddedTokens(tokens, lowercase)).toThrow(message);
+  });
+
+  it('that are blanks, and take those after them, read each once', () => {
+    const text = ' '.repeat(1000);
+    const added = createAddedTokens([addedToken(' ', 1, BOTH)], lowercase);
+    const source = alignText(text);
+    const read = vi.spyOn(String.prototype, 'charAt');
+    added.extract(source);
+    expect(read.mock.calls.length).toBeLessThan(4 * text.length);
   });
 });

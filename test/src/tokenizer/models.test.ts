@@ -21,12 +21,24 @@ function piecesOf(json: Json, word: string, isRest = false): string {
   return pieces.join(' ');
 }
 
+/** A model with a piece of this length. */
+const withPiece = (type: 'WordPiece' | 'BPE' | 'Unigram', length: number): Json => {
+  const piece = 'x'.repeat(length);
+  const { vocab } = MODELS[type];
+  return {
+    ...MODELS[type],
+    vocab: Array.isArray(vocab) ? [...(vocab as unknown[]), [piece, -1]] : { ...(vocab as object), [piece]: 1000 },
+  };
+};
+
 const FUSED = { unk_token: '<unk>', vocab: { '<unk>': 0, a: 1, aa: 2, '\u2581a': 3 }, merges: ['a a'] };
 
 describe('a model', () => {
   it.each<[string, Json, string, string, boolean?]>([
     ['the longest pieces', MODELS.WordPiece, 'walking', 'walk ##ing'],
     ['pieces of the rest of a word', MODELS.WordPiece, 'ing', '##ing', true],
+    ['the longest piece that is read', withPiece('Unigram', 256), 'x'.repeat(256), 'x'.repeat(256)],
+    ['pieces beside any length, which merges never look for', withPiece('BPE', 257), 'love', 'love'],
     ['one unknown token where a part is unknown', MODELS.WordPiece, 'walkx', '[UNK]=walkx'],
     ['no more characters than its limit', { ...MODELS.WordPiece, max_input_chars_per_word: 3 }, 'eee', 'e ##e ##e'],
     ['one character too many', { ...MODELS.WordPiece, max_input_chars_per_word: 3 }, 'eeee', '[UNK]=eeee'],
@@ -95,6 +107,8 @@ describe('a model', () => {
   it.each<[Json, string | RegExp]>([
     [{ type: 'WordLevel', vocab: {} }, /model\.type is not supported: .*"Unigram".* received "WordLevel"/],
     [{ ...MODELS.WordPiece, unk_token: '?' }, 'model.vocab has no ?'],
+    [withPiece('WordPiece', 257), 'model.vocab is not supported: it has a piece of 257 characters; the limit is 256'],
+    [withPiece('Unigram', 257), 'model.vocab is not supported: it has a piece of 257 characters; the limit is 256'],
     [{ type: 'BPE', dropout: 0.1, vocab: {}, merges: [] }, 'model.dropout is not supported'],
     [{ type: 'BPE', byte_fallback: true, vocab: {}, merges: [] }, 'model.byte_fallback is not supported'],
     [{ type: 'BPE', end_of_word_suffix: '</w>', vocab: {}, merges: [] }, 'model.end_of_word_suffix is not supported'],

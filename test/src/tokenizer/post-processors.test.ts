@@ -31,6 +31,14 @@ const SINGLE = {
   single: [special('<s>', 0), sequence('A', 0)],
   special_tokens: { '<s>': { ids: [100, 101] } },
 };
+const templateOf = (length: number) => ({
+  ...SINGLE,
+  single: [...Array.from({ length: length - 1 }, () => special('<s>', 0)), sequence('A', 0)],
+});
+const withIds = (length: number) => ({
+  ...SINGLE,
+  special_tokens: { '<s>': { ids: Array.from({ length }, () => 100) } },
+});
 const PAIR = { ...SINGLE, pair: [sequence('B', 1), special('<s>', 0), sequence('A', 0)] };
 
 /** Reads "1:Ġlove@0-5 2:x@5-6" as tokens, and writes the result without the values, followed by the type. */
@@ -66,6 +74,8 @@ describe('a post-processor', () => {
     [bytes(false, false), [LOVE], '1@0-5/0'],
     [bytes(true, false), [BLANKS], '1@1-1/0 2@2-4/0 3@2-4/0 4@4-5/0 5@2-2/0'],
     [SINGLE, [LOVE], '100@0-0/0 101@0-0/0 1@0-5/0'],
+    [templateOf(16), [LOVE], `${'100@0-0/0 101@0-0/0 '.repeat(15)}1@0-5/0`],
+    [withIds(16), [LOVE], `${'100@0-0/0 '.repeat(16)}1@0-5/0`],
     [PAIR, [LOVE, A], '2@0-1/1 100@0-0/0 101@0-0/0 1@0-5/0'],
     [{ type: 'Sequence', processors: [bytes(true, false), SINGLE] }, [LOVE], '100@0-0/0 101@0-0/0 1@1-5/0'],
   ])('%j makes of %j %s', (json, texts, tokens) => {
@@ -76,6 +86,9 @@ describe('a post-processor', () => {
     [{ type: 'Other' }, 'post_processor.type is not supported'],
     [{ ...BERT, cls: ['<s>'] }, 'post_processor.cls.1 is not supported'],
     [SINGLE, 'tokenizer.json: post_processor.pair'],
+    [templateOf(17), 'post_processor.single is not supported'],
+    [{ ...PAIR, pair: templateOf(17).single }, 'post_processor.pair is not supported'],
+    [withIds(17), 'post_processor.special_tokens.<s>.ids is not supported'],
   ])('%j is refused by name', (json, message) => {
     expect(() => process(json, [LOVE, A])).toThrow(message);
   });
