@@ -1,6 +1,7 @@
 /**
- * npm run bench:tokenizers [-- <folder> ...]: loads tokenizers in plain miniflare, each in fresh processes. Prints the time until the first
- * text is encoded, and the memory that the tokenizer takes. Starts workerd.
+ * npm run bench:tokenizers [-- [--base <checkout>] <folder> ...]: loads tokenizers in plain miniflare, each in fresh processes. Prints
+ * the time until the first text is encoded, and the memory that the tokenizer takes. Starts workerd. With another checkout, it
+ * compares instead the CPU time of sentences, in this process.
  */
 import { cpus } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -12,20 +13,27 @@ import { selectedModel } from '../../models/bucket/deployed.ts';
 import { type FoundTokenizer, readTokenizer } from '../../models/tokenizer/files.ts';
 import { memoryOf } from '../chaos/isolate.ts';
 import { readOptions } from '../options.ts';
+import { sentenceTimes } from './sentence-times.ts';
 import { table } from './statistics.ts';
 import type { Times } from './workers/tokenizer.ts';
 
 const PROCESSES = 20;
 const QUESTION = 'I love [MASK] because you are [MASK].';
 
-const { positionals } = readOptions(
-  `npm run bench:tokenizers [-- <folder> ...]
+const { values, positionals } = readOptions(
+  `npm run bench:tokenizers [-- [--base <checkout>] <folder> ...]
 
-  <folder>   has the files of a tokenizer; without one, the default model's is measured`,
-  {},
+  <folder>   has the files of a tokenizer; without one, the default model's is measured
+  --base     the folder of another version, with its node_modules: compare the CPU time of sentences`,
+  { base: { type: 'string' } },
   true,
 );
 const folders = positionals.length > 0 ? positionals : [join('models', selectedModel().id)];
+
+if (values.base !== undefined) {
+  console.log(await sentenceTimes(resolve(values.base), folders));
+  process.exit(0);
+}
 
 const { outputFiles } = await bundle({
   entryPoints: [join(import.meta.dirname, 'workers/tokenizer.ts')],
