@@ -34,6 +34,12 @@ await runScript(
     if (gradual !== undefined && !/^[1-9]\d?$/.test(gradual)) {
       throw new UsageError(`--gradual is a number of percent from 1 to 99, not "${gradual}"`);
     }
+    if (gradual !== undefined && file !== undefined) {
+      throw new UsageError(
+        '--gradual and --keys exclude each other, since both versions need the same secrets: add the keys first ' +
+          '(npm run keys -- add NAME, or --keys without --gradual), and then repeat the command without --keys',
+      );
+    }
     const { deploy } = await import('../account/deploy.ts');
     const { parseKeys, readNames } = await import('../account/key-file.ts');
     const keys = file === undefined ? [] : parseKeys(await readNames(file, (question) => askPerson(question, stop)));

@@ -74,6 +74,16 @@ describe('help', () => {
   });
 });
 
+describe('npm run deploy', () => {
+  it('refuses --gradual with --keys, and says what to do first, before it asks for names', async () => {
+    const { code, err } = await run(['deploy', '--gradual', '10', '--keys', '-']);
+    expect(code).toBe(2);
+    expect(err.trimEnd().split('\n').at(-1)).toMatch(
+      /^--gradual and --keys exclude each other.*npm run keys -- add NAME/,
+    );
+  });
+});
+
 describe('without npm ci', () => {
   let folder: string;
   beforeAll(async () => {
