@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 import { parseStrictly, endByError } from './commands/arguments.ts';
-import { type Command, OPTIONS } from './commands/command.ts';
+import { type Command, OPTIONS, parseConvert } from './commands/command.ts';
 import { print } from './commands/terminal.ts';
 import { UsageError } from './commands/usage-error.ts';
 
@@ -164,11 +164,14 @@ async function run(): Promise<void> {
     print(usage);
     return;
   }
-  const { accepts, load, takesSeveral = false } = find(name);
+  const { takes, accepts, load, takesSeveral = false } = find(name);
   const [, model, ...more] = positionals;
+  if (model !== undefined && takes === '') throw new UsageError(`${name} does not accept "${model}"`);
   if (more.length > 0 && !takesSeveral) throw new UsageError(`${name} does not accept "${more.join(' ')}"`);
   const other = Object.keys(values).find((option) => !(accepts as readonly string[]).includes(option));
   if (other) throw new UsageError(`${name} does not accept --${other}`);
+  // Before the command loads wrangler.
+  parseConvert(values);
   const { command } = await load();
   await command.run(model, values, more);
 }

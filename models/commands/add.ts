@@ -8,9 +8,7 @@ import { addedFolder } from '../hub/added.ts';
 import { convert, type ConvertOptions } from '../convert/convert.ts';
 import { stopSignal } from './arguments.ts';
 import { type Command, parseConvert, requireModel } from './command.ts';
-import { printMeasurement } from './measure.ts';
 import { isHubId, type PullChoice, pullModel } from './pull.ts';
-import { pushBuilt, pushRemote } from './push.ts';
 import { progressBar } from './progress.ts';
 import { print, say } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -40,6 +38,9 @@ export async function addModel(
   }
   if (isFolder && (commit ?? name)) throw new UsageError('--revision and --id belong to a model of the Hub');
   if (isFolder) requireFreeId(resolve(model));
+  // Both load wrangler.
+  const { printMeasurement } = await import('./measure.ts');
+  const { pushBuilt, pushRemote } = await import('./push.ts');
   const folder = isFolder ? resolve(model) : await pullModel(model, { revision: commit, id: name });
   await convert(folder, { ...how, say, progress: progressBar('calibrated') });
   const built = await printMeasurement(folder, how.force);

@@ -19,13 +19,11 @@ import {
 
 import type { Command } from './command.ts';
 import { print } from './terminal.ts';
-import { UsageError } from './usage-error.ts';
 
 const MODELS = join(import.meta.dirname, '..');
 
 export const command: Command = {
-  async run(model, { remote = false }) {
-    if (model !== undefined) throw new UsageError(`list does not accept "${model}"`);
+  async run(_, { remote = false }) {
     await listModels(remote);
   },
 };
