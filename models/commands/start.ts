@@ -114,9 +114,9 @@ async function startWrangler(
     // A group of its own, which ends as a whole: workerd and esbuild are in it.
     detached: true,
   });
-  await log.close();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => void endBy(signal, child));
   process.on('exit', () => killGroup(child, 'SIGKILL'));
+  await log.close();
   return { ended: untilEnd(child) };
 }
 
