@@ -33,7 +33,13 @@ describe('npm run deploy', () => {
   it('goes live from nothing in workerd, and only after it answered; again does no harm; rollback goes back', async () => {
     const servers = new Map<string, Miniflare>();
     const liveWhenAsked: (string | undefined)[] = [];
-    account.answerWith(async ({ id: version, metadata, modules }, path, body, asked) => {
+    // Each workerd and each wrangler takes seconds: they run where nothing else shows that the uploaded code answers.
+    const inWorkerd: Parameters<typeof account.answerWith>[0] = async (
+      { id: version, metadata, modules },
+      path,
+      body,
+      asked,
+    ) => {
       let server = servers.get(version);
       if (!server) {
         const { main_module, compatibility_date, compatibility_flags, bindings } = metadata;
@@ -66,7 +72,8 @@ describe('npm run deploy', () => {
       const post = { method: 'POST', body, headers };
       const found = await server.dispatchFetch(new URL(path, LIVE), path.startsWith('/fill') ? post : { headers });
       return new Response(await found.text(), { status: found.status });
-    });
+    };
+    account.answerWith(inWorkerd);
     try {
       account.server.faults.push({ on: /^PUT \/r2/, delayMs: 100 });
       const words = await deploy({ keys: [['API_KEY_ALICE', KEY]] }, account.hostWithWrangler);
@@ -107,17 +114,19 @@ describe('npm run deploy', () => {
       const secrets = versions().map((version) => bindingOf(version, 'CACHE_SECRET'));
       expect(secrets[0]).toMatch(/^[\w-]{43}$/);
       expect(secrets[1]).toBe(secrets[0]);
-      // A secret alone, which wrangler puts.
-      await addKeys(['bob'], {}, account.hostWithWrangler);
+      account.answerWith(answerWell);
+      await addKeys(['bob'], {}, host);
 
       // A copy of the first one answers in workerd.
       // The same code again is nothing to go back to.
       await expect(rollback({ isConfirmed: true }, host)).rejects.toThrow(`There is no version before ${live()}`);
+      account.answerWith(inWorkerd);
       expect(await rollback({ version: first, isConfirmed: true }, account.hostWithWrangler)).toContain(
         `Version ${first} is live again, as ${live()}. It asks for a key.`,
       );
       expect(account.server.unknown).toEqual([]);
       const gone = live();
+      account.answerWith(answerWell);
       expect(versions().at(-1)?.modules.size).toBe(versions()[0]?.modules.size);
       for (const [key, problem] of [
         ['', 'POST /fill-mask asks for a key: set the environment variable API_KEY to a key of the worker'],
@@ -130,12 +139,10 @@ describe('npm run deploy', () => {
       for (const { id: version } of versions()) expect(await account.statusAtOwnAddress(version)).toBe(404);
 
       // A version with a wrong setting.
-      const [{ metadata, modules } = { metadata: { bindings: [] }, modules: new Map() }] = versions();
-      const wrong = { name: 'ALLOWED_ORIGINS', type: 'plain_text', text: 'a.example' };
-      const bindings = [...metadata.bindings.filter(({ name }) => name !== wrong.name), wrong];
-      const version = account.addVersion({ metadata: { ...metadata, bindings }, modules });
       vi.stubEnv('API_KEY', KEY);
-      await expect(rollback({ version, isConfirmed: true }, host)).rejects.toThrow(
+      const wrong = { error: 'The variable ALLOWED_ORIGINS has no origin', error_type: 'misconfigured' };
+      account.answerWith(() => Response.json(wrong, { status: 503 }));
+      await expect(rollback({ version: second, isConfirmed: true }, host)).rejects.toThrow(
         /GET \/ready answers 503: .* variable ALLOWED_ORIGINS has/,
       );
       expect(live()).toBe(gone);
