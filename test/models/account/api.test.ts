@@ -132,6 +132,20 @@ describe('a request to the API', () => {
     expect(always.asked).toHaveLength(3);
   });
 
+  it.each([
+    ['7', 7000],
+    ['0', 0],
+    [new Date(0).toUTCString(), 1],
+    ['soon', 1],
+    ['99999999', 1],
+  ])('waits as long as the API asks for, and as usual where that is no time to wait: %s', async (given, ms) => {
+    const busy = () => new Response(null, { status: 429, headers: { 'retry-after': given } });
+    const { access } = answering(busy, () => Response.json({}));
+    const slept: number[] = [];
+    await callApi({ ...access, sleep: async (time) => void slept.push(time) }, '/a', READ);
+    expect(slept).toEqual([ms]);
+  });
+
   it('waits before it is repeated, and lets go of the answer', async () => {
     const busy = refusal(503, 1, 'busy');
     const { access } = answering(

@@ -117,9 +117,9 @@ describe('npm run deploy', () => {
       account.answerWith(answerWell);
       await addKeys(['bob'], {}, host);
 
-      // A copy of the first one answers in workerd.
       // The same code again is nothing to go back to.
       await expect(rollback({ isConfirmed: true }, host)).rejects.toThrow(`There is no version before ${live()}`);
+      // A copy of the first one answers in workerd.
       account.answerWith(inWorkerd);
       expect(await rollback({ version: first, isConfirmed: true }, account.hostWithWrangler)).toContain(
         `Version ${first} is live again, as ${live()}. It asks for a key.`,
