@@ -147,10 +147,10 @@ async function hashes(packed: Uint8Array, build: 'relaxed' | 'plain' | 'fused'):
 }
 
 describe('the two builds, and the two inner loops of one,', () => {
-  it('give the same bits on every third probe', async () => {
+  it('give the same bits on every sixth probe', async () => {
     const chosen: unknown = relaxed.kernels.fusedDot.value;
     try {
-      const some = encodings.filter((_, i) => i % 3 === 0);
+      const some = encodings.filter((_, i) => i % 6 === 0);
       for (let first = 0; first < some.length; first += PACKED) {
         const batch = some.slice(first, first + PACKED);
         const expected = hash(await plain.run(batch));
@@ -259,7 +259,7 @@ describe('an MLM head near the identity', () => {
 
 describe('a text', () => {
   it('is answered alike alone and in company, whatever the company', async () => {
-    const batch = [...encodings.slice(0, 40), ...encodings.slice(-8), ...encodings.slice(0, 8)];
+    const batch = [...encodings.slice(0, 16), ...encodings.slice(-4), ...encodings.slice(0, 4)];
     const together = await relaxed.run(batch);
     for (const [i, one] of batch.entries()) expect(hash(await relaxed.run([one]))).toBe(hash([together[i] as Logits]));
   });
