@@ -22,7 +22,7 @@ import { modelInPath, modelOf } from './http/models.ts';
 import { observe } from './http/observe.ts';
 import { findAsset, readAsset, respondDocs, respondPage } from './http/page.ts';
 import { parseQuery, type RequestForm } from './http/parse-request.ts';
-import { limitRate, limitRefusals } from './http/rate-limit.ts';
+import { limitRate, limitRefusals, reserveTokens, settleDebts } from './http/rate-limit.ts';
 import { debitAnswer, JSON_TYPE, keptBytes, keptTokens, respondJson } from './http/respond-json.ts';
 import { checkSettings, settingsOf } from './http/settings.ts';
 import { type LazyJson, lazyLists, resolveJson } from './http/stream-json.ts';
@@ -100,9 +100,12 @@ export function createApp(kind: BackendKind) {
   app.onError(respondFault);
 
   /** @param kept bytes that the answer keeps alive, where it may be large */
-  const answer = <T>(c: Context<Worker>, json: LazyJson, kept = 0) =>
-    // To the typed client bytes and a stream are the same answer.
-    respondJson(c, json, kept, waiting) as unknown as TypedResponse<T, 200, 'json'>;
+  async function answer<T>(c: Context<Worker>, json: LazyJson, kept = 0): Promise<TypedResponse<T, 200, 'json'>> {
+    const settled = await settleDebts(c);
+    // To the typed client an error, bytes and a stream are the same answer.
+    const response = settled.ok ? respondJson(c, json, kept, waiting) : respondError(c, settled.error);
+    return response as unknown as TypedResponse<T, 200, 'json'>;
+  }
   /** As in the Hugging Face task: one mask answers a list of candidates, several masks a list of such lists. */
   async function answerMasks(
     c: Context<Worker>,
@@ -132,8 +135,12 @@ export function createApp(kind: BackendKind) {
     .get('/fill-mask', protect, async (c) => {
       const asked = parseQuery(new URL(c.req.url).search);
       if (!asked.ok) return respondError(c, asked.error);
+      const reserved = await reserveTokens(c, c.req.url.length);
+      if (!reserved.ok) return respondError(c, reserved.error);
       const found = await answerMasks(c, toFillMaskQuestion(asked.value, MAX_GET_ANSWER_BYTES));
       if (!found.ok) return respondError(c, found.error);
+      const settled = await settleDebts(c);
+      if (!settled.ok) return respondError(c, settled.error);
       const json = JSON.stringify(resolveJson(found.value.json));
       const { length } = new TextEncoder().encode(json);
       debitAnswer(c, length);

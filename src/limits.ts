@@ -78,6 +78,8 @@ export const WORK_OF = {
   answeredByte: 1_200,
   /** 5 ns: the first request of an isolate takes 53 ms longer than another, and reads 16 MB (docs/deploying.md). */
   loadedByte: 100,
+  /** $0.36 for a million reads from R2 is the price of 18 ms each: the budget bounds what an owner pays. */
+  read: 360e6,
 } as const;
 
 /** Multiply-adds that may be admitted and unfinished at once. Further requests are answered 429. */

@@ -11,6 +11,8 @@ export const PRICES = {
   includedRequests: 10e6,
   cpuMs: 0.02e-6,
   includedCpuMs: 30e6,
+  /** Of R2, class B. */
+  read: 0.36e-6,
 } as const;
 /** CPU time of a request besides the model, in milliseconds. */
 const CPU_MS_AROUND = (1000 * WORK_OF.request) / SLOW_WORK_PER_SECOND;
@@ -71,7 +73,8 @@ export interface RateLimits {
 
 /**
  * What one caller at one location costs at most in a month, in dollars with the plan: all units, one more that an isolate has not
- * charged yet, and the requests that are refused for the budget. Those that are refused for their number are not counted.
+ * charged yet, and the requests that are refused for the budget. Reads of the bucket are among the units, by their price. Requests
+ * that are refused for their number, or that count for nothing (/health, the page), are not counted.
  */
 export function worstMonth({ requests, units }: RateLimits): number {
   const cpuMs = (1000 * ((units + 1) * EXPENSIVE_WORK + requests * WORK_OF.request)) / SLOW_WORK_PER_SECOND;

@@ -93,6 +93,8 @@ export class Payer {
   readonly #budget: Budget;
   readonly #limiter: Limiter;
   readonly #keys: readonly string[];
+  /** Multiply-adds that are paid before they are done. */
+  #reserved = 0;
 
   constructor(budget: Budget, limiter: Limiter, keys: readonly string[]) {
     this.#budget = budget;
@@ -100,8 +102,35 @@ export class Payer {
     this.#keys = keys;
   }
 
-  /** Never fails, and takes no time: what it makes due is settled before the next work. @param work multiply-adds */
+  /**
+   * Never fails, and takes no time: what it makes due is settled before the next work. What was reserved pays first.
+   * @param work multiply-adds
+   */
   debit(work: number): void {
+    const covered = Math.min(this.#reserved, work);
+    this.#reserved -= covered;
+    this.#owe(work - covered);
+  }
+
+  /**
+   * Pays for work before it is done: requests that are let in at the same moment could all do it before the first one owes it.
+   * @returns whether that was possible
+   */
+  async reserve(work: number): Promise<boolean> {
+    if (!(await this.charge(work))) return false;
+    this.#reserved += work;
+    return true;
+  }
+
+  /** Gives back what was reserved and not done. */
+  release(): void {
+    this.#owe(-this.#reserved);
+    this.#reserved = 0;
+  }
+
+  /** @param work multiply-adds that were done or will be; below zero, what was not done after all */
+  #owe(work: number): void {
+    if (work === 0) return;
     for (const key of this.#keys) this.#budget.debit(key, work);
   }
 
@@ -116,13 +145,13 @@ export class Payer {
   }
 
   /** Debits work and pays what is due. If that is not possible, or `beat` throws, the work is given back. */
-  async charge(work: number, beat: () => void): Promise<boolean> {
-    this.debit(work);
+  async charge(work: number, beat?: () => void): Promise<boolean> {
+    this.#owe(work);
     let isPaid = false;
     try {
       return (isPaid = !this.isDue || (await this.settle(beat)));
     } finally {
-      if (!isPaid) this.debit(-work);
+      if (!isPaid) this.#owe(-work);
     }
   }
 }

@@ -133,7 +133,12 @@ export function createIsolate(kind: BackendKind) {
     const isFirst = served.findIndex((other) => other.startsWith(`${id}@`)) === i;
     const about = { model: id, revision, path: `/models/${isFirst ? id : name}`, default: i === 0 };
     try {
-      const manifest = await keepAlive(c, modelsOf(c).peek(name).manifest(c.env.MODELS));
+      const manifest = await keepAlive(
+        c,
+        modelsOf(c)
+          .peek(name)
+          .manifest(paidReads(c, readAhead(c.env.MODELS))),
+      );
       return { ...about, info: infoOf(manifest, kind, maxWorkOf(c)) };
     } catch (error) {
       if (error instanceof ModelObjectError) return about;
@@ -190,6 +195,7 @@ function paidReads(c: Context<Worker>, store: ReadAhead): ReadAhead {
     ...store,
     async get(key, rest) {
       const object = await store.get(key, rest);
+      payer.debit(WORK_OF.read);
       if (object) payer.debit((object.size - (rest?.range.offset ?? 0)) * WORK_OF.loadedByte);
       return object;
     },

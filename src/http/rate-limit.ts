@@ -27,7 +27,11 @@ export function limitRate(budget: Budget): MiddlewareHandler<Worker> {
     if (payer.isDue && !(await payer.settle())) return respondError(c, limited('expensive requests'));
     payer.debit(WORK_OF.request);
     c.set('payer', payer);
-    return next();
+    try {
+      return await next();
+    } finally {
+      payer.release();
+    }
   };
 }
 
@@ -74,6 +78,22 @@ export async function chargeWork(
   if (payer && !(await payer.charge(work, beat))) return fail(limited('expensive requests'));
   c.set('multiply_adds', (c.get('multiply_adds') ?? 0) + work);
   return ok(undefined);
+}
+
+/**
+ * Pays for the tokens of texts before they are made. What is not used is given back at the end.
+ * @param length of all texts, in UTF-16 code units, or more
+ */
+export async function reserveTokens(c: Context<Worker>, length: number): Promise<Result<undefined, RequestError>> {
+  // All texts of a request take less than a unit.
+  const work = Math.min(length * WORK_OF.tokenizedCharacter, EXPENSIVE_WORK);
+  return ((await c.get('payer')?.reserve(work)) ?? true) ? ok(undefined) : fail(limited('expensive requests'));
+}
+
+/** Refuses an answer, before any of it is sent, to a caller who cannot pay what it owes: answers that begin at once would add up. */
+export async function settleDebts(c: Context<Worker>): Promise<Result<undefined, RequestError>> {
+  const payer = c.get('payer');
+  return !payer?.isDue || (await payer.settle()) ? ok(undefined) : fail(limited('expensive requests'));
 }
 
 /** @returns the multiply-adds that the budget of a whole period pays for */

@@ -1,5 +1,5 @@
 /** The routes in Node, with a backend that a test makes up: statuses, headers, keys, limits, bodies and what is logged. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createApp } from '../../../src/app.ts';
 import { Budget } from '../../../src/http/budget.ts';
@@ -272,7 +272,7 @@ describe('the log', () => {
   });
 });
 
-const bothObject = async (file: 'tokenizer.bin'): Promise<number> => {
+const bytesOf = async (file: 'tokenizer.bin' | 'manifest.json'): Promise<number> => {
   const [id = '', revision = ''] = name.split('@');
   return (await both.get(objectKey(id, revision, file)))?.size ?? NaN;
 };
@@ -309,29 +309,57 @@ describe('rate limits', () => {
     }
   });
 
-  it('charge what is read, tokenized and answered, to the byte', async () => {
+  describe('charge', () => {
     const debit = vi.spyOn(Budget.prototype, 'debit');
-    const { ask } = appWith({ EXPENSIVE_RATE_LIMITER: limiter(), EXPENSIVE_LIMIT: '60', RATE_LIMITS: 'on' });
-    const charged = async (path: string, body: object) => {
+    afterAll(() => debit.mockRestore());
+    const limits = { EXPENSIVE_RATE_LIMITER: limiter(), EXPENSIVE_LIMIT: '60', RATE_LIMITS: 'on' };
+    /** All that one request is charged in the end, and the answer. */
+    async function charged(asked: () => Promise<Response>) {
       debit.mockClear();
-      const answer = await ask(body, path);
-      const text = await answer.text();
-      const work = debit.mock.calls.map(([, one]) => one);
+      const response = await asked();
+      const text = await response.text();
       expect(debit.mock.calls.every(([key]) => key === 'address:unknown')).toBe(true);
-      expect(work).toContain(WORK_OF.request);
-      expect(work).toContain(JSON.stringify(body).length * WORK_OF.bodyCharacter);
-      expect(work).toContain(text.length * WORK_OF.answeredByte);
-      return work;
-    };
-    const cold = await charged('/tokenize', { inputs: 'i love' });
-    expect(cold).toContain('i love'.length * WORK_OF.tokenizedCharacter);
-    const bytes = (await bothObject('tokenizer.bin')) * WORK_OF.loadedByte;
-    expect(cold).toContain(bytes);
-    expect(await charged('/tokenize', { inputs: 'i' })).not.toContain(bytes);
-    const filled = await charged('/fill-mask', { inputs: 'i [MASK]', parameters: { targets: ['love'] } });
-    expect(filled).toContain('i [MASK]'.length * WORK_OF.tokenizedCharacter);
-    expect(filled).toContain(' love'.length * WORK_OF.tokenizedCharacter);
-    debit.mockRestore();
+      return { work: debit.mock.calls.reduce((sum, [, one]) => sum + one, 0), status: response.status, text };
+    }
+    const { request: W, bodyCharacter: B, tokenizedCharacter: T, answeredByte: A, loadedByte: L, read: R } = WORK_OF;
+
+    it('what is read, tokenized, run and answered, to the byte', async () => {
+      const { ask } = appWith({ ...limits, REQUEST_LOG: 'on' });
+      /** The rest of the charge: tokens and reads. */
+      const asked = async (path: string, body: object) => {
+        const { work, text } = await charged(() => ask(body, path));
+        const run = lines().at(-1)?.multiply_adds ?? NaN;
+        return Math.round(work - W - JSON.stringify(body).length * B - text.length * A - run);
+      };
+      const loaded = (await bytesOf('tokenizer.bin')) + (await bytesOf('manifest.json'));
+      expect(await asked('/tokenize', { inputs: 'i love' })).toBe('i love'.length * T + loaded * L + 2 * R);
+      expect(await asked('/tokenize', { inputs: 'i' })).toBe(T);
+      const weights = 64 * L + R;
+      // Masked texts are tokenized in another way than those with offsets.
+      expect(await asked('/fill-mask', { inputs: 'i [MASK]' })).toBe('i [MASK]'.length * T + weights);
+      const withTarget = { inputs: 'i [MASK] i', parameters: { targets: ['love'] } };
+      expect(await asked('/fill-mask', withTarget)).toBe('i [MASK] i love'.length * T);
+    });
+
+    it('a body that is refused while it arrives or is decoded', async () => {
+      const { request } = appWith(limits);
+      const post = (body: RequestInit['body'], headers = {}) =>
+        charged(() => request('/fill-mask', { method: 'POST', body, headers, duplex: 'half' } as RequestInit));
+      for (const { work, status } of [
+        await post(' '.repeat(MAX_BODY_BYTES + 1)),
+        await post(await gzip(' '.repeat(MAX_BODY_BYTES + 1)), { 'content-encoding': 'gzip' }),
+      ]) {
+        expect(status).toBe(413);
+        expect(work).toBeGreaterThan(W + MAX_BODY_BYTES * B);
+      }
+    });
+
+    it('the manifests that /models reads, once', async () => {
+      const { request } = appWith({ ...limits, MORE_MODELS: other.name });
+      const first = await charged(() => request('/models'));
+      expect(first.work).toBeGreaterThan(2 * R);
+      expect((await charged(() => request('/models'))).work).toBe(W);
+    });
   });
 
   it('refuse by name a model whose longest text the budget of a period cannot pay', async () => {
@@ -440,6 +468,21 @@ describe('BASE_PATH', () => {
       expect((await errorOf(answer)).error).toContain('The variable BASE_PATH is "masks"');
     }
   });
+});
+
+it('a preflight repeats names of headers, and nothing else', async () => {
+  const { request } = appWith();
+  const allowed = async (asked: string) => {
+    const headers = {
+      origin: 'https://a.example',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': asked,
+    };
+    const { status, headers: answered } = await request('/fill-mask', { method: 'OPTIONS', headers });
+    return [status, answered.get('access-control-allow-headers')];
+  };
+  expect(await allowed('content-type,x-use-cache')).toEqual([204, 'content-type,x-use-cache']);
+  for (const asked of ['a b', '<script>', 'a;b=1', '"a"', 'x: 1']) expect(await allowed(asked)).toEqual([204, null]);
 });
 
 it('a path of another API is told apart from one that is wrong', async () => {

@@ -11,6 +11,7 @@ const VOCABULARY = Object.keys(bertJson().model['vocab'] as object).length;
 export async function smallModel(
   id = 'small',
   max_position_embeddings = 16,
+  architecture: Partial<Manifest['architecture']> = {},
 ): Promise<{ name: string; store: ObjectStore }> {
   const contents = { 'tokenizer.bin': packTokenizer(bertJson()), 'model.efm': new Uint8Array(64) };
   const files = await Promise.all(
@@ -35,6 +36,7 @@ export async function smallModel(
       num_hidden_layers: 1,
       num_attention_heads: 1,
       max_position_embeddings,
+      ...architecture,
     },
     special_tokens: { mask: { id: 4, token: '[MASK]' }, unk: { id: 1, token: '[UNK]' } },
     heads: ['mlm'],
