@@ -25,6 +25,8 @@ const SETTLE_MS = 20;
 const ENTRY = `
 import app from './index.js';
 let entries, bindings;
+let units = 0;
+const EXPENSIVE_RATE_LIMITER = { limit: async () => (units++, { success: true }) };
 const entryOf = (url) => entries + new URL(url).pathname.split('/').at(-1);
 const edge = {
   async match(url) {
@@ -46,7 +48,8 @@ const bucket = (origin) => ({
 export default {
   fetch(request, env, ctx) {
     // The platform gives all requests of an isolate the same object.
-    bindings ??= { ...env, MODELS: bucket(env.STORE) };
+    bindings ??= { ...env, MODELS: bucket(env.STORE), ...(env.UNITS && { EXPENSIVE_RATE_LIMITER }) };
+    if (new URL(request.url).pathname === '/units') return new Response(String(units));
     entries = env.STORE + env.EDGE + '/';
     return app.fetch(request, bindings, ctx);
   },
@@ -73,6 +76,11 @@ export interface Cost {
 export interface PlainWorker {
   readonly ask: (request: Request) => Promise<unknown>;
   readonly cost: (request: Request) => Promise<Cost>;
+  readonly origin: string;
+  /** Of the main thread, in ms since it began. */
+  readonly cpu: () => Promise<number>;
+  /** Units of the budget that were asked for. */
+  readonly units: () => Promise<number>;
   readonly inspect: () => Promise<Inspector>;
   readonly close: () => Promise<void>;
 }
@@ -84,8 +92,9 @@ export interface PlainWorkers {
   /**
    * @param read_ms how long the bucket takes before an object's first byte
    * @param edge names the edge cache; workers with the same name share it
+   * @param counts whether requests are charged, without an end
    */
-  readonly start: (read_ms?: number, edge?: string) => Promise<PlainWorker>;
+  readonly start: (read_ms?: number, edge?: string, counts?: boolean) => Promise<PlainWorker>;
   readonly close: () => void;
 }
 
@@ -125,8 +134,8 @@ export async function plainWorkers(readable = false, root = ROOT): Promise<Plain
   };
   let started = 0;
 
-  async function start(read_ms = 0, edge = `own-${started++}`): Promise<PlainWorker> {
-    const vars = { ...texts, EDGE: `edge-${edge}` };
+  async function start(read_ms = 0, edge = `own-${started++}`, counts = false): Promise<PlainWorker> {
+    const vars = { ...texts, EDGE: `edge-${edge}`, ...(counts && { UNITS: 'counted', RATE_LIMITS: 'on' }) };
     const env = Object.fromEntries(Object.entries(vars).map(([key, value]) => [key, { type: 'text' as const, value }]));
     delay = read_ms;
     const before = new Set(await workerds());
@@ -166,6 +175,9 @@ export async function plainWorkers(readable = false, root = ROOT): Promise<Plain
         await pause(SETTLE_MS);
         return { cpu: (await cpuOf(pid)) - begun, wall };
       },
+      origin,
+      cpu: () => cpuOf(pid),
+      units: async () => Number(await (await fetch(`${origin}/units`)).text()),
       inspect: () => openInspector(miniflare),
       close: () => miniflare.dispose(),
     };

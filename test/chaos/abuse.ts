@@ -17,7 +17,7 @@ const HONEST = ['198.51.100.1', '198.51.100.2', '203.0.113.1'];
 /** The longest text that may be truncated, less its mask. */
 const LONG = 32_700;
 
-interface Shape {
+export interface Shape {
   readonly name: string;
   /** The request of connection `i`, as it is sent. */
   readonly request: (i: number) => Buffer;
@@ -26,21 +26,24 @@ interface Shape {
   readonly connections?: number;
   /** The isolate serves further models. */
   readonly models?: boolean;
+  /** Another worker is in front, which can hold an answer and read nothing. */
+  readonly front?: boolean;
 }
 
 const head = (path: string, lines: readonly string[], method = 'POST') =>
   `${method} ${path} HTTP/1.1\r\nhost: edge\r\nx-address: ${ATTACKER}\r\nconnection: close\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 
-function post(body: Uint8Array, ...lines: readonly string[]): Buffer {
+export function post(path: string, body: Uint8Array, ...lines: readonly string[]): Buffer {
   const length = `content-length: ${body.length}`;
-  return Buffer.concat([Buffer.from(head('/fill-mask', ['content-type: application/json', length, ...lines])), body]);
+  return Buffer.concat([Buffer.from(head(path, ['content-type: application/json', length, ...lines])), body]);
 }
 
-const json = (question: object): Buffer => Buffer.from(JSON.stringify(question));
+export const json = (question: object): Buffer => Buffer.from(JSON.stringify(question));
 
 /** A list of five texts, which nearly fill the body. */
 const growing = (character: string, i: number): Buffer =>
   post(
+    '/fill-mask',
     json({
       inputs: Array.from({ length: 5 }, (_, t) => `${i}${t} ${character.repeat(LONG / character.length)} [MASK]`),
       parameters: { truncation: true },
@@ -48,7 +51,7 @@ const growing = (character: string, i: number): Buffer =>
     'cache-control: no-store',
   );
 
-const SHAPES: readonly Shape[] = [
+export const SHAPES: readonly Shape[] = [
   {
     name: 'bodies in chunks of one byte',
     request: () =>
@@ -62,6 +65,7 @@ const SHAPES: readonly Shape[] = [
     name: 'deflate blocks without content',
     request: () =>
       post(
+        '/fill-mask',
         // Stored blocks of no bytes (RFC 1951, 3.2.4).
         Buffer.concat([Buffer.from([0x78, 0x01]), Buffer.alloc(500_000, Buffer.from([0, 0, 0, 0xff, 0xff]))]),
         'content-encoding: deflate',
@@ -71,13 +75,16 @@ const SHAPES: readonly Shape[] = [
     name: 'readers that stall',
     // Each control character is six bytes in JSON, and no more candidates are allowed.
     request: () =>
-      post(json({ inputs: `${'\u0001'.repeat(LONG)} [MASK]`, parameters: { top_k: 20, truncation: true } })),
-    holds: true,
+      post(
+        '/stall?n=1',
+        json({ inputs: `${'\u0001'.repeat(LONG)} [MASK]`, parameters: { top_k: 20, truncation: true } }),
+      ),
+    front: true,
   },
   {
     name: 'bodies that stall one byte before their end',
     request: () => {
-      const whole = post(json({ inputs: `${'a'.repeat(500_000)} [MASK]` }));
+      const whole = post('/fill-mask', json({ inputs: `${'a'.repeat(500_000)} [MASK]` }));
       return whole.subarray(0, -1);
     },
     holds: true,
@@ -93,7 +100,7 @@ const SHAPES: readonly Shape[] = [
 ];
 
 /** @returns the status, 0 without a response */
-function send({ hostname, port }: URL, bytes: Buffer, holds: boolean, stop: AbortSignal): Promise<number> {
+export function send({ hostname, port }: URL, bytes: Buffer, holds: boolean, stop: AbortSignal): Promise<number> {
   return new Promise((resolve) => {
     let received = '';
     const socket = connect(Number(port), hostname, () => socket.write(bytes));
@@ -144,8 +151,11 @@ const at = (sorted: readonly number[], share: number): number => sorted[Math.flo
 /** @param p99_ms the longest time of an honest request, but for one of a hundred */
 export async function abuse(built: Bundle, seconds: number, p99_ms: number): Promise<Abuse[]> {
   const rows: Abuse[] = [];
-  for (const { name, request, holds = false, connections = CONNECTIONS, models } of SHAPES) {
-    const isolate = await serve(models ? { ...built, served: built.others } : built, { limits: true });
+  for (const { name, request, holds = false, connections = CONNECTIONS, models, front } of SHAPES) {
+    const isolate = await serve(models ? { ...built, served: built.others } : built, {
+      limits: true,
+      front: front ?? false,
+    });
     await isolate.put();
     const expected: Reply[] = [];
     for (const body of QUESTIONS) expected.push(await ask(isolate.url, '/fill-mask', { body }));

@@ -70,6 +70,40 @@ export default {
 };
 `;
 
+/**
+ * A worker in front, which reads nothing of answers: a socket of this machine would take a whole one into its buffers. `/stall?n=6`
+ * keeps so many until `/leave`; anything else is passed on.
+ */
+export const STALLING_FRONT = `
+let left = 0;
+export default {
+  async fetch(request, env) {
+    const url = new URL(request.url);
+    if (url.pathname === '/leave') return new Response(String(left++));
+    if (url.pathname !== '/stall') return env.APP.fetch(request);
+    const body = await request.text();
+    const answers = [];
+    for (let i = 0; i < Number(url.searchParams.get('n')); i++) {
+      answers.push(await env.APP.fetch('http://app/fill-mask', { method: 'POST', body, headers: request.headers }));
+    }
+    if (!answers.some(({ status }) => status === 200)) return new Response(null, { status: answers[0].status });
+    const { readable, writable } = new TransformStream();
+    const writer = writable.getWriter();
+    const before = left;
+    (async () => {
+      while (left === before) {
+        await scheduler.wait(100);
+        // It keeps the request alive.
+        await writer.write(new Uint8Array(1));
+      }
+      for (const { body } of answers) await body.cancel();
+      await writer.close();
+    })();
+    return new Response(readable, { headers: { statuses: JSON.stringify(answers.map(({ status }) => status)) } });
+  },
+};
+`;
+
 export interface Bundle {
   readonly model: string;
   /** Its runs fail for a text with MORE. */
@@ -133,26 +167,40 @@ const LIMITS = {
   EXPENSIVE_RATE_LIMITER: { type: 'rate-limit', namespace: '2', simple: { limit: 60, period: 60 } },
 };
 
+const COMPATIBILITY = { compatibilityDate: '2026-10-01', compatibilityFlags: ['enable_request_signal'] };
+
+const FRONT = {
+  ...COMPATIBILITY,
+  name: 'front',
+  manifest: {
+    mainModule: 'front.js',
+    modules: { 'front.js': { type: 'esm', contents: new TextEncoder().encode(STALLING_FRONT) } },
+  },
+  env: { APP: { type: 'worker', worker: 'app' } },
+};
+
 interface Serving {
   readonly cache?: 'on' | 'off';
   /** Whether callers, told apart by the header x-address, have limits. */
   readonly limits?: boolean;
+  /** Whether STALLING_FRONT is in front. */
+  readonly front?: boolean;
 }
 
 export async function serve(
   { model, served, modules, objects }: Bundle,
-  { cache = 'on', limits = false }: Serving = {},
+  { cache = 'on', limits = false, front = false }: Serving = {},
 ): Promise<Isolate> {
   const mf = new Miniflare({
     host: '127.0.0.1',
     port: 0,
     inspectorPort: 0,
     workers: [
+      ...(front ? [{ config: FRONT }] : []),
       {
         config: {
+          ...COMPATIBILITY,
           name: 'app',
-          compatibilityDate: '2026-10-01',
-          compatibilityFlags: ['enable_request_signal'],
           manifest: { mainModule: 'entry.js', modules },
           env: {
             MODELS: { type: 'r2', name: 'models' },

@@ -11,37 +11,7 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { ISOLATE_BYTES, MAX_HELD_BYTES } from '../../src/limits.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 import { bundle } from '../bundle.ts';
-import { memoryOf } from '../chaos/isolate.ts';
-
-/** `/stall?n=6` keeps so many answers without a read until `/leave`; anything else is passed on. */
-const FRONT = `
-let left = 0;
-export default {
-  async fetch(request, env) {
-    const url = new URL(request.url);
-    if (url.pathname === '/leave') return new Response(String(left++));
-    if (url.pathname !== '/stall') return env.APP.fetch(request);
-    const body = await request.text();
-    const answers = [];
-    for (let i = 0; i < Number(url.searchParams.get('n')); i++) {
-      answers.push(await env.APP.fetch('http://app/fill-mask', { method: 'POST', body }));
-    }
-    const { readable, writable } = new TransformStream();
-    const writer = writable.getWriter();
-    const before = left;
-    (async () => {
-      while (left === before) {
-        await scheduler.wait(20);
-        // It keeps the request alive.
-        await writer.write(new Uint8Array(1));
-      }
-      for (const { body } of answers) await body.cancel();
-      await writer.close();
-    })();
-    return new Response(readable, { headers: { statuses: JSON.stringify(answers.map(({ status }) => status)) } });
-  },
-};
-`;
+import { memoryOf, STALLING_FRONT } from '../chaos/isolate.ts';
 
 const text = (value: string) => ({ type: 'text' as const, value });
 let miniflare: Miniflare;
@@ -62,7 +32,7 @@ beforeAll(async () => {
           name: 'front',
           manifest: {
             mainModule: 'front.js',
-            modules: { 'front.js': { type: 'esm', contents: new TextEncoder().encode(FRONT) } },
+            modules: { 'front.js': { type: 'esm', contents: new TextEncoder().encode(STALLING_FRONT) } },
           },
           env: { APP: { type: 'worker', worker: 'app' } },
         },
