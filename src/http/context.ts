@@ -13,7 +13,8 @@ import { MAX_MODELS_BYTES, modelBytes } from '../model/memory.ts';
 import { type ReadAhead, readAhead } from '../model/object-store.ts';
 import { ServedModels } from '../model/served-models.ts';
 import type { Answered, PipelineContext } from '../pipelines/context.ts';
-import { WORK_OF } from '../limits.ts';
+import { type Job, RunQueue } from '../concurrency/run-queue.ts';
+import { RUN_LEASE_MS, RUN_PATIENCE_MS, WORK_OF } from '../limits.ts';
 import { ok, type Result } from '../result.ts';
 import type { Models } from '../schemas/service.ts';
 import { Budget } from './budget.ts';
@@ -30,6 +31,26 @@ export function createIsolate(kind: BackendKind) {
   const caches = createCaches();
   const budget = new Budget();
   let models: ServedModels | undefined;
+  const tokenizing = new RunQueue({
+    max_work: Infinity,
+    slice: Infinity,
+    lease_ms: RUN_LEASE_MS,
+    patience_ms: RUN_PATIENCE_MS,
+  });
+
+  async function inTurn<T>(length: number, encode: () => T): Promise<T> {
+    const job = tokenizing.admit('', length) as Job;
+    try {
+      return await tokenizing.turn(
+        job,
+        length,
+        () => undefined,
+        async () => encode(),
+      );
+    } finally {
+      tokenizing.end(job);
+    }
+  }
 
   const modelsOf = (c: Context<Worker>): ServedModels =>
     (models ??= new ServedModels(kind, requestWorkOf(c), MAX_MODELS_BYTES));
@@ -97,6 +118,7 @@ export function createIsolate(kind: BackendKind) {
         waited: (ms) => c.set('queue_ms', (c.get('queue_ms') ?? 0) + ms),
       }),
       caches,
+      inTurn,
       signal: c.req.raw.signal,
       partition: partitionOf(c),
       policy: policy ?? {

@@ -14,6 +14,8 @@ export interface PipelineContext {
   /** Reads the tokenizer without the weights. */
   readonly loadTokenizer: () => Promise<LoadedTokenizer>;
   readonly loadModel: () => Promise<LoadedModel>;
+  /** Long texts are tokenized one at a time, the shortest first, and other requests run between them. */
+  readonly inTurn?: <T>(length: number, run: () => T) => Promise<T>;
   readonly caches: Caches;
   readonly policy: CachePolicy;
   /** Aborted when the client has left. */

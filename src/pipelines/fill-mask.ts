@@ -58,7 +58,9 @@ export async function fillMask(
     let read = about?.read;
     if (!read) {
       const loaded = await context.loadTokenizer();
-      const encoding = encodeText(text, index, question, loaded);
+      const encode = () => encodeText(text, index, question, loaded);
+      const { length } = text.text;
+      const encoding = context.inTurn && length > MAX_TEXT_LENGTH ? await context.inTurn(length, encode) : encode();
       if (!encoding.ok) return encoding;
       const isUsual = findMasks(text.text).masks.length > 0;
       read = { encoding: encoding.value, mask: isUsual ? undefined : loaded.manifest.special_tokens.mask.token };

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { createApp } from '../../../src/app.ts';
+import { RunQueue } from '../../../src/concurrency/run-queue.ts';
 import { Budget } from '../../../src/http/budget.ts';
 import type { Observation } from '../../../src/http/observation.ts';
 import type { Worker } from '../../../src/http/worker.ts';
@@ -468,6 +469,18 @@ describe('BASE_PATH', () => {
       expect((await errorOf(answer)).error).toContain('The variable BASE_PATH is "masks"');
     }
   });
+});
+
+it('long texts are tokenized in turns, one at a time, and short ones at once', async () => {
+  const turn = vi.spyOn(RunQueue.prototype, 'turn');
+  const { ask } = appWith();
+  const [first, second] = [1, 2].map((n) => `${n} ${'a'.repeat(5_000)} [MASK]`) as [string, string];
+  const list = { inputs: [first, second, 'i [MASK]'], parameters: { truncation: true } };
+  expect((await ask(list)).status).toBe(200);
+  const lengths = turn.mock.calls.map(([, work]) => work);
+  turn.mockRestore();
+  expect(lengths.filter((length) => length === first.length)).toHaveLength(2);
+  expect(lengths).not.toContain('i [MASK]'.length);
 });
 
 it('a preflight repeats names of headers, and nothing else', async () => {
