@@ -11,6 +11,11 @@ export interface Case {
   readonly ids?: readonly number[];
   readonly first?: number;
   readonly probability?: number;
+  /** A route, its body, the statuses that are right, and a part of the answer (the first of a list). */
+  readonly requests?: readonly [route: string, body: { inputs: string }, statuses: number[], part: object | ''][];
+  /** A text, and the scores that /score gives for it. */
+  readonly scored?: string;
+  readonly scores?: readonly number[];
 }
 
 export const CASES_FOLDER = process.env['CASES'] ?? '';
@@ -28,6 +33,8 @@ export const ANSWERED = cases.filter(([, { refuse }]) => !refuse);
 export const REFUSED = cases.filter(([, { refuse }]) => refuse);
 
 /** The kinds of the second set that are read right, or refused. */
-const MENDED: ReadonlySet<string> = new Set(['D', 'H', 'K']);
+const MENDED: ReadonlySet<string> = new Set(['C', 'D', 'E', 'H', 'J', 'K']);
 /** By the name of their folder; none where CASES3 is not set. */
 export const SECOND_SET = readCases(CASES3_FOLDER).filter(([, { kind = '' }]) => MENDED.has(kind));
+/** Those that are served, since `transformers` answers them and nothing refuses them: all with requests of their own. */
+export const ASKED = SECOND_SET.filter(([, { requests, scores, kind = '' }]) => requests ?? scores ?? kind === 'C');

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Built } from '../../models/bucket/built.ts';
 import { addModel } from '../../models/commands/add.ts';
-import { ANSWERED, CASES_FOLDER, REFUSED } from '../cases.ts';
+import { ANSWERED, ASKED, CASES3_FOLDER, CASES_FOLDER, REFUSED } from '../cases.ts';
 import { postJson } from '../post-json.ts';
 import { ENVIRONMENTS, type Served, serveModels } from './serve-models.ts';
 
@@ -18,6 +18,8 @@ const MODELS = join(import.meta.dirname, '../../models');
 const BERT = join(import.meta.dirname, '../fixtures/families/bert');
 /** Of a probability: int8 with random weights of few channels. */
 const TOLERANCE = 0.1;
+/** Of a score, which is a logarithm. */
+const SCORE_TOLERANCE = 0.2;
 
 const OWN_MASK = `own-mask-${process.pid}`;
 let state: string;
@@ -31,7 +33,8 @@ beforeAll(async () => {
   const renamed = (await readFile(join(BERT, 'tokenizer.json'), 'utf8')).replaceAll('[MASK]', '<MASK>');
   await writeFile(join(own, 'tokenizer.json'), renamed);
   await writeFile(join(own, 'tokenizer_config.json'), JSON.stringify({ mask_token: '<MASK>' }));
-  for (const folder of [own, ...ANSWERED.map(([name]) => join(CASES_FOLDER, name))]) {
+  const reported = ANSWERED.map(([name]) => join(CASES_FOLDER, name));
+  for (const folder of [own, ...reported, ...ASKED.map(([name]) => join(CASES3_FOLDER, name))]) {
     // Random weights lose more of their first choices than trained ones may.
     added.set(basename(folder), await addModel(folder, { force: true, backend: 'both' }, state));
   }
@@ -75,11 +78,35 @@ describe.each(ENVIRONMENTS)('environment %s', (env) => {
     expect(await tokensOf(OWN_MASK, 'a <MASK>')).toEqual([2, expect.any(Number), 4, 3]);
   });
 
-  it.each(ANSWERED)('answers %s as transformers does', async (name, { text, ids, first, probability = NaN }) => {
-    expect(await tokensOf(name, text)).toEqual(ids);
-    const [best] = (await (await ask(name, '/fill-mask', text)).json()) as { token: number; score: number }[];
-    expect(best?.token).toBe(first);
-    expect(Math.abs((best?.score ?? NaN) - probability)).toBeLessThan(TOLERANCE);
+  it.each([...ANSWERED, ...ASKED])(
+    'answers %s as transformers does',
+    async (name, { text, ids, first, probability = NaN }) => {
+      expect(await tokensOf(name, text)).toEqual(ids);
+      const [best] = (await (await ask(name, '/fill-mask', text)).json()) as { token: number; score: number }[];
+      expect(best?.token).toBe(first);
+      expect(Math.abs((best?.score ?? NaN) - probability)).toBeLessThan(TOLERANCE);
+    },
+  );
+
+  it.each(ASKED.filter(([, { requests }]) => requests))(
+    'answers the requests of %s',
+    async (name, { requests = [] }) => {
+      for (const [path, body, statuses, part] of requests) {
+        const response = await postJson(served.urlOf(added.get(name) as Built, path), body);
+        expect(statuses).toContain(response.status);
+        const answer: unknown = await response.json();
+        if (response.ok && part !== '') expect(Array.isArray(answer) ? answer[0] : answer).toMatchObject(part);
+      }
+    },
+  );
+
+  it.each(ASKED.filter(([, { scores }]) => scores))('scores the text of %s by its words', async (name, given) => {
+    const { scored = '', scores = [] } = given;
+    const answer = (await (await ask(name, '/score', scored)).json()) as { tokens: { score: number }[] };
+    expect(answer.tokens).toHaveLength(scores.length);
+    for (const [i, { score }] of answer.tokens.entries()) {
+      expect(Math.abs(score - (scores[i] ?? NaN))).toBeLessThan(SCORE_TOLERANCE);
+    }
   });
 });
 
