@@ -205,7 +205,11 @@ function refuseVariants(config: Record<string, unknown>): void {
     throw new Error(`config.json: position_embedding_type is ${JSON.stringify(positions)}; only absolute is supported`);
   }
   for (const field of ['is_decoder', 'add_cross_attention']) {
-    if (config[field] === true) throw new Error(`config.json: ${field} is true; only encoders are supported`);
+    const { [field]: given = false } = config;
+    if (given === true) throw new Error(`config.json: ${field} is true; only encoders are supported`);
+    if (given !== false && given !== null) {
+      throw new Error(`config.json: ${field} is ${JSON.stringify(given)}, which is no truth value`);
+    }
   }
 }
 

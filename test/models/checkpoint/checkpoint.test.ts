@@ -140,6 +140,7 @@ describe('a checkpoint', () => {
     [{ ...albert, layer_norm_eps: null }, /layer_norm_eps is not a number/],
     [{ ...albert, position_embedding_type: 'relative_key' }, /position_embedding_type is "relative_key"/],
     [{ ...albert, is_decoder: true }, /is_decoder is true/],
+    [{ ...albert, is_decoder: 'no' }, /is_decoder is "no", which is no truth value/],
     [{ ...albert, add_cross_attention: true }, /add_cross_attention is true; only encoders/],
     [albert, /no tensor albert\.embeddings\.word_embeddings\.weight/],
     [{ ...roberta, pad_token_id: 15 }, /leaves no position after 16/],
