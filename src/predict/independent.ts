@@ -5,7 +5,7 @@ import type { Work } from './work.ts';
 import { logitsRow, type Runner, runModel } from './runs.ts';
 
 /**
- * @param isKept whether an id may be a candidate
+ * @param isKept whether an id may be a candidate for a mask of its text
  * @returns (texts, masks, top_k) best first
  * @throws what the backend throws
  */
@@ -14,14 +14,14 @@ export async function predictMasks(
   top_k: number,
   runner: Runner,
   work: Work,
-  isKept?: (id: number) => boolean,
+  isKept?: (id: number, mask: number) => boolean,
 ): Promise<Candidate[][][]> {
   const answers: Candidate[][][] = [];
   await runModel(encodings, runner, work, (logits) => {
     answers.push(
       Array.from(logits.log_sum_exp, (_, m) => {
         const { row, total } = logitsRow(logits, m);
-        return topCandidates(row, total, top_k, isKept);
+        return topCandidates(row, total, top_k, isKept && ((id) => isKept(id, m)));
       }),
     );
   });

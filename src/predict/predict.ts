@@ -14,8 +14,6 @@ import { filterOf } from './filter.ts';
 import { predictMasks } from './independent.ts';
 import { searchJointly, searchWork } from './joint.ts';
 import { encodeTargets, growthBy, type ModelQuery, planTargetQueries, runQueries } from './targets.ts';
-import { logitsRow, runModel } from './runs.ts';
-import { topCandidates } from './top-k.ts';
 import { searchWords, startsWord, wordSearchWork } from './whole-words.ts';
 import type { Work } from './work.ts';
 
@@ -115,6 +113,24 @@ async function searchTexts(
   });
 }
 
+/** Most likely first; of equals, the lower ids. */
+const bestOf = (candidates: Candidates[number], top_k: number): Candidates[number] =>
+  candidates.toSorted((a, b) => b.score - a.score || a.token - b.token).slice(0, top_k);
+
+/** @param growthOf tokens that text `t` gains when one of its masks becomes several */
+function checkRoom(
+  texts: readonly KeyedText[],
+  growthOf: (t: number) => number,
+  { manifest }: LoadedModel,
+): Result<undefined, RequestError> {
+  const limit = manifest.architecture.max_position_embeddings;
+  for (const [t, { encoding, index }] of texts.entries()) {
+    const tokens = encoding.input_ids.length + growthOf(t);
+    if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
+  }
+  return ok(undefined);
+}
+
 /** @returns for each mask, candidates of one piece and words of several pieces in one list */
 async function findWords(
   texts: readonly KeyedText[],
@@ -124,11 +140,8 @@ async function findWords(
   beat: () => void,
 ): Promise<Result<Candidates[], RequestError>> {
   const { tokenizer, manifest } = model;
-  const limit = manifest.architecture.max_position_embeddings;
-  for (const { encoding, index } of texts) {
-    const tokens = encoding.input_ids.length + MAX_WORD_PIECES - 1;
-    if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
-  }
+  const room = checkRoom(texts, () => MAX_WORD_PIECES - 1, model);
+  if (!room.ok) return room;
   const cost = costModelOf(manifest.architecture);
   const multiplyAdds = texts.reduce(
     (sum, { encoding }) => sum + cost.encoding(encoding) + wordSearchWork(encoding, num_beams, cost.text),
@@ -141,21 +154,19 @@ async function findWords(
     for (const { encoding, text } of texts) {
       const befores = Array.from(text.masks, (_, m) => characterBefore(text, m));
       const words = await searchWords(encoding, befores, num_beams, mask_id, tokenizer, runner, work);
-      await runModel([encoding], runner, work, (logits) => {
-        answers.push(
-          words.map((ofMask, m) => {
-            const { row, total } = logitsRow(logits, m);
-            const isWhole = (id: number) => isKept(id) && startsWord(id, befores[m] ?? '', tokenizer);
-            const single = topCandidates(row, total, top_k, isWhole);
-            return [
-              ...single.map(({ token, score }) => candidateOf([token], score, tokenizer)),
+      const isWhole = (id: number, m: number) => isKept(id) && startsWord(id, befores[m] ?? '', tokenizer);
+      const [single = []] = await predictMasks([encoding], top_k, runner, work, isWhole);
+      answers.push(
+        words.map((ofMask, m) =>
+          bestOf(
+            [
+              ...(single[m] ?? []).map(({ token, score }) => candidateOf([token], score, tokenizer)),
               ...ofMask.map(({ ids, log_probability }) => candidateOf(ids, Math.exp(log_probability), tokenizer)),
-            ]
-              .toSorted((a, b) => b.score - a.score || a.token - b.token)
-              .slice(0, top_k);
-          }),
-        );
-      });
+            ],
+            top_k,
+          ),
+        ),
+      );
     }
     return answers;
   });
@@ -176,11 +187,8 @@ async function scoreTargets(
     tokenizer,
   );
   if (!words.ok) return words;
-  const limit = manifest.architecture.max_position_embeddings;
-  for (const [t, { encoding, index }] of texts.entries()) {
-    const tokens = encoding.input_ids.length + growthBy(words.value[t] ?? []);
-    if (tokens > limit) return fail({ reason: 'too_many_tokens', index, tokens, limit });
-  }
+  const room = checkRoom(texts, (t) => growthBy(words.value[t] ?? []), model);
+  if (!room.ok) return room;
   const { id } = manifest.special_tokens.mask;
   const plans = texts.map(({ encoding }, t) => planTargetQueries(encoding, words.value[t] ?? [], id));
   const cost = costModelOf(manifest.architecture);
@@ -199,12 +207,13 @@ async function scoreTargets(
   return ok(
     plans.map(({ log_probabilities }, t) =>
       Array.from(log_probabilities, (ofMask, m) =>
-        Array.from(ofMask, (log, w) => {
-          const { target, ids } = words.value[t]![m]![w]!;
-          return { ...candidateOf(ids, Math.exp(log), tokenizer), target };
-        })
-          .toSorted((a, b) => b.score - a.score || a.token - b.token)
-          .slice(0, top_k),
+        bestOf(
+          Array.from(ofMask, (log, w) => {
+            const { target, ids } = words.value[t]![m]![w]!;
+            return { ...candidateOf(ids, Math.exp(log), tokenizer), target };
+          }),
+          top_k,
+        ),
       ),
     ),
   );

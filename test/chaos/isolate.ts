@@ -74,7 +74,7 @@ export default {
  * A worker in front, which reads nothing of answers: a socket of this machine would take a whole one into its buffers. `/stall?n=6`
  * keeps so many until `/leave`; anything else is passed on.
  */
-export const STALLING_FRONT = `
+const STALLING_SCRIPT = `
 let left = 0;
 export default {
   async fetch(request, env) {
@@ -167,14 +167,14 @@ const LIMITS = {
   EXPENSIVE_RATE_LIMITER: { type: 'rate-limit', namespace: '2', simple: { limit: 60, period: 60 } },
 };
 
-const COMPATIBILITY = { compatibilityDate: '2026-10-01', compatibilityFlags: ['enable_request_signal'] };
+export const COMPATIBILITY = { compatibilityDate: '2026-10-01', compatibilityFlags: ['enable_request_signal'] };
 
-const FRONT = {
+export const STALLING_FRONT = {
   ...COMPATIBILITY,
   name: 'front',
   manifest: {
     mainModule: 'front.js',
-    modules: { 'front.js': { type: 'esm', contents: new TextEncoder().encode(STALLING_FRONT) } },
+    modules: { 'front.js': { type: 'esm', contents: new TextEncoder().encode(STALLING_SCRIPT) } },
   },
   env: { APP: { type: 'worker', worker: 'app' } },
 };
@@ -196,7 +196,7 @@ export async function serve(
     port: 0,
     inspectorPort: 0,
     workers: [
-      ...(front ? [{ config: FRONT }] : []),
+      ...(front ? [{ config: STALLING_FRONT }] : []),
       {
         config: {
           ...COMPATIBILITY,

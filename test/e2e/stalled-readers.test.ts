@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { ISOLATE_BYTES, MAX_HELD_BYTES } from '../../src/limits.ts';
 import { objectKey } from '../../src/model/manifest.ts';
 import { bundle } from '../bundle.ts';
-import { memoryOf, STALLING_FRONT } from '../chaos/isolate.ts';
+import { COMPATIBILITY, memoryOf, STALLING_FRONT } from '../chaos/isolate.ts';
 
 const text = (value: string) => ({ type: 'text' as const, value });
 let miniflare: Miniflare;
@@ -20,26 +20,15 @@ let url: URL;
 beforeAll(async () => {
   const { id, revision, folder, files } = inject('built');
   const { mainModule, modules } = await bundle('--env', '');
-  const usual = { compatibilityDate: '2026-10-01', compatibilityFlags: ['enable_request_signal'] };
   miniflare = new Miniflare({
     host: '127.0.0.1',
     port: 0,
     inspectorPort: 0,
     workers: [
+      { config: STALLING_FRONT },
       {
         config: {
-          ...usual,
-          name: 'front',
-          manifest: {
-            mainModule: 'front.js',
-            modules: { 'front.js': { type: 'esm', contents: new TextEncoder().encode(STALLING_FRONT) } },
-          },
-          env: { APP: { type: 'worker', worker: 'app' } },
-        },
-      },
-      {
-        config: {
-          ...usual,
+          ...COMPATIBILITY,
           name: 'app',
           manifest: { mainModule, modules },
           env: {
